@@ -1,0 +1,1 @@
+"""From labelled structures to thresholds and risks."""

@@ -1,0 +1,1 @@
+"""What the geometry of the Platonic space says about a structure."""

@@ -1,0 +1,1 @@
+"""Where each potential keeps its per-atom embeddings, one file per package."""

@@ -1,0 +1,1 @@
+"""Run logs, annotated structures, plots and reports."""

@@ -1,0 +1,1 @@
+"""The Platonic space: arrays in, arrays out."""

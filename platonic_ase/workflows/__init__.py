@@ -1,0 +1,1 @@
+"""What the command line calls and scripts can call."""
