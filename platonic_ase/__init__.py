@@ -1,0 +1,42 @@
+"""A drop-in ASE calculator that watches the latent geometry of the model that it wraps."""
+
+from platonic_ase._version import __version__
+from platonic_ase.calculator import PlatonicCalculator
+from platonic_ase.diagnostics import (
+    Diagnosis,
+    Diagnostic,
+    Event,
+    EventGate,
+    Finding,
+    Frame,
+    ManifoldDistance,
+    OrbitSplitting,
+    PhysicalCompanions,
+    Signal,
+)
+from platonic_ase.encoders import Encoder, TorchEncoder, find_encoder, register_encoder
+from platonic_ase.space.anchors import AnchorSet
+from platonic_ase.space.embeddings import EmbeddingSet
+from platonic_ase.space.reference import ReferenceManifold
+
+__all__ = [
+    "AnchorSet",
+    "Diagnosis",
+    "Diagnostic",
+    "EmbeddingSet",
+    "Encoder",
+    "Event",
+    "EventGate",
+    "Finding",
+    "Frame",
+    "ManifoldDistance",
+    "OrbitSplitting",
+    "PhysicalCompanions",
+    "PlatonicCalculator",
+    "ReferenceManifold",
+    "Signal",
+    "TorchEncoder",
+    "__version__",
+    "find_encoder",
+    "register_encoder",
+]

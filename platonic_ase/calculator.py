@@ -1,0 +1,411 @@
+"""PlatonicCalculator: the same numbers, and a watch on the geometry behind them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from ase import units
+from ase.calculators.calculator import Calculator, all_changes
+from ase.md.verlet import VelocityVerlet
+from ase.outputs import all_outputs
+
+from platonic_ase.calibration.defaults import resolve_space
+from platonic_ase.calibration.embed import to_numpy
+from platonic_ase.diagnostics import (
+    Diagnosis,
+    Diagnostic,
+    Event,
+    EventGate,
+    PhysicalCompanions,
+    default_diagnostics,
+)
+from platonic_ase.diagnostics.physics import PhysicsState
+from platonic_ase.diagnostics.watch import RunSummary, Watch
+from platonic_ase.encoders import Capture, Encoder, find_encoder
+from platonic_ase.encoders.registry import nested_calculators
+from platonic_ase.errors import (
+    DiagnosticFailedWarning,
+    EncoderError,
+    PlatonicError,
+    WarningRaised,
+)
+from platonic_ase.policy import Policy, PolicyName
+from platonic_ase.recording.annotate import annotate
+from platonic_ase.recording.recorder import Recorder
+from platonic_ase.space.projection import TorchProjector
+from platonic_ase.structures import check_structure
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from platonic_ase.space.anchors import AnchorSet
+    from platonic_ase.space.reference import ReferenceManifold
+
+logger = logging.getLogger("platonic_ase")
+
+
+class PlatonicCalculator(Calculator):
+    """An ASE calculator that watches the latent geometry of the model it wraps.
+
+    Energies, forces, stresses and all other results are those of the inner calculator, to the
+    last bit, from the same single forward pass per geometry.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+        Any calculator whose model has an encoder; also a sum that contains one.
+    anchors : AnchorSet, path or "default"
+        Axes of the Platonic space.
+    reference : ReferenceManifold, path, None or "default"
+        Environments that the model is known to handle.
+    diagnostics : "default" or iterable of Diagnostic
+        What is watched.
+    on_warning : {"warn", "stop", "raise", "ignore"} or callable
+        What happens at an event; see :class:`~platonic_ase.policy.Policy`.
+    log : path-like, optional
+        Run log to append to, JSON Lines.
+    interval : int
+        Diagnose every so many new geometries.
+    layer : str, optional
+        Layer to read; the encoder's first by default.
+    encoder : Encoder, optional
+        Used instead of the one that the registry finds.
+    gate : EventGate, optional
+        Hysteresis and rate limit of events.
+    progress : bool
+        Whether embedding the default anchors on first use shows a progress bar.
+
+    Attributes
+    ----------
+    calculator
+        The inner calculator.
+    diagnosis : Diagnosis or None
+        Of the latest diagnosed geometry.
+    embeddings : ndarray, shape (n_atoms, d), or None
+    platonic : ndarray, shape (n_atoms, K), or None
+
+    Raises
+    ------
+    EncoderNotFoundError
+        If no encoder recognises the calculator.
+    SpaceFileError, ModelMismatchError
+        If anchors or reference are broken or belong to another model.
+
+    Examples
+    --------
+    >>> from chgnet.model.dynamics import CHGNetCalculator     # doctest: +SKIP
+    >>> atoms.calc = PlatonicCalculator(CHGNetCalculator(), log="run.jsonl")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        calculator: Any,
+        *,
+        anchors: AnchorSet | str | os.PathLike[str] = "default",
+        reference: ReferenceManifold | str | os.PathLike[str] | None = "default",
+        diagnostics: Literal["default"] | Iterable[Diagnostic] = "default",
+        on_warning: PolicyName | Callable[[Event], object] = "warn",
+        log: str | os.PathLike[str] | None = None,
+        interval: int = 1,
+        layer: str | None = None,
+        encoder: Encoder | None = None,
+        gate: EventGate | None = None,
+        progress: bool = True,
+    ) -> None:
+        if interval < 1:
+            raise ValueError(f"interval = {interval}; at least every 1 geometry is needed")
+        self.calculator = calculator
+        self.encoder = find_encoder(calculator, layer) if encoder is None else encoder
+        super().__init__()
+        self.implemented_properties = list(calculator.implemented_properties)
+        self.anchors, self.reference = resolve_space(
+            self.encoder, anchors, reference, progress=progress
+        )
+        if isinstance(diagnostics, str):
+            if diagnostics != "default":
+                raise ValueError(
+                    f"diagnostics = {diagnostics!r}; 'default' or a list of Diagnostic objects "
+                    "is needed"
+                )
+            diagnostics = default_diagnostics()
+        self.watch = Watch(tuple(diagnostics), gate or EventGate(), self.reference)
+        self.policy = Policy(on_warning)
+        self.interval = interval
+        self.diagnosis: Diagnosis | None = None
+        self.embeddings: np.ndarray | None = None
+        self.platonic: np.ndarray | None = None
+        self._project = TorchProjector(self.anchors.embeddings, self.anchors.centre)
+        self._observing = True
+        self._dynamics: weakref.ref[Any] | None = None
+        self._recorder = None if log is None else Recorder(log, self.anchors, self.reference)
+        self._finalizer = weakref.finalize(self, _finish, self.watch, self._recorder)
+
+    # --- the ASE contract -------------------------------------------------------------------
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Run the inner calculator once and diagnose what its model saw.
+
+        Parameters
+        ----------
+        atoms : Atoms
+        properties : list of str
+        system_changes : list of str
+
+        Raises
+        ------
+        StructureError
+            If no potential can evaluate the structure.
+        CaptureError
+            If the model's forward pass cannot be observed, at the first geometry; later the
+            diagnostics are switched off with a warning and the forces still flow.
+        WarningRaised
+            If the policy says so.
+        """
+        owner = self.atoms if atoms is None else atoms
+        if owner is None:
+            raise PlatonicError("no structure to calculate; set atoms.calc to this calculator")
+        if self.policy.stopped_by is not None and self._attached() is None:
+            raise WarningRaised(self.policy.stopped_by)
+        check_structure(owner, self.encoder.elements)
+        super().calculate(owner, properties, system_changes)
+        due = self._observing and self.watch.evaluated % self.interval == 0
+        for calculator in nested_calculators(self.calculator):
+            _forget(calculator)
+        with self.encoder.capture() if due else nullcontext() as capture:
+            self.calculator.calculate(owner, self._wanted(owner, properties), system_changes)
+        self.results = {
+            name: value for name, value in self.calculator.results.items() if name in all_outputs
+        }
+        self.watch.evaluated += 1
+        if capture is not None:
+            self._diagnose(owner, capture)
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What changed since the last calculation, also by what the inner calculator tracks."""
+        changes: list[str] = list(super().check_state(atoms, tol))
+        for calculator in nested_calculators(self.calculator):
+            if hasattr(calculator, "check_state"):
+                changes += [c for c in calculator.check_state(atoms, tol) if c not in changes]
+        return changes
+
+    def todict(self, skip_default: bool = True) -> dict[str, Any]:
+        """JSON-safe description, written to trajectories and databases."""
+        inner = self.calculator.todict() if hasattr(self.calculator, "todict") else {}
+        described: dict[str, Any] = json.loads(
+            json.dumps(
+                {
+                    "calculator": type(self.calculator).__name__,
+                    "parameters": inner,
+                    "encoder": self.encoder.name,
+                    "layer": self.encoder.layer,
+                    "anchors": self.anchors.digest,
+                    "on_warning": self.policy.name,
+                    "interval": self.interval,
+                },
+                default=str,
+            )
+        )
+        return described
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up what this class does not have in the inner calculator."""
+        if name.startswith("__") or "calculator" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.__dict__["calculator"], name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies keep settings and the latest results; log, history and dynamics stay here."""
+        state = dict(self.__dict__)
+        for name in ("_finalizer", "_recorder", "_dynamics"):
+            del state[name]
+        return {
+            **state,
+            "watch": self.watch.fresh(),
+            "implemented_properties": list(self.implemented_properties),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy; it writes no log."""
+        self.__dict__.update(state)
+        self._dynamics = None
+        self._recorder = None
+        self._finalizer = weakref.finalize(self, _finish, self.watch, None)
+
+    # --- what this calculator adds ----------------------------------------------------------
+
+    def attach(self, dynamics: Any) -> None:
+        """Follow an MD run or an optimiser: stop it gracefully, and see its total energy.
+
+        Under ``on_warning="stop"`` the run ends after the step that raised the event, and
+        :attr:`stopped_by` says why. In NVE runs (``VelocityVerlet``) the energy drift is watched.
+
+        Parameters
+        ----------
+        dynamics : ase.md or ase.optimize object
+        """
+        self._dynamics = weakref.ref(dynamics)
+        dynamics.attach(self._after_step, interval=1)
+
+    @property
+    def stopped_by(self) -> Event | None:
+        """The event that asked for a stop, until :meth:`resume`."""
+        return self.policy.stopped_by
+
+    def resume(self) -> None:
+        """Go on after a stop."""
+        self.policy.stopped_by = None
+
+    def reset_reference(self, atoms: Atoms | None = None) -> None:
+        """Say what "symmetric" and "reference volume" mean from now on; histories restart.
+
+        Parameters
+        ----------
+        atoms : Atoms, optional
+            The ideal structure, same atoms in the same order as those to be calculated; the next
+            geometry of each Atoms object if None.
+        """
+        self.watch.restart(atoms)
+
+    def annotate(self, atoms: Atoms) -> Atoms:
+        """Write the latest diagnosis to a structure, for extxyz, ASE GUI and OVITO.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            Gets arrays ``platonic_<name>``, shape (n_atoms,), and ``platonic_flagged`` (0 or 1).
+
+        Returns
+        -------
+        Atoms
+            The same object.
+
+        Raises
+        ------
+        PlatonicError
+            If nothing was diagnosed yet, or the structure is not the one that was.
+        """
+        if self.diagnosis is None or self.atoms is None:
+            raise PlatonicError("nothing to annotate: no geometry has been diagnosed yet")
+        if not np.array_equal(atoms.numbers, self.atoms.numbers):
+            raise PlatonicError(
+                f"the latest diagnosis is of {self.atoms.symbols}, not of {atoms.symbols}"
+            )
+        return annotate(atoms, self.diagnosis)
+
+    def summary(self) -> RunSummary:
+        """What was seen so far: geometries, events, worst values."""
+        return self.watch.summary()
+
+    def close(self) -> None:
+        """Write the summary to the log and to the logger; done at exit if not before."""
+        self._finalizer()
+
+    def __enter__(self) -> PlatonicCalculator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # --- one geometry -----------------------------------------------------------------------
+
+    def _wanted(self, atoms: Atoms, properties: list[str] | None) -> list[str]:
+        """All that a run may ask of one geometry, so that one forward pass serves it."""
+        usual = ["energy", "forces", "magmoms"] + (["stress"] if atoms.cell.rank == 3 else [])
+        asked = list(properties or [])
+        return asked + [
+            name
+            for name in usual
+            if name in self.calculator.implemented_properties and name not in asked
+        ]
+
+    def _diagnose(self, owner: Atoms, capture: Capture) -> None:
+        assert self.atoms is not None
+        try:
+            array = capture.take(len(self.atoms))
+            self.embeddings = to_numpy(array)
+            self.platonic = (
+                self.anchors.project(array)
+                if isinstance(array, np.ndarray)
+                else to_numpy(self._project(array))
+            )
+            self.diagnosis = self.watch.observe(
+                owner, self.atoms, self.embeddings, self.platonic, self.results
+            )
+            if self._recorder is not None:
+                self._recorder.record(
+                    self.atoms, self.platonic, self.results, self.diagnosis, self._step()
+                )
+        except Exception as error:
+            if self.diagnosis is None and isinstance(error, EncoderError):
+                self.reset()  # a set-up that cannot work is an error, not a warning
+                raise
+            self._stop_observing(error)
+            return
+        for event in self.diagnosis.events:
+            try:
+                self.policy.act(event)
+            except BaseException:
+                self.watch.gate.rearm(event)
+                self.reset()
+                raise
+
+    def _stop_observing(self, error: Exception) -> None:
+        self._observing = False
+        message = (
+            f"the diagnostics stopped ({type(error).__name__}: {error}); energies and forces go on."
+        )
+        logger.error(message, exc_info=error)
+        warnings.warn(message, DiagnosticFailedWarning, stacklevel=4)
+
+    def _attached(self) -> Any:
+        return None if self._dynamics is None else self._dynamics()
+
+    def _step(self) -> int | None:
+        dynamics = self._attached()
+        if dynamics is None or self.diagnosis is None:
+            return None
+        return 0 if self.diagnosis.index == 0 else int(dynamics.nsteps) + 1
+
+    def _after_step(self) -> None:
+        dynamics = self._attached()
+        if dynamics is None:
+            return
+        if self.policy.stopped_by is not None:
+            dynamics.max_steps = dynamics.nsteps
+            logger.warning(
+                "run ended at step %d by request: %s", dynamics.nsteps, self.policy.stopped_by
+            )
+        if isinstance(dynamics, VelocityVerlet) and self._observing:
+            state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
+            if isinstance(state, PhysicsState):
+                energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)
+                state.drift.add(dynamics.get_time() / (1000 * units.fs), energy)
+
+
+def _forget(calculator: Any) -> None:
+    """Clear what a calculator remembers, as ASE does before a calculation."""
+    if hasattr(calculator, "reset"):
+        calculator.reset()
+    else:
+        calculator.atoms, calculator.results = None, {}
+
+
+def _finish(watch: Watch, recorder: Recorder | None) -> None:
+    summary = watch.summary()
+    if summary.diagnosed:
+        logger.info("%s", summary)
+    if recorder is not None:
+        recorder.close(summary.to_dict())

@@ -1,0 +1,232 @@
+"""What a diagnostic sees, what it says, and how that adds up to a diagnosis."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from platonic_ase.errors import PlatonicWarning
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from platonic_ase.space.reference import ReferenceManifold
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One geometry as the diagnostics see it.
+
+    Attributes
+    ----------
+    index : int
+        0 for the reference geometry of a track, then counting new geometries.
+    atoms : Atoms
+        The structure; not to be changed.
+    embeddings : ndarray, shape (n_atoms, d)
+        The model's embeddings.
+    platonic : ndarray, shape (n_atoms, K)
+        Their Platonic coordinates.
+    results : mapping
+        Energy (eV), forces (eV/Å), stress (eV/Å³) and whatever else the calculator produced.
+    reference : ReferenceManifold, optional
+        Environments that the model is known to handle.
+    revisited : bool
+        Whether this geometry was seen before: a line search stepping back, say. History that
+        grows with time must not grow.
+    moving : bool
+        Whether the atoms have velocities, as in molecular dynamics.
+    """
+
+    index: int
+    atoms: Atoms
+    embeddings: np.ndarray
+    platonic: np.ndarray
+    results: Mapping[str, Any]
+    reference: ReferenceManifold | None = None
+    revisited: bool = False
+    moving: bool = False
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A quantity that is watched, whether or not it is alarming now.
+
+    Attributes
+    ----------
+    kind : str
+        What is watched, such as ``"extrapolation"``; one event at a time per kind.
+    level : float
+        Dimensionless; an alarm from 1 on. Larger is worse; NaN never alarms.
+    value, threshold : float
+        What was measured and what it is compared with, in ``unit``.
+    unit : str
+    message : str
+        One sentence that names what was seen.
+    advice : str
+        What the user could do.
+    atoms : tuple of int
+        Indices of the atoms concerned, worst first; empty where the whole structure is meant.
+    category : type
+        Warning category.
+    """
+
+    kind: str
+    level: float
+    value: float
+    threshold: float
+    unit: str
+    message: str
+    advice: str
+    atoms: tuple[int, ...] = ()
+    category: type[PlatonicWarning] = PlatonicWarning
+
+
+@dataclass(frozen=True)
+class Event:
+    """An alarm that was raised: a signal at level 1 or above, after hysteresis.
+
+    Attributes
+    ----------
+    index : int
+        Geometry at which it was raised, counted within its track.
+    track : int
+        Which trajectory it belongs to.
+    signal : Signal
+        What was seen.
+    """
+
+    index: int
+    track: int
+    signal: Signal
+
+    @property
+    def kind(self) -> str:
+        """What is watched."""
+        return self.signal.kind
+
+    @property
+    def atoms(self) -> tuple[int, ...]:
+        """Indices of the atoms concerned, worst first."""
+        return self.signal.atoms
+
+    def __str__(self) -> str:
+        atoms = ""
+        if self.atoms:
+            shown = ", ".join(map(str, self.atoms[:8]))
+            more = f" and {len(self.atoms) - 8} more" if len(self.atoms) > 8 else ""
+            atoms = f" [atoms {shown}{more}]"
+        return f"geometry {self.index}: {self.signal.message}{atoms} {self.signal.advice}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe dictionary."""
+        signal = self.signal
+        return {
+            "kind": signal.kind,
+            "index": self.index,
+            "track": self.track,
+            "value": signal.value,
+            "threshold": signal.threshold,
+            "unit": signal.unit,
+            "message": signal.message,
+            "advice": signal.advice,
+            "atoms": list(signal.atoms),
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one diagnostic says of one geometry.
+
+    Attributes
+    ----------
+    name : str
+        Of the diagnostic.
+    scalars : mapping of str to float
+        One number per structure each.
+    per_atom : mapping of str to ndarray, shape (n_atoms,)
+    series : mapping of str to sequence
+        Numbers per something else, such as per orbit.
+    risks : mapping of str to (float or str)
+        Calibrated probabilities, or ``"uncalibrated"``.
+    signals : tuple of Signal
+    """
+
+    name: str
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    per_atom: Mapping[str, np.ndarray] = field(default_factory=dict)
+    series: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    risks: Mapping[str, float | str] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings for one geometry.
+
+    Attributes
+    ----------
+    index : int
+        Geometry within its track.
+    track : int
+        Which trajectory; each Atoms object that shares a calculator has its own.
+    findings : mapping of str to Finding
+        By diagnostic.
+    events : tuple of Event
+        Alarms raised at this geometry.
+    """
+
+    index: int
+    track: int
+    findings: Mapping[str, Finding]
+    events: tuple[Event, ...] = ()
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """One number per structure each, from all diagnostics."""
+        return {k: v for finding in self.findings.values() for k, v in finding.scalars.items()}
+
+    @property
+    def per_atom(self) -> dict[str, np.ndarray]:
+        """Arrays of shape (n_atoms,), from all diagnostics."""
+        return {k: v for finding in self.findings.values() for k, v in finding.per_atom.items()}
+
+    @property
+    def series(self) -> dict[str, Sequence[float]]:
+        """Numbers per orbit and the like, from all diagnostics."""
+        return {k: v for finding in self.findings.values() for k, v in finding.series.items()}
+
+    @property
+    def risks(self) -> dict[str, float | str]:
+        """Calibrated probabilities, or ``"uncalibrated"``."""
+        return {k: v for finding in self.findings.values() for k, v in finding.risks.items()}
+
+    @property
+    def alarms(self) -> tuple[Signal, ...]:
+        """Signals at level 1 or above now, whether or not an event was raised for them."""
+        return tuple(
+            s for finding in self.findings.values() for s in finding.signals if s.level >= 1
+        )
+
+
+class Diagnostic(ABC):
+    """A watcher of one kind of failure: thin, over pure functions.
+
+    It holds settings only. What it remembers of a trajectory is the state that :meth:`start`
+    makes and :meth:`examine` is handed back, one per track, so that several structures can share
+    a calculator.
+    """
+
+    name: ClassVar[str]
+
+    def start(self, reference: Atoms) -> Any:
+        """Make the state of a new track from the structure that it is compared with."""
+        return None
+
+    @abstractmethod
+    def examine(self, frame: Frame, state: Any) -> Finding:
+        """Say what is seen in one geometry; may update ``state``."""

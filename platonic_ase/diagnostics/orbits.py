@@ -1,0 +1,249 @@
+"""Crystallographic orbits, and how far a geometry and its Platonic coordinates break them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class Orbits:
+    """Symmetry of a reference structure.
+
+    Attributes
+    ----------
+    labels : ndarray of int, shape (n_atoms,)
+        Orbit of each atom, 0..n_orbits-1: atoms of one orbit are symmetry-equivalent.
+    space_group : str
+        International symbol and number, such as ``"Fm-3m (225)"``.
+    rotations : ndarray of int, shape (n_generators, 3, 3)
+        Rotation parts of a generating set, acting on fractional coordinates: x' = W x + w.
+    permutations : ndarray of int, shape (n_generators, n_atoms)
+        Atom ``permutations[g, i]`` is where generator g takes atom i.
+    fractional : ndarray, shape (n_atoms, 3)
+        Fractional coordinates of the reference.
+    cell : ndarray, shape (3, 3)
+        Reference cell vectors in rows, Å.
+    """
+
+    labels: np.ndarray
+    space_group: str
+    rotations: np.ndarray
+    permutations: np.ndarray
+    fractional: np.ndarray
+    cell: np.ndarray
+
+    @property
+    def watched(self) -> np.ndarray:
+        """Orbits of more than one atom, which alone can split."""
+        return np.flatnonzero(np.bincount(self.labels) > 1)
+
+
+def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
+    """Orbits of a periodic structure, by spglib.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    symprec : float
+        Tolerance in Å.
+
+    Returns
+    -------
+    Orbits or None
+        None where the structure has no three-dimensional cell or spglib finds no symmetry.
+    """
+    import spglib
+
+    if atoms.cell.rank < 3 or not atoms.pbc.any():
+        return None
+    fractional = atoms.get_scaled_positions(wrap=False)
+    try:
+        dataset = spglib.get_symmetry_dataset(
+            (atoms.cell.array, fractional, atoms.numbers), symprec=symprec
+        )
+    except spglib.SpglibError:
+        return None
+    if dataset is None:
+        return None
+    _, labels = np.unique(dataset.equivalent_atoms, return_inverse=True)
+    chosen = _generators(dataset.rotations, dataset.translations)
+    rotations = dataset.rotations[chosen]
+    permutations = [
+        _permutation(fractional, atoms.numbers, w, t, atoms.cell.array)
+        for w, t in zip(rotations, dataset.translations[chosen], strict=True)
+    ]
+    return Orbits(
+        labels=labels,
+        space_group=f"{dataset.international} ({dataset.number})",
+        rotations=rotations,
+        permutations=np.array(permutations, dtype=np.int64).reshape(len(chosen), len(atoms)),
+        fractional=fractional,
+        cell=atoms.cell.array.copy(),
+    )
+
+
+def _generators(rotations: np.ndarray, translations: np.ndarray) -> list[int]:
+    """Indices of few operations that generate the whole group."""
+    identity = np.eye(3, dtype=int)
+    pure = [i for i, w in enumerate(rotations) if (w == identity).all()]
+    chosen: list[int] = []
+    # pure translations: the shortest that enlarge the lattice generated so far
+    lattice = {(0, 0, 0)}
+    grid = _common_denominator(translations[pure])
+    steps = {i: tuple(np.rint(translations[i] * grid).astype(int) % grid) for i in pure}
+    for i in sorted(pure, key=lambda i: (sum(steps[i]), steps[i])):
+        if steps[i] in lattice:
+            continue
+        chosen.append(i)
+        frontier = lattice
+        while frontier:
+            frontier = {
+                tuple((np.add(point, steps[i]) % grid).tolist()) for point in frontier
+            } - lattice
+            lattice = lattice | frontier
+        if len(lattice) == len(pure):
+            break
+    # rotation parts: add one whenever the point group generated so far does not have it
+    group = {identity.tobytes(): identity}
+    for i, w in enumerate(rotations):
+        w = w.astype(int)
+        if w.tobytes() in group:
+            continue
+        chosen.append(i)
+        generators = [w] + [rotations[j].astype(int) for j in chosen]
+        frontier_w = list(group.values())
+        while frontier_w:
+            fresh = []
+            for a in frontier_w:
+                for b in generators:
+                    product = a @ b
+                    if product.tobytes() not in group:
+                        group[product.tobytes()] = product
+                        fresh.append(product)
+            frontier_w = fresh
+    return chosen
+
+
+def _common_denominator(translations: np.ndarray) -> int:
+    """Smallest grid on which all pure translations lie; their number is one."""
+    for grid in range(1, 1 + len(translations)):
+        if np.allclose(np.rint(translations * grid), translations * grid, atol=1e-3):
+            return grid
+    return max(1, len(translations))
+
+
+def _permutation(
+    fractional: np.ndarray,
+    numbers: np.ndarray,
+    rotation: np.ndarray,
+    translation: np.ndarray,
+    cell: np.ndarray,
+) -> np.ndarray:
+    """Where an operation takes each atom: the nearest atom, modulo the lattice."""
+    from scipy.spatial import cKDTree
+
+    moved = (fractional @ rotation.T + translation) % 1.0 % 1.0
+    _, target = cKDTree(fractional % 1.0 % 1.0, boxsize=1.0).query(moved)
+    return np.asarray(target)
+
+
+def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
+    r"""How far a geometry is from having the symmetry of the reference.
+
+    With displacements :math:`u` from the reference (drift removed) and generators g,
+    :math:`\delta = \max_{g, i} \|R_g u_i - u_{g(i)}\|`, zero exactly where the displacements
+    keep the symmetry; the same for the metric of the cell, relative to its largest element.
+
+    Parameters
+    ----------
+    orbits : Orbits
+    atoms : Atoms
+        Live geometry, same atoms in the same order.
+
+    Returns
+    -------
+    asymmetry : float
+        δ in Å.
+    cell_asymmetry : float
+        Dimensionless.
+    """
+    if len(orbits.rotations) == 0:
+        return 0.0, 0.0
+    live = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
+    shift = live - orbits.fractional
+    shift -= np.rint(shift)
+    shift -= shift.mean(axis=0)
+    rotated = np.einsum("gab,ib->gia", orbits.rotations, shift)
+    expected = shift[orbits.permutations]
+    gap = (rotated - expected) @ atoms.cell.array
+    metric = atoms.cell.array @ atoms.cell.array.T
+    turned = np.einsum("gba,bc,gcd->gad", orbits.rotations, metric, orbits.rotations)
+    return (
+        float(np.sqrt((gap**2).sum(axis=2).max())),
+        float(np.abs(turned - metric).max() / np.abs(metric).max()),
+    )
+
+
+def orbit_splitting(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    r"""Largest deviation of an atom from the mean of its orbit, per orbit.
+
+    .. math:: s_g = \max_{i \in g} \frac{\|z_i - \bar z_g\|}{\sqrt{K}}
+
+    Parameters
+    ----------
+    platonic : ndarray, shape (n_atoms, K)
+    labels : ndarray of int, shape (n_atoms,)
+        Orbit of each atom, 0..n_orbits-1.
+
+    Returns
+    -------
+    ndarray, shape (n_orbits,)
+        An rms difference of cosines; zero for orbits of one atom.
+    """
+    deviations = orbit_deviations(platonic, labels)
+    lengths = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / platonic.shape[1])
+    splitting = np.zeros(labels.max() + 1)
+    np.maximum.at(splitting, labels, lengths)
+    return splitting
+
+
+def orbit_deviations(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Platonic coordinates less the mean of the orbit, in double precision, (n_atoms, K)."""
+    from scipy.sparse import csr_matrix
+
+    n = len(labels)
+    counts = np.bincount(labels)
+    membership = csr_matrix((1 / counts[labels], labels, np.arange(n + 1)))
+    platonic = platonic.astype(float)
+    means = membership.T @ platonic
+    return np.asarray(platonic - means[labels])
+
+
+def split_orbit(platonic: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Say which atoms of an orbit went which way.
+
+    Parameters
+    ----------
+    platonic : ndarray, shape (n_atoms, K)
+    members : ndarray of int, shape (m,)
+        Atoms of the orbit.
+
+    Returns
+    -------
+    minority, majority : ndarray of int
+        The two sides along the leading principal direction of the deviations, cut at its widest
+        gap.
+    """
+    rows = platonic[members].astype(float)
+    rows = rows - rows.mean(axis=0)
+    _, _, directions = np.linalg.svd(rows, full_matrices=False)
+    order = np.argsort(rows @ directions[0])
+    cut = 1 + int(np.argmax(np.diff((rows @ directions[0])[order])))
+    sides = sorted((members[order[:cut]], members[order[cut:]]), key=len)
+    return np.sort(sides[0]), np.sort(sides[1])

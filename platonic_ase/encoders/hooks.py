@@ -1,0 +1,93 @@
+"""Listening to one module of a network for the length of one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from platonic_ase.encoders.base import Receiver
+from platonic_ase.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@contextmanager
+def output_of(
+    module: torch.nn.Module, receive: Receiver, select: Callable[[Any], Tensor] | None = None
+) -> Iterator[None]:
+    """Hand the output of a module to ``receive``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    receive : callable
+        Gets the tensor; it copies what it keeps.
+    select : callable, optional
+        Picks the tensor of shape (n, d) out of the module's output.
+
+    Raises
+    ------
+    EncoderError
+        If the module refuses hooks.
+    """
+
+    def hook(_module: torch.nn.Module, _args: Any, output: Any) -> None:
+        receive(output if select is None else select(output))
+
+    refuse_scripted(module)
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def input_of(
+    module: torch.nn.Module, receive: Receiver, select: Callable[..., Tensor] | None = None
+) -> Iterator[None]:
+    """Hand the first input of a module to ``receive``, before the module can change it.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    receive : callable
+        Gets the tensor; it copies what it keeps.
+    select : callable, optional
+        Called with the module's arguments, returns the tensor of shape (n, d).
+
+    Raises
+    ------
+    EncoderError
+        If the module refuses hooks.
+    """
+
+    def hook(_module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        receive(args[0] if select is None else select(*args, **kwargs))
+
+    refuse_scripted(module)
+    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def refuse_scripted(module: torch.nn.Module) -> None:
+    """Raise where hooks would be refused or never fire.
+
+    Raises
+    ------
+    EncoderError
+        For a TorchScript module; the message names the remedy.
+    """
+    import torch
+
+    if isinstance(module, torch.jit.ScriptModule):
+        raise EncoderError(
+            f"{type(module).__name__} is TorchScript, whose forward pass cannot be observed; "
+            "load the eager model (the checkpoint, not the deployed or scripted file)"
+        )

@@ -1,0 +1,55 @@
+"""SevenNet: Park et al., J. Chem. Theory Comput. 20, 4857 (2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from platonic_ase.encoders.base import Encoder, Receiver, comes_from
+from platonic_ase.encoders.hooks import input_of
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SevenNetEncoder(Encoder):
+    """Scalar node features of SevenNet: what its readout ``reduce_input_to_hidden`` is given."""
+
+    name = "sevennet"
+    package = "sevenn"
+    layers = ("last",)
+
+    @classmethod
+    def recognises(cls, calculator: Any) -> bool:
+        """Whether the calculator is SevenNet's own."""
+        return comes_from(calculator, "sevenn") and hasattr(calculator, "type_map")
+
+    @property
+    def model_name(self) -> str:
+        """Architecture and modal; the checkpoint does not carry its name."""
+        return "SevenNet" + (f" ({self.calculator.modal})" if self.calculator.modal else "")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The modal of a multi-fidelity model, which changes embeddings."""
+        return {"modal": self.calculator.modal}
+
+    @property
+    def width(self) -> int:
+        """Number of scalars that the readout takes; 128 in the released checkpoints."""
+        return int(self._readout.irreps_in.dim)
+
+    @property
+    def elements(self) -> frozenset[int]:
+        """Elements in the model's type map."""
+        return frozenset(int(z) for z in self.calculator.type_map)
+
+    @property
+    def _readout(self) -> torch.nn.Module:
+        readout: torch.nn.Module = self.calculator.model._modules["reduce_input_to_hidden"]
+        return readout
+
+    def listen(self, receive: Receiver) -> AbstractContextManager[None]:
+        """Listen to the node features on their way into the readout."""
+        return input_of(self._readout, receive, lambda data: data["x"])

@@ -1,0 +1,83 @@
+"""Exceptions and warning categories, all in one place so that scripts can catch them by name."""
+
+
+class PlatonicError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+
+class StructureError(PlatonicError, ValueError):
+    """A structure that no potential can evaluate: unreadable, non-finite, zero cell, ..."""
+
+
+class EncoderError(PlatonicError):
+    """The embeddings of a potential cannot be read."""
+
+
+class EncoderNotFoundError(EncoderError, LookupError):
+    """No registered encoder recognises the calculator."""
+
+
+class CaptureError(EncoderError, RuntimeError):
+    """A forward pass did not deliver exactly one embedding of the right shape."""
+
+
+class MissingExtraError(PlatonicError, ImportError):
+    """A potential's package is not installed."""
+
+
+class ModelNotFoundError(PlatonicError, LookupError):
+    """A name that no loader knows, or weights that are not on this machine."""
+
+
+class SpaceFileError(PlatonicError, ValueError):
+    """An anchor, reference or calibration file that is missing, truncated or malformed."""
+
+
+class ModelMismatchError(SpaceFileError):
+    """A file made with another model, layer or setting than the one in use."""
+
+
+class LogError(PlatonicError, ValueError):
+    """A run log that cannot be read."""
+
+
+class WarningRaised(PlatonicError, RuntimeError):
+    """An event under the policy ``on_warning="raise"``, or a latched ``"stop"``.
+
+    Attributes
+    ----------
+    event : platonic_ase.diagnostics.Event
+        What was seen.
+    """
+
+    def __init__(self, event: object) -> None:
+        super().__init__(str(event))
+        self.event = event
+
+
+class PlatonicWarning(UserWarning):
+    """Base class of the warnings of this package."""
+
+
+class ExtrapolationWarning(PlatonicWarning):
+    """Atoms left the environments that the model is known to handle."""
+
+
+class SymmetryWarning(PlatonicWarning):
+    """Symmetry-equivalent atoms are no longer equivalent to the model."""
+
+
+class PhysicsWarning(PlatonicWarning):
+    """A result breaks a law of physics: net force, contacts, energy conservation, ..."""
+
+
+class PhononWarning(PlatonicWarning):
+    """The phonons computed with this model are likely to be wrong."""
+
+
+class DiagnosticFailedWarning(PlatonicWarning):
+    """A diagnostic raised and was switched off; results still flow."""
+
+
+class RecordingWarning(PlatonicWarning):
+    """The run log could not be written; the run goes on without it."""

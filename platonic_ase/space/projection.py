@@ -1,0 +1,107 @@
+r"""Platonic coordinates: the cosines of embeddings with anchors.
+
+.. math:: z_{ik} = \frac{(e_i - c) \cdot (a_k - c)}{\|e_i - c\| \, \|a_k - c\|}
+
+with embeddings :math:`e_i`, anchors :math:`a_k` of the same model and an optional centre
+:math:`c` (zero in Li and Walsh, arXiv:2512.05349; the mean over the anchor pool spreads the
+cosines).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+_TINY = 1e-12
+
+
+def unit_rows(vectors: np.ndarray, centre: np.ndarray | None = None) -> np.ndarray:
+    """Centre vectors and scale each to unit length.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+    centre : ndarray, shape (d,), optional
+        Subtracted first.
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+        Rows of length one; a zero vector stays zero.
+    """
+    if centre is not None:
+        vectors = vectors - centre
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, _TINY))
+
+
+def project(
+    embeddings: np.ndarray, anchors: np.ndarray, centre: np.ndarray | None = None
+) -> np.ndarray:
+    """Platonic coordinates of embeddings.
+
+    Parameters
+    ----------
+    embeddings : ndarray, shape (n_atoms, d)
+    anchors : ndarray, shape (K, d)
+    centre : ndarray, shape (d,), optional
+
+    Returns
+    -------
+    ndarray, shape (n_atoms, K)
+        Cosines, in [-1, 1] up to rounding.
+
+    Raises
+    ------
+    ValueError
+        If the widths d differ.
+    """
+    _check_widths(embeddings, anchors)
+    return np.asarray(unit_rows(embeddings, centre) @ unit_rows(anchors, centre).T)
+
+
+class TorchProjector:
+    """The same projection on the model's own device and in its own dtype.
+
+    Parameters
+    ----------
+    anchors : ndarray, shape (K, d)
+    centre : ndarray, shape (d,), optional
+    """
+
+    def __init__(self, anchors: np.ndarray, centre: np.ndarray | None = None) -> None:
+        self._anchors = anchors
+        self._centre = centre
+        self._cache: dict[tuple[Any, Any], tuple[torch.Tensor, torch.Tensor | None]] = {}
+
+    def __call__(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Project embeddings, shape (n_atoms, d), to cosines, shape (n_atoms, K)."""
+        import torch
+
+        _check_widths(embeddings, self._anchors)
+        key = (embeddings.device, embeddings.dtype)
+        if key not in self._cache:
+            units = unit_rows(self._anchors.astype(np.float64), self._centre)
+            self._cache[key] = (
+                torch.as_tensor(units).to(*key).T,
+                None if self._centre is None else torch.as_tensor(self._centre).to(*key),
+            )
+        units_t, centre = self._cache[key]
+        with torch.no_grad():
+            if centre is not None:
+                embeddings = embeddings - centre
+            norms = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True)
+            return (embeddings / norms.clamp_min(_TINY)) @ units_t
+
+
+def _check_widths(embeddings: Any, anchors: Any) -> None:
+    if embeddings.ndim != 2 or embeddings.shape[1] != anchors.shape[1]:
+        raise ValueError(
+            f"embeddings have shape {tuple(embeddings.shape)}, anchors "
+            f"{tuple(anchors.shape)}: the second axes must be equal. Use anchors embedded by "
+            "the same model and layer."
+        )

@@ -1,0 +1,344 @@
+r"""The reference manifold: environments the model is known to handle, and how far is too far.
+
+Thresholds are split-conformal (Vovk et al. 2005; Lei et al., J. Am. Stat. Assoc. 113, 1094
+(2018)): with distances :math:`d_1 \ldots d_n` of held-out environments, the
+:math:`\lceil (n+1) \cdot \mathrm{level} \rceil`-th smallest is exceeded by a new environment of
+the same kind with probability at most :math:`1 - \mathrm{level}`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.space.anchors import AnchorSet
+from platonic_ase.space.files import read_arrays, write_arrays
+from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.neighbours import nearest_distances
+from platonic_ase.space.selection import farthest_point
+
+NEIGHBOURS = 3
+
+
+@dataclass(frozen=True)
+class ReferenceManifold:
+    """Reference environments in Platonic coordinates, with calibrated thresholds.
+
+    Attributes
+    ----------
+    platonic : ndarray, shape (M, K)
+        Platonic coordinates of the reference environments.
+    numbers : ndarray of int, shape (M,)
+        Their atomic numbers.
+    thresholds : mapping of int to float
+        Per atomic number: the distance that a share ``1 - level`` of held-out environments of
+        that element exceeds.
+    counts : mapping of int to int
+        Per atomic number: how many held-out environments set the threshold.
+    pooled_threshold : float
+        The same over all elements; serves elements with too few held-out environments.
+    alarm : float
+        The value of max over atoms of distance / threshold that a share ``1 - alarm_level`` of
+        held-out *structures* exceeds.
+    level, alarm_level : float
+        Conformal levels, in (0, 1).
+    identity : ModelIdentity
+        The model.
+    anchors_digest : str
+        The anchors that span the space.
+    provenance : mapping
+        Source structures and licence, split, seed.
+    """
+
+    platonic: np.ndarray
+    numbers: np.ndarray
+    thresholds: Mapping[int, float]
+    counts: Mapping[int, int]
+    pooled_threshold: float
+    alarm: float
+    level: float
+    alarm_level: float
+    identity: ModelIdentity
+    anchors_digest: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.platonic.ndim != 2 or self.numbers.shape != (len(self.platonic),):
+            raise SpaceFileError(
+                f"a reference manifold of shape {self.platonic.shape} with atomic numbers of "
+                f"shape {self.numbers.shape}: (M, K) and (M,) are needed"
+            )
+        order = np.argsort(self.numbers, kind="stable")
+        elements, starts = np.unique(self.numbers[order], return_index=True)
+        pieces = np.split(self.platonic[order], starts[1:])
+        object.__setattr__(
+            self, "_by_element", {int(z): p for z, p in zip(elements, pieces, strict=True)}
+        )
+
+    def __len__(self) -> int:
+        return len(self.platonic)
+
+    @property
+    def elements(self) -> frozenset[int]:
+        """Atomic numbers with at least one reference environment."""
+        return frozenset(self._by_element)  # type: ignore[attr-defined]
+
+    def distances(self, platonic: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Mean distance to the nearest reference environments of the same element.
+
+        Parameters
+        ----------
+        platonic : ndarray, shape (n_atoms, K)
+        numbers : ndarray of int, shape (n_atoms,)
+
+        Returns
+        -------
+        ndarray, shape (n_atoms,)
+            Dimensionless; for an element without references, to the nearest of any element.
+        """
+        return element_distances(
+            platonic,
+            numbers,
+            self._by_element,  # type: ignore[attr-defined]
+            self.platonic,
+        )
+
+    def scores(self, distances: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Distances divided by the threshold of each atom's element, shape (n_atoms,)."""
+        scale = {
+            int(z): self.thresholds.get(int(z), self.pooled_threshold) for z in np.unique(numbers)
+        }
+        return np.asarray(distances / np.array([scale[int(z)] for z in numbers]))
+
+    def require(self, anchors: AnchorSet) -> None:
+        """Refuse anchors that span another space.
+
+        Raises
+        ------
+        ModelMismatchError
+        """
+        differences = self.identity.differences(anchors.identity)
+        if not differences and self.anchors_digest != anchors.digest:
+            differences = [f"anchors {self.anchors_digest} against {anchors.digest}"]
+        if differences:
+            raise ModelMismatchError(
+                "this reference manifold belongs to another space: "
+                + "; ".join(differences)
+                + " (reference against anchors in use). Make both together with "
+                "'platonic-ase anchors build'."
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a safetensors file with a JSON header."""
+        elements = sorted(self.thresholds)
+        arrays = {
+            "platonic": self.platonic.astype(np.float32),
+            "numbers": self.numbers.astype(np.int64),
+            "elements": np.array(elements, dtype=np.int64),
+            "thresholds": np.array([self.thresholds[z] for z in elements], dtype=np.float64),
+            "counts": np.array([self.counts[z] for z in elements], dtype=np.int64),
+        }
+        header = {
+            "identity": self.identity.to_dict(),
+            "anchors": self.anchors_digest,
+            "pooled_threshold": self.pooled_threshold,
+            "alarm": self.alarm,
+            "level": self.level,
+            "alarm_level": self.alarm_level,
+            "provenance": dict(self.provenance),
+        }
+        return write_arrays(path, "reference", arrays, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ReferenceManifold:
+        """Read a file of :meth:`save`.
+
+        Raises
+        ------
+        SpaceFileError
+            If the file is missing, truncated, malformed or holds values that are not finite.
+        """
+        arrays, header = read_arrays(path, "reference")
+        try:
+            elements = [int(z) for z in arrays["elements"]]
+            return cls(
+                platonic=arrays["platonic"],
+                numbers=arrays["numbers"],
+                thresholds=dict(zip(elements, arrays["thresholds"].tolist(), strict=True)),
+                counts=dict(zip(elements, arrays["counts"].tolist(), strict=True)),
+                pooled_threshold=header["pooled_threshold"],
+                alarm=header["alarm"],
+                level=header["level"],
+                alarm_level=header["alarm_level"],
+                identity=ModelIdentity.from_dict(header["identity"]),
+                anchors_digest=header["anchors"],
+                provenance=header["provenance"],
+            )
+        except (KeyError, ValueError) as error:
+            raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
+
+
+def element_distances(
+    platonic: np.ndarray,
+    numbers: np.ndarray,
+    by_element: Mapping[int, np.ndarray],
+    everything: np.ndarray,
+    neighbours: int = NEIGHBOURS,
+) -> np.ndarray:
+    """Mean distance to the nearest references of the same element, shape (n_atoms,).
+
+    Parameters
+    ----------
+    platonic : ndarray, shape (n_atoms, K)
+    numbers : ndarray of int, shape (n_atoms,)
+    by_element : mapping of int to ndarray, shape (m, K)
+        References per atomic number.
+    everything : ndarray, shape (M, K)
+        All references, for elements that have none.
+    neighbours : int
+        How many nearest references are averaged, or as many as there are.
+    """
+    platonic = np.asarray(platonic, dtype=everything.dtype)
+    result = np.empty(len(platonic))
+    for element in np.unique(numbers):
+        mask = numbers == element
+        references = by_element.get(int(element), everything)
+        near, _ = nearest_distances(platonic[mask], references, min(neighbours, len(references)))
+        result[mask] = near.mean(axis=1)
+    return result
+
+
+def conformal_quantile(scores: np.ndarray, level: float) -> float:
+    """Split-conformal quantile: the ceil((n + 1) level)-th smallest score.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+    level : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+        Infinity where n is too small for the level, i.e. below level / (1 - level).
+    """
+    rank = math.ceil((len(scores) + 1) * level - 1e-9)
+    return math.inf if rank > len(scores) else float(np.sort(scores)[rank - 1])
+
+
+def fit_reference(
+    platonic: np.ndarray,
+    numbers: np.ndarray,
+    structures: np.ndarray,
+    groups: Sequence[str],
+    anchors: AnchorSet,
+    *,
+    level: float = 0.99,
+    alarm_level: float = 0.99,
+    per_element: int = 120,
+    seed: int = 0,
+    provenance: Mapping[str, Any] | None = None,
+) -> ReferenceManifold:
+    """Build a reference manifold and its thresholds from environments.
+
+    Groups (compounds) are dealt to three parts, so that all copies of one compound stay on one
+    side: half are references (thinned by farthest-point sampling to ``per_element`` points an
+    element), 30 % set the per-element thresholds, 20 % set the alarm per structure.
+
+    Parameters
+    ----------
+    platonic : ndarray, shape (n, K)
+        Platonic coordinates of all environments.
+    numbers : ndarray of int, shape (n,)
+        Atomic numbers.
+    structures : ndarray of int, shape (n,)
+        Which structure each environment belongs to, 0..S-1.
+    groups : sequence of str, length S
+        Which group each structure belongs to.
+    anchors : AnchorSet
+        The anchors that span the space.
+    level, alarm_level : float
+        Conformal levels, per atom and per structure.
+    per_element : int
+        Most reference points kept for one element.
+    seed : int
+        Of the deal.
+    provenance : mapping, optional
+        Recorded.
+
+    Raises
+    ------
+    ValueError
+        With fewer than three groups, or too few structures for the levels.
+    """
+    names = sorted(set(groups))
+    if len(names) < 3:
+        raise ValueError(
+            f"a reference needs at least 3 groups of structures to split; got {len(names)}"
+        )
+    dealt = np.random.default_rng(seed).permutation(len(names))
+    share = np.digitize(np.argsort(dealt) / len(names), [0.5, 0.8])
+    part_of = dict(zip(names, share.tolist(), strict=True))
+    part = np.array([part_of[group] for group in groups])[structures]
+
+    platonic = np.asarray(platonic, dtype=np.float32)
+    by_element: dict[int, np.ndarray] = {}
+    for element in np.unique(numbers[part == 0]):
+        rows = platonic[(part == 0) & (numbers == element)]
+        distinct = np.unique(rows, axis=0)
+        if len(distinct) > per_element:
+            distinct = distinct[farthest_point(distinct, per_element, seed=seed)]
+        by_element[int(element)] = distinct
+    everything = np.concatenate(list(by_element.values()))
+    labels = np.repeat(list(by_element), [len(rows) for rows in by_element.values()])
+
+    held = part == 1
+    distances = element_distances(platonic[held], numbers[held], by_element, everything)
+    pooled = conformal_quantile(distances, level)
+    thresholds: dict[int, float] = {}
+    counts: dict[int, int] = {}
+    for element in by_element:
+        own = distances[numbers[held] == element]
+        quantile = conformal_quantile(own, level)
+        if math.isfinite(quantile):
+            thresholds[element], counts[element] = quantile, len(own)
+    if not math.isfinite(pooled):
+        raise ValueError(
+            f"{held.sum()} held-out environments are too few for level {level}; "
+            f"{math.ceil(level / (1 - level))} are needed: add structures or lower the level"
+        )
+
+    manifold = ReferenceManifold(
+        platonic=everything,
+        numbers=labels,
+        thresholds=thresholds,
+        counts=counts,
+        pooled_threshold=pooled,
+        alarm=math.nan,
+        level=level,
+        alarm_level=alarm_level,
+        identity=anchors.identity,
+        anchors_digest=anchors.digest,
+        provenance=dict(provenance or {}),
+    )
+    judged = part == 2
+    scores = manifold.scores(
+        manifold.distances(platonic[judged], numbers[judged]), numbers[judged]
+    )
+    worst = np.zeros(len(groups))
+    np.maximum.at(worst, structures[judged], scores)
+    alarm = conformal_quantile(worst[np.unique(structures[judged])], alarm_level)
+    if not math.isfinite(alarm):
+        raise ValueError(
+            f"too few held-out structures for alarm level {alarm_level}: "
+            f"{len(np.unique(structures[judged]))}; add structures or lower the level"
+        )
+    object.__setattr__(manifold, "alarm", max(alarm, 1.0))
+    return manifold
