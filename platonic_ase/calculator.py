@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from ase import units
 from ase.calculators.calculator import Calculator, all_changes
-from ase.md.verlet import VelocityVerlet
 from ase.outputs import all_outputs
 
 from platonic_ase.calibration.defaults import resolve_space
@@ -388,6 +387,8 @@ class PlatonicCalculator(Calculator):
             logger.warning(
                 "run ended at step %d by request: %s", dynamics.nsteps, self.policy.stopped_by
             )
+        from ase.md.verlet import VelocityVerlet  # slow to import, and loaded by now
+
         if isinstance(dynamics, VelocityVerlet) and self._observing:
             state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
             if isinstance(state, PhysicsState):
