@@ -19,7 +19,6 @@ ELEMENTS: tuple[int, ...] = (*range(1, 84), *range(89, 95))
 """Z = 1..83 and 89..94. Po, At, Rn, Fr and Ra are left out: no foundation potential knows them."""
 
 
-
 @dataclass(frozen=True)
 class Compound:
     """Elements on a prototype, before it is built.
@@ -64,20 +63,17 @@ def _expand(elements: str | tuple[str, ...], take: int) -> Iterator[tuple[int, .
 def all_compounds() -> list[Compound]:
     """Every compound of the tables once, elements first, in a fixed order."""
     found: list[Compound] = []
-    for prototype, symbols, factor, ca, x in LATTICES:
+    for prototype, symbols, factor in LATTICES:
         for symbol in symbols.split():
             number = atomic_numbers[symbol]
-            found.append(
-                Compound(prototype, (number,), (), None, factor * atomic_volume(number), ca, x)
-            )
+            volume = factor * atomic_volume(number)
+            found.append(Compound(prototype, (number,), volume=volume))
     for prototype, word, a, ca, x in MEASURED:
-        found.append(Compound(prototype, _numbers(word), (), a, None, ca, x))
+        found.append(Compound(prototype, _numbers(word), a=a, ca=ca, x=x))
     for prototype, charges, elements, take in (*IONIC, *METALLIC):
-        for numbers in _expand(elements, take):
-            if set(numbers) <= set(ELEMENTS) and len(set(numbers)) == len(numbers):
-                found.append(Compound(prototype, numbers, charges))
+        found.extend(Compound(prototype, numbers, charges) for numbers in _expand(elements, take))
     for prototype, word, volume in NOBLE:
-        found.append(Compound(prototype, _numbers(word), (), None, volume))
+        found.append(Compound(prototype, _numbers(word), volume=volume))
     unique = {(c.prototype, c.numbers): c for c in reversed(found)}
     return list(reversed(unique.values()))
 

@@ -22,7 +22,8 @@ def _template(name: str, parameters: tuple[float, ...]) -> Atoms:
     values = dict(zip("xyz", parameters, strict=False))
     values |= {f"-{key}": -value for key, value in values.items()}
     basis = [
-        [values[c] if isinstance(c, str) else c for c in position] for _, position in prototype.sites
+        [values[c] if isinstance(c, str) else c for c in position]
+        for _, position in prototype.sites
     ]
     b, ca, *angles = prototype.shape
     scale = 10.0  # spacegroup.crystal compares fractional coordinates; any size of the cell will do
@@ -41,7 +42,7 @@ def _template(name: str, parameters: tuple[float, ...]) -> Atoms:
 
 
 def count_atoms(name: str) -> tuple[int, ...]:
-    """Number of atoms of each species in the primitive cell."""
+    """Count the atoms of each species in the primitive cell."""
     prototype = PROTOTYPES[name]
     numbers = _template(name, prototype.parameters).numbers
     return tuple(int(n) for n in np.bincount(numbers)[1:])

@@ -15,37 +15,32 @@ Row = tuple[str, tuple[int, ...], str | tuple[str, ...], int]
 _LANTHANIDES = "La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu"
 _RARE_EARTHS = _LANTHANIDES + " Y Sc"
 _METALS = (
-    "Li Be Na Mg Al K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn "
-    "Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Ac Th Pa "
-    "U Np Pu"
+    f"Li Be Na Mg Al K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn "
+    f"Cs Ba {_LANTHANIDES} Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Ac Th Pa U Np Pu"
 )
 
-LATTICES: tuple[tuple[str, str, float, float | None, float | None], ...] = (
-    # prototype, elements, volume relative to the close-packed one, c/a, free coordinate
-    ("fcc", _METALS + " Si Ge Ne Ar Kr Xe He", 1.0, None, None),
-    ("bcc", _METALS + " Sb Te As Se S P He Ne Ar Kr Xe", 1.0, None, None),
-    (
-        "hcp",
-        "Be Mg Sc Ti Co Zn Y Zr Tc Ru Cd La Gd Tb Dy Ho Er Tm Lu Hf Re Os Tl He Ne Ar Kr Xe",
-        1.0,
-        None,
-        None,
-    ),
-    ("dhcp", "La Ce Pr Nd Pm Sm Ac", 1.0, None, None),
-    ("omega", "Ti Zr Hf", 1.0, None, None),
-    ("sc", "Bi Sb P Ca Hg As Te I", 1.05, None, None),
-    ("bct", "In Hg Pa", 1.0, None, None),
-    ("alpha-uranium", "U Np Ce Pu", 1.0, None, None),
-    ("diamond", "Si Ge Sn C", 1.38, None, None),
-    ("beta-tin", "Sn Si Ge", 1.05, None, None),
-    ("a7", "Sb Bi As", 1.25, None, None),
-    ("selenium", "Se Te", 1.30, None, None),
-)
+LATTICES: tuple[tuple[str, str, float], ...] = (
+    # prototype, elements, volume relative to the close-packed one
+    ("fcc", _METALS + " Si Ge Ne Ar Kr Xe He", 1.0),
+    ("bcc", _METALS + " Sb Te As Se S P He Ne Ar Kr Xe", 1.0),
+    ("hcp",
+     "Be Mg Sc Ti Co Zn Y Zr Tc Ru Cd La Gd Tb Dy Ho Er Tm Lu Hf Re Os Tl He Ne Ar Kr Xe", 1.0),
+    ("dhcp", "La Ce Pr Nd Pm Sm Ac", 1.0),
+    ("omega", "Ti Zr Hf", 1.0),
+    ("sc", "Bi Sb P Ca Hg As Te I", 1.05),
+    ("bct", "In Hg Pa", 1.0),
+    ("alpha-uranium", "U Np Ce Pu", 1.0),
+    ("diamond", "Si Ge Sn", 1.38),
+    ("beta-tin", "Sn Si Ge", 1.05),
+    ("a7", "Sb Bi As", 1.25),
+    ("selenium", "Se Te", 1.30),
+)  # fmt: skip
 """Lattices of the elements whose size follows from the close-packed volume of the atom."""
 
 # prototype, compound, a in Å, c/a, free coordinate: molecular and other crystals whose size no sum
-# of radii gives. From the lattice constants (or the density of the solid) in the CRC Handbook and
-# R. W. G. Wyckoff, Crystal Structures (1963), rounded; x from the bond length of the molecule.
+# of radii gives. Measured lattice constants, rounded, where the phase is known (most are in
+# R. W. G. Wyckoff, Crystal Structures, 1963), else an estimate from the volume per molecule; x from
+# the bond length of the molecule.
 MEASURED: tuple[tuple[str, str, float, float | None, float | None], ...] = (
     ("dimer", "H", 5.34, None, 0.040),
     ("dimer", "N", 5.66, None, 0.056),
@@ -54,6 +49,7 @@ MEASURED: tuple[tuple[str, str, float, float | None, float | None], ...] = (
     ("dimer", "Cl", 6.13, None, 0.094),
     ("dimer", "Br", 6.42, None, 0.103),
     ("dimer", "I", 6.98, None, 0.111),
+    ("diamond", "C", 3.567, None, None),
     ("graphite", "C", 2.46, 2.726, None),
     ("a7", "P", 3.38, 2.61, 0.215),
     ("heteronuclear", "C:O", 5.64, None, 0.058),
@@ -161,8 +157,9 @@ IONIC: tuple[Row, ...] = (
     ("fluorite", (4, -1), ("Ti V Nb Zr", "H"), 1),
     ("antifluorite", (1, -2), ("Li Na K Rb", "O S Se Te"), 2),
     ("antifluorite", (2, -4), "Mg:Si Mg:Ge Mg:Sn Be:C", 1),
-    ("rutile", (4, -2), "Ti:O V:O Cr:O Mn:O Ge:O Sn:O Ru:O Rh:O Os:O Ir:O Pt:O Nb:O Mo:O Tc:O "
-     "Ta:O W:O Re:O Pb:O Si:O Pd:O Se:O", 1),
+    ("rutile", (4, -2),
+     "Ti:O V:O Cr:O Mn:O Ge:O Sn:O Ru:O Rh:O Os:O Ir:O Pt:O Nb:O Mo:O Tc:O Ta:O W:O Re:O Pb:O "
+     "Si:O Pd:O Se:O", 1),
     ("rutile", (2, -1), ("Mg Mn Fe Co Ni Zn V Cr Cu Pd", "F"), 1),
     ("cadmium-iodide", (2, -1), ("Mg Ca Cd Mn Fe Co Ni Zn Ti V Pb Ge Hg Yb Tm Sn", "I Br Cl"), 1),
     ("cadmium-iodide", (4, -2), ("Ti Zr Hf V Ta Sn Pt Ir Ni Co Th Pd Rh Re Te", "S Se Te"), 1),
@@ -175,7 +172,8 @@ IONIC: tuple[Row, ...] = (
     ("rhenium-trioxide", (3, -1), "Sc:F Al:F Ti:F Fe:F Ga:F V:F Nb:F Rh:F Au:F Ir:F Co:F Ru:F", 1),
     ("anti-rhenium-trioxide", (1, -3), "Cu:N Na:N Ag:N", 1),
     ("uranium-trichloride", (3, -1), (_LANTHANIDES + " Ac U Np Pu Pa", "Cl Br F"), 1),
-    ("bismuth-triiodide", (3, -1), ("Bi Sb As Cr Fe Y Sc Al Ti Rh Ru Ir Mo Au In Tl", "I Cl Br"), 1),
+    ("bismuth-triiodide", (3, -1),
+     ("Bi Sb As Cr Fe Y Sc Al Ti Rh Ru Ir Mo Au In Tl", "I Cl Br"), 1),
     ("corundum", (3, -2), "Al:O Ti:O V:O Cr:O Fe:O Ga:O Rh:O In:O Co:O Mn:O B:O Au:O", 1),
     ("corundum", (3, -2), "Al:S Ga:S As:S Ru:O Ni:O", 1),
     ("lanthana", (3, -2), ("La Ce Pr Nd Pm Sm Gd Tb Ac Pu Np Bi Tl", "O S"), 1),
@@ -183,42 +181,53 @@ IONIC: tuple[Row, ...] = (
     ("anti-lanthana", (2, -3), "Mg:Sb Mg:Bi Ca:N Mg:N Be:N Mg:As Ba:N Sr:N Zn:P Cd:As Ca:Bi", 1),
     ("do3-salt", (3, -1), "Bi:F La:F Y:F Tl:F Ac:F", 1),
     # ternaries and more
-    ("perovskite", (2, 4, -2), "Ca:Ti:O Sr:Ti:O Ba:Ti:O Pb:Ti:O Sr:Zr:O Ba:Zr:O Ba:Sn:O Ba:Hf:O "
-     "Sr:V:O Sr:Ru:O Ca:Mn:O Sr:Fe:O Sr:Co:O Sr:Mo:O Ba:Ce:O Ba:Th:O Ba:Pr:O Ba:U:O Ba:Pb:O Ca:Si:O "
-     "Mg:Si:O Sr:Tc:O Sr:Ir:O Ca:Os:O Eu:Ti:O Ba:Tb:O Ba:Pa:O Ba:Np:O Ba:Pu:O Ca:Ge:O Ba:Nb:O "
-     "Ba:Zr:S Sr:Cr:O Ba:Rh:O Cd:Ti:O Ba:Pt:O Sn:Ti:O", 1),
-    ("perovskite", (1, 5, -2), "K:Nb:O Na:Ta:O K:Ta:O Na:Nb:O Ag:Nb:O Rb:Ta:O Li:Nb:O K:I:O "
-     "K:W:O Tl:I:O K:Sb:O K:U:O Rb:U:O Rb:Pa:O", 1),
-    ("perovskite", (3, 3, -2), "La:Al:O La:Cr:O La:Mn:O La:Fe:O La:Co:O La:Ni:O La:Ga:O Y:Al:O "
-     "Nd:Ga:O Gd:Fe:O Pr:Al:O Sm:Al:O Dy:Al:O Ho:Cr:O Er:Co:O Tm:Fe:O Lu:Al:O Yb:Al:O Ce:Al:O Pm:Al:O "
-     "Bi:Fe:O Tb:Mn:O Eu:Al:O La:Rh:O La:Ti:O La:V:O Ac:Al:O Pu:Al:O La:Sc:O La:In:O Bi:Mn:O", 1),
-    ("perovskite", (1, 2, -1), "K:Mg:F Na:Mg:F K:Mn:F K:Ni:F K:Zn:F Rb:Ca:F Cs:Cd:F Tl:Co:F Cs:Ca:F "
-     "Cs:Pb:Cl Cs:Pb:Br Cs:Pb:I Cs:Sn:I Cs:Ge:Cl Rb:Ca:Cl Cs:Hg:Cl Cs:Hg:Br Cs:Yb:I Cs:Eu:Br Rb:Tm:I "
-     "Cs:Cd:Br Li:Ba:F Cs:Sr:I Rb:Ge:I K:Cu:F Ag:Mn:F K:V:F Ag:Zn:F", 1),
+    ("perovskite", (2, 4, -2),
+     "Ca:Ti:O Sr:Ti:O Ba:Ti:O Pb:Ti:O Sr:Zr:O Ba:Zr:O Ba:Sn:O Ba:Hf:O Sr:V:O Sr:Ru:O Ca:Mn:O "
+     "Sr:Fe:O Sr:Co:O Sr:Mo:O Ba:Ce:O Ba:Th:O Ba:Pr:O Ba:U:O Ba:Pb:O Ca:Si:O Mg:Si:O Sr:Tc:O "
+     "Sr:Ir:O Ca:Os:O Eu:Ti:O Ba:Tb:O Ba:Pa:O Ba:Np:O Ba:Pu:O Ca:Ge:O Ba:Nb:O Ba:Zr:S Sr:Cr:O "
+     "Ba:Rh:O Cd:Ti:O Ba:Pt:O Sn:Ti:O", 1),
+    ("perovskite", (1, 5, -2),
+     "K:Nb:O Na:Ta:O K:Ta:O Na:Nb:O Ag:Nb:O Rb:Ta:O Li:Nb:O K:I:O K:W:O Tl:I:O K:Sb:O K:U:O "
+     "Rb:U:O Rb:Pa:O", 1),
+    ("perovskite", (3, 3, -2),
+     "La:Al:O La:Cr:O La:Mn:O La:Fe:O La:Co:O La:Ni:O La:Ga:O Y:Al:O Nd:Ga:O Gd:Fe:O Pr:Al:O "
+     "Sm:Al:O Dy:Al:O Ho:Cr:O Er:Co:O Tm:Fe:O Lu:Al:O Yb:Al:O Ce:Al:O Pm:Al:O Bi:Fe:O Tb:Mn:O "
+     "Eu:Al:O La:Rh:O La:Ti:O La:V:O Ac:Al:O Pu:Al:O La:Sc:O La:In:O Bi:Mn:O", 1),
+    ("perovskite", (1, 2, -1),
+     "K:Mg:F Na:Mg:F K:Mn:F K:Ni:F K:Zn:F Rb:Ca:F Cs:Cd:F Tl:Co:F Cs:Ca:F Cs:Pb:Cl Cs:Pb:Br "
+     "Cs:Pb:I Cs:Sn:I Cs:Ge:Cl Rb:Ca:Cl Cs:Hg:Cl Cs:Hg:Br Cs:Yb:I Cs:Eu:Br Rb:Tm:I Cs:Cd:Br "
+     "Li:Ba:F Cs:Sr:I Rb:Ge:I K:Cu:F Ag:Mn:F K:V:F Ag:Zn:F", 1),
     ("perovskite", (2, 1, -1), "Ba:Li:H Sr:Li:H Eu:Li:H Ba:Li:F Ca:Li:H", 1),
-    ("elpasolite", (1, 1, 3, -1), "K:Na:Al:F Cs:Ag:Bi:Br Cs:Na:In:Cl Cs:Ag:In:Cl Rb:Na:Ho:F "
-     "Cs:Na:Bi:Cl Cs:K:Sc:F Cs:Na:Er:Cl Cs:Ag:Au:Cl Cs:Na:Yb:Br Cs:Tl:Sb:Cl Cs:Na:Tm:Cl", 1),
-    ("elpasolite", (2, 3, 5, -2), "Ba:Y:Nb:O Sr:Fe:Re:O Ba:La:Ru:O Sr:Sc:Os:O Ba:Bi:Ir:O Sr:Al:Ta:O "
-     "Ba:Lu:Sb:O Sr:Cr:Re:O Ba:Dy:Pa:O", 1),
-    ("elpasolite", (2, 2, 6, -2), "Ba:Mg:W:O Sr:Ni:Mo:O Ba:Ca:Te:O Ba:Sr:U:O Ba:Zn:Os:O Ba:Mg:Np:O "
-     "Ba:Ca:Pu:O Sr:Co:Re:O", 1),
-    ("hexachloroplatinate", (1, 4, -1), "K:Pt:Cl K:Ir:Cl K:Os:Cl K:Re:Cl K:Tc:Cl Cs:Sn:I Cs:Te:Br "
-     "Rb:Se:Cl Cs:Zr:Cl Cs:Hf:Br K:Si:F Cs:Ge:F Cs:Pd:Br K:Ru:F Cs:Ti:Br Cs:Th:Cl Cs:U:Cl Cs:Pu:Cl "
-     "Tl:Pt:Br Rb:Rh:F Cs:Mn:F Cs:Np:Cl K:Mo:Cl", 1),
-    ("hexafluorophosphate", (1, 5, -1), "Na:P:F K:As:F Na:Sb:F Na:Nb:F K:Ta:F Na:V:F K:Bi:F K:Os:F "
-     "Cs:Au:F Ag:U:F K:Ru:F Na:Pa:F K:P:F", 1),
+    ("elpasolite", (1, 1, 3, -1),
+     "K:Na:Al:F Cs:Ag:Bi:Br Cs:Na:In:Cl Cs:Ag:In:Cl Rb:Na:Ho:F Cs:Na:Bi:Cl Cs:K:Sc:F "
+     "Cs:Na:Er:Cl Cs:Ag:Au:Cl Cs:Na:Yb:Br Cs:Tl:Sb:Cl Cs:Na:Tm:Cl", 1),
+    ("elpasolite", (2, 3, 5, -2),
+     "Ba:Y:Nb:O Sr:Fe:Re:O Ba:La:Ru:O Sr:Sc:Os:O Ba:Bi:Ir:O Sr:Al:Ta:O Ba:Lu:Sb:O Sr:Cr:Re:O "
+     "Ba:Dy:Pa:O", 1),
+    ("elpasolite", (2, 2, 6, -2),
+     "Ba:Mg:W:O Sr:Ni:Mo:O Ba:Ca:Te:O Ba:Sr:U:O Ba:Zn:Os:O Ba:Mg:Np:O Ba:Ca:Pu:O Sr:Co:Re:O", 1),
+    ("hexachloroplatinate", (1, 4, -1),
+     "K:Pt:Cl K:Ir:Cl K:Os:Cl K:Re:Cl K:Tc:Cl Cs:Sn:I Cs:Te:Br Rb:Se:Cl Cs:Zr:Cl Cs:Hf:Br "
+     "K:Si:F Cs:Ge:F Cs:Pd:Br K:Ru:F Cs:Ti:Br Cs:Th:Cl Cs:U:Cl Cs:Pu:Cl Tl:Pt:Br Rb:Rh:F "
+     "Cs:Mn:F Cs:Np:Cl K:Mo:Cl", 1),
+    ("hexafluorophosphate", (1, 5, -1),
+     "Na:P:F K:As:F Na:Sb:F Na:Nb:F K:Ta:F Na:V:F K:Bi:F K:Os:F Cs:Au:F Ag:U:F K:Ru:F Na:Pa:F "
+     "K:P:F", 1),
     ("perchlorate", (1, 7, -2), "K:Cl:O Rb:Cl:O Cs:Br:O Tl:Cl:O Cs:Re:O", 1),
     ("perchlorate", (2, 6, -2), "Ba:S:O Sr:Se:O Pb:S:O", 1),
-    ("ordered-rocksalt", (1, 3, -2), "Li:Co:O Li:Ni:O Na:Fe:O Li:Cr:O Na:Mn:O Na:Ti:O Li:V:O Na:Bi:S "
-     "K:Tl:O Li:Rh:O Na:Ho:S Na:In:O Na:Er:Se K:Ce:S Li:Sc:S Na:Pm:S Na:Ru:O K:Ac:S K:Lu:S", 1),
-    ("delafossite", (1, 3, -2), "Cu:Al:O Cu:Fe:O Ag:Cr:O Pd:Co:O Pt:Co:O Pd:Rh:O Cu:Rh:O Ag:In:O", 1),
+    ("ordered-rocksalt", (1, 3, -2),
+     "Li:Co:O Li:Ni:O Na:Fe:O Li:Cr:O Na:Mn:O Na:Ti:O Li:V:O Na:Bi:S K:Tl:O Li:Rh:O Na:Ho:S "
+     "Na:In:O Na:Er:Se K:Ce:S Li:Sc:S Na:Pm:S Na:Ru:O K:Ac:S K:Lu:S", 1),
+    ("delafossite", (1, 3, -2),
+     "Cu:Al:O Cu:Fe:O Ag:Cr:O Pd:Co:O Pt:Co:O Pd:Rh:O Cu:Rh:O Ag:In:O", 1),
     ("potassium-tetrafluoronickelate", (1, 2, -1), "K:Ni:F Rb:Mn:F K:Mg:F Cs:Ag:F K:Zn:F", 1),
-    ("potassium-tetrafluoronickelate", (2, 4, -2), "Sr:Ti:O Sr:Ru:O Sr:Ir:O Ba:Sn:O Sr:Rh:O Sr:Mo:O", 1),
+    ("potassium-tetrafluoronickelate", (2, 4, -2),
+     "Sr:Ti:O Sr:Ru:O Sr:Ir:O Ba:Sn:O Sr:Rh:O Sr:Mo:O", 1),
     ("chalcopyrite", (1, 3, -2), "Cu:In:Se Cu:Ga:S Ag:Ga:Te Cu:Al:S Cu:Fe:S Ag:In:S", 1),
     ("chalcopyrite", (2, 4, -3), "Zn:Ge:P Cd:Ge:As Zn:Si:P Zn:Sn:Sb Cd:Sn:As", 1),
     ("matlockite", (2, -1, -1), "Ba:F:Cl Sr:F:Br Pb:F:Cl Eu:F:I Ca:H:Br Sm:F:Cl", 1),
-    ("matlockite", (3, -2, -1), "Bi:O:Cl La:O:Cl Nd:O:Br Dy:O:I Bi:O:I Pr:O:F Ac:O:Br Pu:O:Cl Sb:O:F "
-     "U:O:Cl Tm:O:I", 1),
+    ("matlockite", (3, -2, -1),
+     "Bi:O:Cl La:O:Cl Nd:O:Br Dy:O:I Bi:O:I Pr:O:F Ac:O:Br Pu:O:Cl Sb:O:F U:O:Cl Tm:O:I", 1),
     ("calcite", (2, 4, -2), "Ca:C:O Mg:C:O Mn:C:O Zn:C:O Cd:C:O Fe:C:O", 1),
     ("calcite", (1, 5, -2), "Na:N:O Li:N:O", 1),
     ("calcite", (3, 3, -2), "Sc:B:O Lu:B:O In:B:O Y:B:O Fe:B:O", 1),
@@ -232,33 +241,44 @@ IONIC: tuple[Row, ...] = (
 
 METALLIC: tuple[Row, ...] = (
     ("b2", (), (_RARE_EARTHS + " Ac", "Ag Zn Cu Mg Rh Au Cd Tl"), 1),
-    ("b2", (), "Ni:Al Fe:Al Co:Al Cu:Zn Fe:Ti Co:Ti Ni:Ti Ru:Al Pd:Al Mg:Ag Hf:Ru Zr:Os Ti:Os Al:Os "
-     "Ti:Re Mn:Rh Ga:Ni Ga:Ru V:Ru Ta:Ru V:Tc Nb:Ru Ti:Tc Al:Ir Be:Co Be:Cu Be:Pd Be:Ti Mg:Hg Sr:Tl "
-     "Ca:Tl Li:Hg Li:Tl Li:Pb Cs:Au Rb:Au Al:Re Al:Tc Al:Rh Pu:Ru Th:Re Np:Rh Pa:Ru Be:Rh Ga:Rh", 1),
+    ("b2", (),
+     "Ni:Al Fe:Al Co:Al Cu:Zn Fe:Ti Co:Ti Ni:Ti Ru:Al Pd:Al Mg:Ag Hf:Ru Zr:Os Ti:Os Al:Os "
+     "Ti:Re Mn:Rh Ga:Ni Ga:Ru V:Ru Ta:Ru V:Tc Nb:Ru Ti:Tc Al:Ir Be:Co Be:Cu Be:Pd Be:Ti Mg:Hg "
+     "Sr:Tl Ca:Tl Li:Hg Li:Tl Li:Pb Cs:Au Rb:Au Al:Re Al:Tc Al:Rh Pu:Ru Th:Re Np:Rh Pa:Ru "
+     "Be:Rh Ga:Rh", 1),
     ("b32", (), "Na:Tl Li:Al Li:Ga Li:In Li:Zn Li:Cd Na:In", 1),
-    ("l10", (), "Ti:Al Fe:Pt Cu:Au Fe:Pd Co:Pt Mn:Ni Mn:Pt Ni:Pt Cd:Pt Zn:Pd In:Mg Bi:Na Bi:Li Ga:Ti "
-     "Hg:Pd Hg:Ti V:Ir Nb:Ir Nb:Rh Ta:Rh Cr:Pt Cr:Pd Hg:Zr Mo:Ir Ar:Ne Kr:Ar Xe:Kr Ne:He Ar:He Xe:Ar "
-     "Kr:Ne Xe:Ne Xe:Ni", 1),
-    ("l12", (), "Au:Cu Al:Ni Ga:Ni Ge:Ni Si:Ni Mn:Pt Fe:Pt Cr:Ir Ti:Zn Sn:La In:La Pb:La Tl:La Pd:Ce "
-     "Sn:Pr In:Nd Pb:Eu Tl:Gd Rh:Ce Pt:Y Pd:Sc Al:Er Al:Yb Ga:Tm In:Dy Pb:Pm In:Pm Sn:Pm Ga:U Ge:U "
-     "Sn:U In:Np Si:U Sn:Np Rh:U Ga:Np Ga:Pu In:Pu Sn:Pu Rh:Pu Pb:Ac In:Ac Tl:Ac Sn:Ac Rh:Th Pb:Th "
-     "Pt:Tb Ir:Hf Rh:Hf Rh:Ta Ir:Ta Ir:Nb Ir:V Rh:V Al:Zr Hg:Zr Co:W Mo:Ir Pa:Rh Pa:Ir Pa:Sn Xe:Fe "
-     "Kr:He Xe:He Ne:Xe Ar:Xe He:Ar Ne:Kr He:Xe Ne:Ar He:Kr", 1),
+    ("l10", (),
+     "Ti:Al Fe:Pt Cu:Au Fe:Pd Co:Pt Mn:Ni Mn:Pt Ni:Pt Cd:Pt Zn:Pd In:Mg Bi:Na Bi:Li Ga:Ti "
+     "Hg:Pd Hg:Ti V:Ir Nb:Ir Nb:Rh Ta:Rh Cr:Pt Cr:Pd Hg:Zr Mo:Ir Ar:Ne Kr:Ar Xe:Kr Ne:He Ar:He "
+     "Xe:Ar Kr:Ne Xe:Ne Xe:Ni", 1),
+    ("l12", (),
+     "Au:Cu Al:Ni Ga:Ni Ge:Ni Si:Ni Mn:Pt Fe:Pt Cr:Ir Ti:Zn Sn:La In:La Pb:La Tl:La Pd:Ce "
+     "Sn:Pr In:Nd Pb:Eu Tl:Gd Rh:Ce Pt:Y Pd:Sc Al:Er Al:Yb Ga:Tm In:Dy Pb:Pm In:Pm Sn:Pm Ga:U "
+     "Ge:U Sn:U In:Np Si:U Sn:Np Rh:U Ga:Np Ga:Pu In:Pu Sn:Pu Rh:Pu Pb:Ac In:Ac Tl:Ac Sn:Ac "
+     "Rh:Th Pb:Th Pt:Tb Ir:Hf Rh:Hf Rh:Ta Ir:Ta Ir:Nb Ir:V Rh:V Al:Zr Hg:Zr Co:W Mo:Ir Pa:Rh "
+     "Pa:Ir Pa:Sn Xe:Fe Kr:He Xe:He Ne:Xe Ar:Xe He:Ar Ne:Kr He:Xe Ne:Ar He:Kr", 1),
     ("do3", (), "Fe:Al Si:Fe Bi:Li Sb:Li Bi:K Bi:Cs Hg:Li Sb:Rb Al:Fe", 1),
     ("a15", (), "Sn:Nb Si:V Ge:Nb Ga:V Si:Cr Al:Nb Os:Mo Ir:Cr Pt:Nb Re:W Ge:Ta Tc:Mo", 1),
-    ("laves-c15", (), "Ca:Al La:Ni Ce:Fe Y:Al Zr:Co Hf:Mo Mg:Cu K:Bi Rb:Bi Cs:Bi Na:Ag Na:Au Gd:Fe "
-     "Tb:Co Ho:Al Er:Mn Ta:Cr Pb:Au U:Al U:Fe Np:Fe Pu:Fe Pu:Al Th:Os Th:Ir Pa:Os Zr:W Ba:Rh Sr:Pt "
-     "Lu:Ru Tm:Re Pm:Al Pm:Ni Eu:Pd Ce:Os He:Ne Sc:Tc Hf:V", 1),
+    ("laves-c15", (),
+     "Ca:Al La:Ni Ce:Fe Y:Al Zr:Co Hf:Mo Mg:Cu K:Bi Rb:Bi Cs:Bi Na:Ag Na:Au Gd:Fe Tb:Co Ho:Al "
+     "Er:Mn Ta:Cr Pb:Au U:Al U:Fe Np:Fe Pu:Fe Pu:Al Th:Os Th:Ir Pa:Os Zr:W Ba:Rh Sr:Pt Lu:Ru "
+     "Tm:Re Pm:Al Pm:Ni Eu:Pd Ce:Os He:Ne Sc:Tc Hf:V", 1),
     ("cacu5", (), "La:Ni Y:Co Ca:Cu Ba:Ag Sr:Ag Th:Fe Pm:Co Ba:Au Ce:Zn", 1),
-    ("aluminium-diboride", (), "Ti:B Zr:B V:B Cr:B Nb:B Ta:B Sc:B Al:B Hf:B Mo:B W:B Re:B Os:B Ru:B Tc:B "
-     "Mn:B U:B Pu:B Tb:B Lu:B Ca:Ga Sr:Ga La:Ga U:Hg Na:Hg Ba:Hg Th:Si Eu:Ga", 1),
-    ("molybdenum-disilicide", (), "Mo:Si W:Si Re:Si Hg:Al Zr:Pd Hf:Pd Ti:Cu Mo:Ge Ti:Ag Yb:Hg Cr:Al", 1),
-    ("half-heusler", (), "Ti:Ni:Sn Zr:Ni:Sn Hf:Ni:Sn Ti:Co:Sb Zr:Rh:Bi Nb:Fe:Sb V:Fe:Sb Ta:Ru:Sb Sc:Pt:Sb "
-     "Lu:Pt:Bi Y:Pd:Sb Li:Zn:P Li:Mg:N Li:Al:Si Na:Mg:As K:Mg:P Mg:Cu:Sb Tm:Ni:Sb Ho:Pd:Bi U:Ni:Sn "
-     "Rb:Ca:As Hf:Co:As Th:Pt:Sn Ti:Fe:Te Pm:Pt:Bi Nb:Os:Sb Hf:Ir:As Mo:Os:Si Li:Be:As Np:Ni:Sn", 1),
-    ("heusler", (), "Co:Mn:Si Ni:Mn:Ga Cu:Mn:Al Fe:V:Al Co:Fe:Ge Pd:Mn:In Au:Mn:Al Ru:Mn:Ge Rh:Mn:Pb "
-     "Fe:Ti:Sn Ni:Hf:Al Co:Ti:Ga Cu:Sc:In Ir:Mn:Al Ag:Mg:Pr Pt:Mn:Ga Os:Cr:Al", 1),
-    ("thcr2si2", (), "Ce:Cu:Si Ba:Fe:As Ca:Fe:As La:Ru:P U:Ru:Si Sr:Ni:P K:Fe:Se Eu:Rh:Si Th:Co:Ge Np:Cu:Si "
+    ("aluminium-diboride", (),
+     "Ti:B Zr:B V:B Cr:B Nb:B Ta:B Sc:B Al:B Hf:B Mo:B W:B Re:B Os:B Ru:B Tc:B Mn:B U:B Pu:B "
+     "Tb:B Lu:B Ca:Ga Sr:Ga La:Ga U:Hg Na:Hg Ba:Hg Th:Si Eu:Ga", 1),
+    ("molybdenum-disilicide", (),
+     "Mo:Si W:Si Re:Si Hg:Al Zr:Pd Hf:Pd Ti:Cu Mo:Ge Ti:Ag Yb:Hg Cr:Al", 1),
+    ("half-heusler", (),
+     "Ti:Ni:Sn Zr:Ni:Sn Hf:Ni:Sn Ti:Co:Sb Zr:Rh:Bi Nb:Fe:Sb V:Fe:Sb Ta:Ru:Sb Sc:Pt:Sb Lu:Pt:Bi "
+     "Y:Pd:Sb Li:Zn:P Li:Mg:N Li:Al:Si Na:Mg:As K:Mg:P Mg:Cu:Sb Tm:Ni:Sb Ho:Pd:Bi U:Ni:Sn "
+     "Rb:Ca:As Hf:Co:As Th:Pt:Sn Ti:Fe:Te Pm:Pt:Bi Nb:Os:Sb Hf:Ir:As Mo:Os:Si Li:Be:As "
+     "Np:Ni:Sn", 1),
+    ("heusler", (),
+     "Co:Mn:Si Ni:Mn:Ga Cu:Mn:Al Fe:V:Al Co:Fe:Ge Pd:Mn:In Au:Mn:Al Ru:Mn:Ge Rh:Mn:Pb Fe:Ti:Sn "
+     "Ni:Hf:Al Co:Ti:Ga Cu:Sc:In Ir:Mn:Al Ag:Mg:Pr Pt:Mn:Ga Os:Cr:Al", 1),
+    ("thcr2si2", (),
+     "Ce:Cu:Si Ba:Fe:As Ca:Fe:As La:Ru:P U:Ru:Si Sr:Ni:P K:Fe:Se Eu:Rh:Si Th:Co:Ge Np:Cu:Si "
      "Pm:Co:Ge Rb:Fe:Se Tl:Co:Se Cs:Fe:Se Sr:Pd:As", 1),
 )  # fmt: skip
 

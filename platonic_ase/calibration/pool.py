@@ -140,9 +140,7 @@ def _copies(compound: Compound, seed: int) -> list[Atoms]:
         expansion = np.zeros(6)
         expansion[:3] = rng.uniform(-0.015, 0.025)
         rattled, used = _rattled(_strained(large, expansion), amplitude, rng)
-        copies.append(
-            _labelled(rattled, group, compound.prototype, "rattled", used, expansion)
-        )
+        copies.append(_labelled(rattled, group, compound.prototype, "rattled", used, expansion))
     return copies
 
 

@@ -101,8 +101,8 @@ def _t(z: float) -> tuple[float, float, float]:
     return (1 / 3, 2 / 3, z)
 
 
-def _b(*args: float) -> tuple[Bond, ...]:
-    return (Bond(0, 1, *args),)
+def _b(cation_coordination: float, anion_coordination: float) -> tuple[Bond, ...]:
+    return (Bond(0, 1, cation_coordination, anion_coordination),)
 
 
 _PEROVSKITE = (Bond(1, 2, 6, 2, 0.75), Bond(0, 2, 12, 2, 0.25))
