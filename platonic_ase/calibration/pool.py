@@ -14,8 +14,8 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from ase.neighborlist import neighbor_list
 
-from platonic_ase.calibration.compounds import ELEMENTS, Compound, compounds
-from platonic_ase.calibration.prototypes import build
+from platonic_ase.calibration.compounds import ELEMENTS, Compound, all_compounds, select_compounds
+from platonic_ase.calibration.crystals import build
 
 __all__ = ["generate_pool", "pool_elements", "restrict"]
 
@@ -64,7 +64,7 @@ def generate_pool(elements: Sequence[int] | None = None, *, seed: int = 0) -> li
     """
     allowed = _validate(elements)
     structures: list[Atoms] = []
-    for compound in compounds():
+    for compound in select_compounds(all_compounds(), min_cell=MIN_RATTLED_ATOMS):
         if set(compound.numbers) <= allowed:
             structures.extend(_copies(compound, seed))
     return structures
@@ -140,9 +140,7 @@ def _copies(compound: Compound, seed: int) -> list[Atoms]:
         expansion = np.zeros(6)
         expansion[:3] = rng.uniform(-0.015, 0.025)
         rattled, used = _rattled(_strained(large, expansion), amplitude, rng)
-        copies.append(
-            _labelled(rattled, group, compound.prototype, "rattled", used, expansion)
-        )
+        copies.append(_labelled(rattled, group, compound.prototype, "rattled", used, expansion))
     return copies
 
 

@@ -1,18 +1,11 @@
-"""Crystal prototypes: space group, sites and shape, filled with elements and set to a size."""
+"""Crystal prototypes: space group, sites, shape, and the contacts that set the size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
-from ase import Atoms
-from ase.spacegroup import crystal
-
-from platonic_ase.calibration.radii import atomic_volume, bond_length
-
-__all__ = ["PROTOTYPES", "Bond", "Prototype", "build"]
+__all__ = ["PROTOTYPES", "Bond", "Prototype"]
 
 Coordinate = float | str
 Site = tuple[int, tuple[Coordinate, Coordinate, Coordinate]]
@@ -108,8 +101,8 @@ def _t(z: float) -> tuple[float, float, float]:
     return (1 / 3, 2 / 3, z)
 
 
-def _b(*args: float) -> tuple[Bond, ...]:
-    return (Bond(0, 1, *args),)
+def _b(cation_coordination: float, anion_coordination: float) -> tuple[Bond, ...]:
+    return (Bond(0, 1, cation_coordination, anion_coordination),)
 
 
 _PEROVSKITE = (Bond(1, 2, 6, 2, 0.75), Bond(0, 2, 12, 2, 0.25))
@@ -249,111 +242,3 @@ PROTOTYPES: dict[str, Prototype] = {
         107, 0.937, (0, _z(-0.245)), (1, _O), (2, _z(0.265))
     ),
 }  # fmt: skip
-
-
-@cache
-def _template(name: str, parameters: tuple[float, ...], ca: float | None) -> Atoms:
-    """Primitive cell with a = 1; atomic numbers are 1 + species."""
-    prototype = PROTOTYPES[name]
-    values = dict(zip("xyz", parameters, strict=False))
-    values |= {f"-{key}": -value for key, value in values.items()}
-    basis = [
-        [values[c] if isinstance(c, str) else c for c in position] for _, position in prototype.sites
-    ]
-    b, default_ca, *angles = prototype.shape
-    scale = 10.0  # spacegroup.crystal compares fractional coordinates; any size of the cell will do
-    atoms: Atoms = crystal(
-        [1 + species for species, _ in prototype.sites],
-        basis,
-        spacegroup=prototype.spacegroup,
-        setting=prototype.setting,
-        cellpar=[scale, scale * b, scale * (ca or default_ca), *angles],
-        primitive_cell=True,
-        onduplicates="error",
-    )
-    atoms = Atoms(atoms.numbers, cell=atoms.cell[:] / scale, pbc=True,
-                  scaled_positions=atoms.get_scaled_positions())  # fmt: skip
-    if atoms.cell.handedness < 0:
-        atoms.set_cell(-atoms.cell[:], scale_atoms=True)
-    return atoms
-
-
-def _mean_contact(atoms: Atoms, cation: int, anion: int, contacts: int) -> float:
-    """Mean of the shortest contacts from one cation to the anions, in Å."""
-    start = int(np.flatnonzero(atoms.numbers == 1 + cation)[0])
-    ends = np.flatnonzero(atoms.numbers == 1 + anion)
-    steps = np.arange(-2, 3)
-    shifts = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3) @ atoms.cell[:]
-    vectors = (atoms.positions[ends] - atoms.positions[start])[:, None] + shifts
-    distances = np.sort(np.linalg.norm(vectors, axis=-1).ravel())
-    return float(distances[:contacts].mean())
-
-
-def build(
-    name: str,
-    numbers: Sequence[int],
-    charges: Sequence[int] = (),
-    *,
-    a: float | None = None,
-    volume: float | None = None,
-    ca: float | None = None,
-    x: float | None = None,
-) -> Atoms:
-    """Fill a prototype with elements; its size comes from radii unless given.
-
-    Parameters
-    ----------
-    name
-        Key of ``PROTOTYPES``.
-    numbers
-        Atomic number of each species.
-    charges
-        Formal charge of each species, for prototypes whose size comes from bonds.
-    a
-        Lattice constant of the conventional cell in Å, instead of radii.
-    volume
-        Volume per atom in Å^3, instead of radii.
-    ca, x
-        Ratio c/a and free coordinate, instead of the prototype's.
-
-    Returns
-    -------
-    ase.Atoms
-        A primitive, periodic, right-handed cell.
-
-    Raises
-    ------
-    ValueError
-        If the number of species is not the prototype's.
-    """
-    prototype = PROTOTYPES[name]
-    if len(numbers) != prototype.n_species:
-        raise ValueError(
-            f"prototype {name!r} has {prototype.n_species} species, got {len(numbers)} elements: "
-            f"{list(numbers)}"
-        )
-    parameters = prototype.parameters if x is None else (x,)
-    template = _template(name, parameters, ca)
-    atoms: Atoms = template.copy()
-    atoms.numbers = np.asarray(numbers)[template.numbers - 1]
-    if a is not None:
-        scale = a
-    elif volume is not None or not prototype.bonds or not charges:
-        alloyed = len(set(numbers)) > 1
-        additive = sum(atomic_volume(int(z), alloyed) for z in atoms.numbers)
-        total = additive if volume is None else volume * len(atoms)
-        scale = (total / atoms.cell.volume) ** (1 / 3)
-    else:
-        logarithm = 0.0
-        for bond in prototype.bonds:
-            cation, anion = bond.cation, bond.anion
-            target = bond_length(
-                numbers[cation], charges[cation], numbers[anion], charges[anion],
-                bond.cation_coordination, bond.anion_coordination,
-            )  # fmt: skip
-            contacts = bond.contacts or round(bond.cation_coordination)
-            found = _mean_contact(template, cation, anion, contacts)
-            logarithm += bond.weight * float(np.log(target / found))
-        scale = float(np.exp(logarithm))
-    atoms.set_cell(template.cell[:] * scale, scale_atoms=True)
-    return atoms

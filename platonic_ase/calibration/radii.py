@@ -22,11 +22,11 @@ __all__ = ["atomic_volume", "bond_length", "covalent_length", "ionic_radius"]
 BOND_VALENCE_SLOPE = 0.37
 """Å per unit of ln(coordination number)."""
 
-# Shannon's effective radii for six-fold coordination (high spin) in Å, as symbol, then charge:radius.
+# Shannon's effective radii for six-fold coordination (high spin) in Å: symbol, then charge:radius.
 # Where he lists no six-fold radius it is his value for another coordination number moved to six
-# (Sm2+, Nd2+), or the radius that the oxides, fluorides or hydrides of that charge ask for
-# (H, Sn2+, Xe2+). Anions of charge -3 and -4 are fitted to the rocksalt phases of rare earths and
-# early transition metals; F, Se and Te are 0.03-0.06 Å below Shannon's, as their rocksalt phases ask.
+# (Sm2+, Nd2+, Ru7+, Os8+), or what the known crystals ask for (H-, Sn2+, Kr2+, Xe2+). Anions of
+# charge -3 and -4 are fitted to the rocksalt phases of rare earths and early transition metals;
+# F-, Se2- and Te2- are 0.03-0.06 Å below Shannon's, as the rocksalt phases ask.
 _IONIC = """
 H 1:-0.18 -1:1.46;Li 1:0.76;Be 2:0.45;B 3:0.27;C 4:0.16 -4:1.55;N 5:0.13 3:0.16 -3:1.50;O -2:1.40
 F 7:0.08 -1:1.30;Na 1:1.02;Mg 2:0.72;Al 3:0.535;Si 4:0.40 -4:2.05;P 5:0.38 3:0.44 -3:1.96
@@ -54,12 +54,12 @@ _ELECTRONEGATIVITY = (
     0, 0.82, 1.0, 1.36, 1.54, 1.63, 1.66, 1.55, 1.83, 1.88, 1.91, 1.9, 1.65, 1.81, 2.01, 2.18, 2.55,
     2.96, 3.0, 0.82, 0.95, 1.22, 1.33, 1.6, 2.16, 1.9, 2.2, 2.28, 2.2, 1.93, 1.69, 1.78, 1.96, 2.05,
     2.1, 2.66, 2.6, 0.79, 0.89, 1.1, 1.12, 1.13, 1.14, 1.13, 1.17, 1.2, 1.2, 1.1, 1.22, 1.23, 1.24,
-    1.25, 1.1, 1.27, 1.3, 1.5, 2.36, 1.9, 2.2, 2.2, 2.28, 2.54, 2.0, 1.62, 2.33, 2.02, 2.0, 2.2, 2.2,
-    0.7, 0.9, 1.1, 1.3, 1.5, 1.38, 1.36, 1.28,
+    1.25, 1.1, 1.27, 1.3, 1.5, 2.36, 1.9, 2.2, 2.2, 2.28, 2.54, 2.0, 1.62, 2.33, 2.02, 2.0, 2.2,
+    2.2, 0.7, 0.9, 1.1, 1.3, 1.5, 1.38, 1.36, 1.28,
 )  # fmt: skip
 
 # Å^3 per atom where ase.data has no close-packed lattice to take it from: the volume that the atom
-# has in its alloys, or, for the last line, in its own (heavy noble gas, rare earth, actinide) solid.
+# has in its alloys, or, in the last line, in its own solid.
 _VOLUME = {
     "H": 3.0, "B": 4.2, "C": 5.5, "N": 7.0, "O": 8.0, "F": 10.0, "Si": 14.5, "P": 13.0, "S": 15.0,
     "Cl": 20.0, "Mn": 11.5, "Ga": 17.5, "Ge": 17.0, "As": 16.5, "Se": 19.0, "Br": 26.0, "In": 24.5,
@@ -111,7 +111,7 @@ def ionic_radius(number: int, charge: int) -> float:
 
 
 def covalent_length(first: int, second: int, coordination: float) -> float:
-    """Sum of covalent radii in Å, at the given coordination number (radii are taken as four-fold)."""
+    """Sum in Å of covalent radii, taken as four-fold and moved to the coordination number."""
     total = float(covalent_radii[first] + covalent_radii[second])
     return total + BOND_VALENCE_SLOPE * log(coordination / 4)
 
