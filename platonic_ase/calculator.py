@@ -9,6 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -262,6 +263,13 @@ class PlatonicCalculator(Calculator):
     def stopped_by(self) -> Event | None:
         """The event that asked for a stop, until :meth:`resume`."""
         return self.policy.stopped_by
+
+    @property
+    def log_path(self) -> Path | None:
+        """The run log, or None where there is none."""
+        if self._recorder is None or not self._recorder.log.path.is_file():
+            return None
+        return self._recorder.log.path
 
     def resume(self) -> None:
         """Go on after a stop."""

@@ -25,7 +25,7 @@ from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.reference import ReferenceManifold, fit_reference
-from platonic_ase.space.selection import direct
+from platonic_ase.space.selection import direct, farthest_point
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -146,15 +146,11 @@ def build_space(
     ]
     anchors = default_anchors(encoder, progress=progress)
     embedded = embed(encoder, [everything[i] for i in usable], progress=progress)
-    groups = [
-        everything[i].info.get("group", everything[i].get_chemical_formula(empirical=True))
-        for i in usable
-    ]
     reference = fit_reference(
         anchors.project(embedded.embeddings),
         embedded.numbers,
         embedded.structures,
-        groups,
+        [_group(everything[i]) for i in usable],
         anchors,
         provenance={
             "structures": len(usable) - len(embedded.failures),
@@ -237,8 +233,6 @@ def select_anchors(
     seed : int
         Of the selection.
     """
-    from platonic_ase.space.selection import farthest_point
-
     choose = {"direct": direct, "farthest_point": farthest_point}[method]
     rows = choose(embedded.embeddings, n, seed=seed)
     return AnchorSet(
@@ -248,6 +242,59 @@ def select_anchors(
         centre=embedded.embeddings.mean(axis=0) if centred else None,
         provenance={**embedded.source, "selection": method, "seed": seed, "pool": len(embedded)},
     )
+
+
+def build_custom_space(
+    encoder: Encoder,
+    structures: Sequence[Atoms],
+    *,
+    n: int = N_ANCHORS,
+    method: Literal["direct", "farthest_point"] = "direct",
+    centred: bool = False,
+    seed: int = 0,
+    source: str = "",
+    progress: bool = True,
+) -> tuple[AnchorSet, ReferenceManifold | None]:
+    """Anchors chosen among structures of your own, and the reference that goes with them.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    structures : sequence of Atoms
+    n, method, centred, seed
+        See :func:`select_anchors`.
+    source : str
+        Where the structures come from; recorded.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    anchors : AnchorSet
+    reference : ReferenceManifold or None
+        None where the structures are too few to calibrate thresholds.
+    """
+    embedded = embed(encoder, structures, source={"source": source}, progress=progress)
+    anchors = select_anchors(embedded, n, method=method, centred=centred, seed=seed)
+    try:
+        reference = fit_reference(
+            anchors.project(embedded.embeddings),
+            embedded.numbers,
+            embedded.structures,
+            [_group(atoms) for atoms in structures],
+            anchors,
+            seed=seed,
+            provenance={"source": source, "structures": len(structures)},
+        )
+    except ValueError as error:
+        logger.warning("no reference manifold: %s", error)
+        return anchors, None
+    return anchors, reference
+
+
+def _group(atoms: Atoms) -> str:
+    """What keeps the copies of one compound on one side of a split: its reduced formula."""
+    return str(atoms.info.get("group", atoms.get_chemical_formula(empirical=True)))
 
 
 def identity_key(identity: ModelIdentity) -> str:

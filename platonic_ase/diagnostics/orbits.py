@@ -29,6 +29,8 @@ class Orbits:
         Fractional coordinates of the reference.
     cell : ndarray, shape (3, 3)
         Reference cell vectors in rows, Å.
+    spacing : ndarray, shape (n_atoms,)
+        Distance to the nearest neighbour in the reference, Å.
     """
 
     labels: np.ndarray
@@ -37,6 +39,7 @@ class Orbits:
     permutations: np.ndarray
     fractional: np.ndarray
     cell: np.ndarray
+    spacing: np.ndarray
 
     @property
     def watched(self) -> np.ndarray:
@@ -85,6 +88,7 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
         permutations=np.array(permutations, dtype=np.int64).reshape(len(chosen), len(atoms)),
         fractional=fractional,
         cell=atoms.cell.array.copy(),
+        spacing=_nearest_neighbour(atoms),
     )
 
 
@@ -175,10 +179,7 @@ def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
     """
     if len(orbits.rotations) == 0:
         return 0.0, 0.0
-    live = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
-    shift = live - orbits.fractional
-    shift -= np.rint(shift)
-    shift -= shift.mean(axis=0)
+    shift = _fractional_shift(orbits, atoms)
     rotated = np.einsum("gab,ib->gia", orbits.rotations, shift)
     expected = shift[orbits.permutations]
     gap = (rotated - expected) @ atoms.cell.array
@@ -188,6 +189,49 @@ def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
         float(np.sqrt((gap**2).sum(axis=2).max())),
         float(np.abs(turned - metric).max() / np.abs(metric).max()),
     )
+
+
+def lindemann_ratios(orbits: Orbits, atoms: Atoms) -> np.ndarray:
+    r"""How far the atoms of each orbit are from their sites, relative to their spacing.
+
+    .. math:: L_g = \sqrt{\langle \|u_i\|^2 / r_i^2 \rangle_{i \in g}}
+
+    with displacements :math:`u_i` from the reference sites (drift removed) and nearest-neighbour
+    distances :math:`r_i`. Crystals melt at about 0.1 to 0.2 (Lindemann, Phys. Z. 11, 609 (1910)).
+
+    Parameters
+    ----------
+    orbits : Orbits
+    atoms : Atoms
+        Live geometry, same atoms in the same order.
+
+    Returns
+    -------
+    ndarray, shape (n_orbits,)
+    """
+    shift = _fractional_shift(orbits, atoms) @ atoms.cell.array
+    squares = np.einsum("ij,ij->i", shift, shift) / orbits.spacing**2
+    counts = np.bincount(orbits.labels)
+    return np.asarray(np.sqrt(np.bincount(orbits.labels, weights=squares) / counts))
+
+
+def _fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
+    """Displacements from the reference in fractional coordinates, drift removed, (n_atoms, 3)."""
+    live = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
+    shift = live - orbits.fractional
+    shift -= np.rint(shift)
+    return np.asarray(shift - shift.mean(axis=0))
+
+
+def _nearest_neighbour(atoms: Atoms) -> np.ndarray:
+    """Distance of each atom to its nearest neighbour, own images included, Å."""
+    from scipy.spatial import cKDTree
+
+    span = np.arange(-1, 2)
+    shifts = np.stack(np.meshgrid(span, span, span), axis=-1).reshape(-1, 3) @ atoms.cell.array
+    wrapped = atoms.get_positions(wrap=True)
+    images = (wrapped[None] + shifts[:, None]).reshape(-1, 3)
+    return np.asarray(cKDTree(images).query(wrapped, k=2)[0][:, 1])
 
 
 def orbit_splitting(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:

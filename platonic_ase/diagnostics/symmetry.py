@@ -12,6 +12,7 @@ from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
 from platonic_ase.diagnostics.orbits import (
     Orbits,
     find_orbits,
+    lindemann_ratios,
     orbit_splitting,
     split_orbit,
     structural_asymmetry,
@@ -39,7 +40,8 @@ class OrbitSplitting(Diagnostic):
     departs, growing splitting is the *structure* breaking its symmetry: in a relaxation the
     splitting of a stable structure decays, that of an unstable one passes a minimum and grows.
     Thermal motion splits orbits at every instant, so that splitting in molecular dynamics is
-    recorded, but a single frame raises no alarm.
+    recorded, but a single frame raises no alarm; there, an orbit whose atoms leave their sites
+    does (melting, diffusion).
 
     Parameters
     ----------
@@ -55,6 +57,9 @@ class OrbitSplitting(Diagnostic):
         ... the splitting having risen this many geometries in a row, ...
     displacement : float
         ... and the asymmetry exceeds this, Å.
+    lindemann : float
+        In molecular dynamics, alarm when the rms displacement of an orbit of four atoms or more
+        exceeds this fraction of the nearest-neighbour distance.
     largest : int
         Structures with more atoms are not searched for symmetry: the search is quadratic.
     """
@@ -70,6 +75,7 @@ class OrbitSplitting(Diagnostic):
         growth: float = 2.0,
         rises: int = 3,
         displacement: float = 5e-3,
+        lindemann: float = 0.2,
         largest: int = 4000,
     ) -> None:
         self.symprec = symprec
@@ -78,6 +84,7 @@ class OrbitSplitting(Diagnostic):
         self.growth = growth
         self.rises = rises
         self.displacement = displacement
+        self.lindemann = lindemann
         self.largest = largest
 
     def start(self, reference: Atoms) -> _State:
@@ -101,7 +108,11 @@ class OrbitSplitting(Diagnostic):
             floor = 5 * asymmetry + 5 * strain
             scalars["model_symmetry_error"] = max(0.0, float(splitting.max()) - floor)
             signals.append(self._model_signal(frame, orbits, splitting, floor))
-        if not frame.moving:
+        if frame.moving:
+            ratios = lindemann_ratios(orbits, frame.atoms)
+            scalars["lindemann_ratio"] = float(ratios.max())
+            signals.append(self._site_signal(frame, orbits, ratios))
+        else:
             if not frame.revisited:
                 self._update(state, splitting, asymmetry, symmetric)
             signals.append(self._structure_signal(frame, orbits, splitting, asymmetry, state))
@@ -184,6 +195,30 @@ class OrbitSplitting(Diagnostic):
                 "if not, follow the new phase with a larger cell."
             ),
             atoms=tuple(int(i) for i in minority),
+            category=SymmetryWarning,
+        )
+
+
+    def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
+        large = np.where(np.bincount(orbits.labels) >= 4, ratios, 0.0)
+        orbit = int(large.argmax())
+        members = np.flatnonzero(orbits.labels == orbit)
+        label = f"{frame.atoms.symbols[int(members[0])]} ({len(members)} atoms)"
+        return Signal(
+            kind="left_sites",
+            level=float(large[orbit]) / self.lindemann,
+            value=float(large[orbit]),
+            threshold=self.lindemann,
+            unit="of the nearest-neighbour distance",
+            message=(
+                f"the {label} orbit of {orbits.space_group} has left its sites: rms displacement "
+                f"{large[orbit]:.2f} of the nearest-neighbour distance (Lindemann)."
+            ),
+            advice=(
+                "The crystal melts, transforms or lets this species diffuse. If that is not meant, "
+                "lower the temperature or the time step; if it is, call reset_reference."
+            ),
+            atoms=tuple(int(i) for i in members),
             category=SymmetryWarning,
         )
 

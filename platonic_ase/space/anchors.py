@@ -92,6 +92,23 @@ class AnchorSet:
                 "model with 'platonic-ase anchors build'."
             )
 
+    def describe(self) -> str:
+        """A few lines for people: model, layer, elements, origin."""
+        from ase.data import chemical_symbols
+
+        elements = ", ".join(chemical_symbols[z] for z in np.unique(self.numbers))
+        identity = self.identity
+        settings = ", ".join(f"{k}={v}" for k, v in identity.settings.items() if v is not None)
+        lines = [
+            f"{len(self)} anchors of {identity.model} ({identity.package} "
+            f"{identity.package_version}), fingerprint {identity.fingerprint}",
+            f"layer {identity.layer}, width {identity.width}, {identity.dtype}"
+            + (f", {settings}" if settings else ""),
+            f"{'centred' if self.centre is not None else 'plain'} cosines; elements: {elements}",
+            "; ".join(f"{key}: {value}" for key, value in self.provenance.items()),
+        ]
+        return "\n".join(lines)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a safetensors file with a JSON header."""
         arrays = {"embeddings": self.embeddings, "numbers": self.numbers.astype(np.int64)}
