@@ -63,8 +63,8 @@ ReferenceOpt = Annotated[
 ]
 PolicyOpt = Annotated[OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")]
 IntervalOpt = Annotated[int, typer.Option(min=1, help="Diagnose every so many geometries.")]
-LogOpt = Annotated[Path | None, typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE.<command>.jsonl]")]
-ReportOpt = Annotated[Path | None, typer.Option(help="HTML report.  [default: STRUCTURE.<command>.html]")]
+LogOpt = Annotated[Path | None, typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE-<command>.jsonl]")]
+ReportOpt = Annotated[Path | None, typer.Option(help="HTML report.  [default: STRUCTURE-<command>.html]")]
 SupercellOpt = Annotated[
     tuple[int, int, int], typer.Option(help="Repeat the cell along its three vectors.")
 ]
@@ -84,7 +84,7 @@ def md(
     pressure: Annotated[float, typer.Option(help="In GPa, for npt.")] = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
     trajectory: Annotated[
-        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE.md.traj]")
+        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-md.traj]")
     ] = None,
     log: LogOpt = None,
     report: ReportOpt = None,
@@ -135,10 +135,10 @@ def relax(
     ] = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
     output: Annotated[
-        Path | None, typer.Option(help="Relaxed structure.  [default: STRUCTURE.relaxed.xyz]")
+        Path | None, typer.Option(help="Relaxed structure.  [default: STRUCTURE-relaxed.xyz]")
     ] = None,
     trajectory: Annotated[
-        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE.relax.traj]")
+        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-relax.traj]")
     ] = None,
     log: LogOpt = None,
     report: ReportOpt = None,
@@ -174,7 +174,7 @@ def relax(
         report=files.report,
         progress=not quiet,
     )
-    relaxed = keep_previous(output or structure.with_name(f"{structure.stem}.relaxed.xyz"))
+    relaxed = keep_previous(output or structure.with_name(f"{structure.stem}-relaxed.xyz"))
     if calc.diagnosis is not None:
         calc.annotate(atoms)
     write(relaxed, atoms)
@@ -338,7 +338,7 @@ class _Files:
     """Default names of what a command writes, from the name of its input."""
 
     def __init__(self, source: Path, command: str, log: Path | None, report: Path | None) -> None:
-        self._stem = f"{source.stem}.{command}"
+        self._stem = f"{source.stem}-{command}"
         self.log = log or self.path("jsonl")
         self.report = report or self.path("html")
 
