@@ -81,3 +81,7 @@ class DiagnosticFailedWarning(PlatonicWarning):
 
 class RecordingWarning(PlatonicWarning):
     """The run log could not be written; the run goes on without it."""
+
+
+class UntestedVersionWarning(PlatonicWarning):
+    """A potential's package has a version that its encoder was not tested with."""
