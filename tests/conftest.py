@@ -4,7 +4,7 @@ import warnings
 import pytest
 
 from platonic_ase import register_encoder
-from platonic_ase.testing import GeometricEncoder, MockEncoder
+from platonic_ase.testing import GeometricEncoder, MockEncoder, small_space
 
 
 def pytest_configure(config):
@@ -36,3 +36,16 @@ def sevennet():
         from sevenn.calculator import SevenNetCalculator
 
         return SevenNetCalculator("7net-0", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def small_spaces():
+    """Anchors and reference manifold per model, made once and from a few structures."""
+    made = {}
+
+    def get(kind, encoder, structures):
+        if kind not in made:
+            made[kind] = small_space(encoder, structures)
+        return made[kind]
+
+    return get
