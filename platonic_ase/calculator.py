@@ -35,13 +35,14 @@ from platonic_ase.errors import (
     DiagnosticFailedWarning,
     EncoderError,
     PlatonicError,
+    StructureError,
     WarningRaised,
 )
 from platonic_ase.policy import Policy, PolicyName
 from platonic_ase.recording.annotate import annotate
 from platonic_ase.recording.recorder import Recorder
 from platonic_ase.space.projection import TorchProjector
-from platonic_ase.structures import check_structure
+from platonic_ase.structures import check_structure, require_computable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -179,13 +180,24 @@ class PlatonicCalculator(Calculator):
             raise PlatonicError("no structure to calculate; set atoms.calc to this calculator")
         if self.policy.stopped_by is not None and self._attached() is None:
             raise WarningRaised(self.policy.stopped_by)
-        check_structure(owner, self.encoder.elements)
+        require_computable(owner, self.encoder.elements)
         super().calculate(owner, properties, system_changes)
         due = self._observing and self.watch.evaluated % self.interval == 0
         for calculator in nested_calculators(self.calculator):
             _forget(calculator)
         with self.encoder.capture() if due else nullcontext() as capture:
-            self.calculator.calculate(owner, self._wanted(owner, properties), system_changes)
+            try:
+                self.calculator.calculate(owner, self._wanted(owner, properties), system_changes)
+            except Exception as error:
+                self.reset()
+                problems = check_structure(owner)
+                if not problems:
+                    raise
+                raise StructureError(
+                    f"{type(self.calculator).__name__} cannot compute this structure "
+                    f"({type(error).__name__}: {error}). What is unusual about it: "
+                    + " ".join(problems)
+                ) from error
         self.results = {
             name: value for name, value in self.calculator.results.items() if name in all_outputs
         }

@@ -74,8 +74,10 @@ def all_compounds() -> list[Compound]:
         found.extend(Compound(prototype, numbers, charges) for numbers in _expand(elements, take))
     for prototype, word, volume in NOBLE:
         found.append(Compound(prototype, _numbers(word), volume=volume))
-    unique = {(c.prototype, c.numbers): c for c in reversed(found)}
-    return list(reversed(unique.values()))
+    unique: dict[tuple[str, tuple[int, ...]], Compound] = {}
+    for compound in found:
+        unique.setdefault((compound.prototype, compound.numbers), compound)
+    return list(unique.values())
 
 
 def select_compounds(

@@ -147,7 +147,7 @@ IONIC: tuple[Row, ...] = (
     ("rocksalt", (2, -2), ("Mg Ca Sr Ba Mn Fe Co Ni Cd Eu Yb Sm Pb Ti V Zn Sn Hg", "O S Se Te"), 2),
     ("rocksalt", (3, -3), (_RARE_EARTHS + " Ac U Pu", "N P As Sb Bi"), 1),
     ("rocksalt", (3, -3), ("V Cr Ti Sc Zr Nb Np Pa", "N"), 1),
-    ("rocksalt", (4, -4), ("Ti V Zr Nb Hf Ta W Th U Mo", "C"), 1),
+    ("rocksalt", (4, -4), ("Ti V Zr Nb Hf Ta W U Mo", "C"), 1),
     ("rocksalt", (3, -3), ("Ta Mo W Re", "N"), 1),
     ("rocksalt", (2, -1), ("Pd Ni", "H"), 1),
     ("zincblende", (3, -3), ("B Al Ga In", "N P As Sb"), 3),

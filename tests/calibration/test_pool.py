@@ -39,6 +39,15 @@ def test_every_element_is_covered(pool):
     assert min(len(groups[z]) for z in ELEMENTS) >= 8
 
 
+def test_plain_compounds_are_in_the_pool(pool):
+    found = {(atoms.info["group"], atoms.info["prototype"]) for atoms in pool}
+    plain = "Si-diamond NaCl-rocksalt MgO-rocksalt GaAs-zincblende ZnO-wurtzite CsCl-cscl"
+    plain += " CaF2-fluorite TiO2-rutile Al2O3-corundum SrTiO3-perovskite SiO2-quartz"
+    ordered = {(Atoms(f).get_chemical_formula("metal", empirical=True), p)
+               for f, p in (word.split("-") for word in plain.split())}  # fmt: skip
+    assert ordered <= found
+
+
 def test_every_prototype_is_used(pool):
     assert {atoms.info["prototype"] for atoms in pool} == set(PROTOTYPES)
 
