@@ -179,8 +179,9 @@ class Watch:
             return known[1]
         self._tracks = {key: pair for key, pair in self._tracks.items() if pair[0]() is not None}
         ideal = self.symmetric
-        same = ideal is not None and np.array_equal(ideal.numbers, owner.numbers)
-        reference = ideal if same else owner
+        reference = owner
+        if ideal is not None and np.array_equal(ideal.numbers, owner.numbers):
+            reference = ideal
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
             try:
