@@ -26,9 +26,7 @@ from platonic_ase.testing.calculator import (
 from platonic_ase.testing.probes import FailingDiagnostic, FrameKeeper, PlannedAlarm
 
 
-def check_raise_never_returns_the_cached_value(
-    make: MakeCalculator, make_atoms: MakeAtoms
-) -> None:
+def check_raise_never_returns_the_cached_value(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
     """Raise at every call for an alarming geometry; a quiet one then works."""
     calc = make(diagnostics=[PlannedAlarm(0, 2, 0)], on_warning="raise")
     atoms = rattled(make_atoms())
@@ -128,9 +126,7 @@ def check_events_are_logged_each_time(make: MakeCalculator, make_atoms: MakeAtom
     assert any("planned 2" in r.getMessage() for r in records), "the summary is not logged"
 
 
-def check_failing_diagnostics_are_switched_off(
-    make: MakeCalculator, make_atoms: MakeAtoms
-) -> None:
+def check_failing_diagnostics_are_switched_off(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
     """Report a diagnostic that throws once, switch it off, and let everything else go on."""
     for at in (-1, 0, 2):
         keeper = FrameKeeper()
