@@ -182,9 +182,10 @@ class Watch:
         if known is not None and known[0]() is owner and _same_atoms(known[1].numbers, owner):
             return known[1]
         self._tracks = {key: pair for key, pair in self._tracks.items() if pair[0]() is not None}
+        ideal = self.symmetric
         reference = owner
-        if self.symmetric is not None and _same_atoms(self.symmetric.numbers, owner):
-            reference = self.symmetric
+        if ideal is not None and _same_atoms(ideal.numbers, owner):
+            reference = ideal
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
             try:
