@@ -209,3 +209,14 @@ def test_no_pyplot_and_no_change_of_settings(write_log):
         "assert matplotlib.rcParams.copy() == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_explosion(write_log):
+    records = [
+        geometry(
+            i, energy=-4.0 * (1 if i < 90 else -(10.0 ** (i - 90))), temperature=10.0 ** (i / 9)
+        )
+        for i in range(99)
+    ]
+    records.append(geometry(99, energy=None, temperature=None, scalars={"max_force": None}))
+    check_page(report(write_log(HEADER, structure(), *records, SUMMARY)), FIGURES)

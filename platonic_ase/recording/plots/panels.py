@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, SymmetricalLogLocator
 
 from platonic_ase.recording.plots.style import ALARM, INK, SERIES, WIDTH, legend_beside
 from platonic_ase.recording.tracks import TrackSeries, envelope
@@ -16,7 +16,7 @@ from platonic_ase.recording.tracks import TrackSeries, envelope
 # inches; the margins are the same in all figures, so that times align down the page
 _PANEL, _GAP, _EVENT_ROW, _TOP, _BOTTOM = 1.25, 0.2, 0.19, 0.1, 0.45
 _LEFT, _RIGHT = 1.3, 1.45
-_MOST_LINES = 40
+_MOST_LINES = 15
 _LONGEST_NAME = 18
 
 
@@ -134,8 +134,7 @@ def _draw_panel(
 ) -> None:
     values = np.concatenate([panel.values(track) for track in tracks])
     if panel.wide and _runs_away(values):
-        threshold = float(max(np.nanpercentile(np.abs(values), 90), 1e-6))
-        ax.set_yscale("symlog", linthresh=threshold)
+        _wide_scale(ax, values[np.isfinite(values)])
     if panel.draw is not None:
         panel.draw(ax)
     else:
@@ -164,8 +163,24 @@ def _whole_decades(ax: Axes, values: np.ndarray) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
+def _wide_scale(ax: Axes, values: np.ndarray) -> None:
+    if values.min() > 0:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(numticks=5))
+        return
+    start = np.abs(values[: max(1, len(values) // 10)])  # before it ran away
+    threshold = float(max(10 * np.median(start), 1e-6))
+    decades = float(np.log10(np.abs(values).max() / threshold))
+    ax.set_yscale("symlog", linthresh=threshold, linscale=max(1.0, 0.2 * decades))
+    locator = SymmetricalLogLocator(base=10, linthresh=threshold)
+    locator.set_params(numticks=4)
+    ax.yaxis.set_major_locator(locator)
+
+
 def _runs_away(values: np.ndarray) -> bool:
     values = values[np.isfinite(values)]
+    if values.min() > 0 and values.max() > 1e3 * values.min():
+        return True
     low, middle, high = np.percentile(values, [10, 50, 90])
     typical = max(high - low, 1e-3 * abs(middle), 1e-6)
     return bool(np.abs(values - middle).max() > 300 * typical)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -18,8 +18,8 @@ from platonic_ase.recording.plots.style import (
     INK,
     PAPER,
     SERIES,
+    WIDTH,
     element_colours,
-    new_figure,
     styled,
 )
 from platonic_ase.recording.tracks import TrackSeries, envelope
@@ -48,22 +48,16 @@ def platonic_map(header_map: Mapping[str, Any], tracks: Sequence[TrackSeries]) -
     paths = _finite_paths(tracks)
     if not paths:
         return None
-    symbols = sorted({symbol for symbol, _, _ in paths}, key=lambda s: -_extent(paths, s))
+    symbols = sorted({path.symbol for path in paths}, key=lambda s: -_extent(paths, s))
     colours = element_colours(symbols)
-    zooms = symbols[:_ZOOMS]
-    figure = new_figure(5.2)
-    rows = 1 if len(zooms) == 1 else 2
-    columns = -(-len(zooms) // rows)
-    main_width = 1.2 if rows == 1 else 2.8 - 0.4 * columns  # leaves little room around squares
-    grid = figure.add_gridspec(rows, 1 + columns, width_ratios=[main_width] + [1.0] * columns)
-    main = figure.add_subplot(grid[:, 0])
+    figure, main, close_ups, bar = _frame(min(len(symbols), _ZOOMS))
     _background(main, header_map, colours)
-    for symbol, track, points in paths:
-        _draw_path(main, track, points, tracks, small=True)
-        if track is tracks[-1]:
+    for path in paths:
+        _draw_path(main, path, tracks, small=True)
+        if path.track is tracks[-1]:
             main.annotate(
-                symbol,
-                points[-1],
+                path.symbol,
+                (path.points[-1, 0], path.points[-1, 1]),
                 xytext=(7, 7),
                 textcoords="offset points",
                 weight="bold",
@@ -71,39 +65,67 @@ def platonic_map(header_map: Mapping[str, Any], tracks: Sequence[TrackSeries]) -
             )
     main.set_aspect("equal", adjustable="datalim")
     main.set(xlabel="first principal direction (–)", ylabel="second principal direction (–)")
-    figure.legend(
-        *main.get_legend_handles_labels(), loc="outside lower left", ncols=5, markerscale=1.3
-    )
-    for k, symbol in enumerate(zooms):
-        ax = figure.add_subplot(grid[k // columns, 1 + k % columns])
-        _zoom(ax, header_map, colours, symbol, paths, tracks)
+    figure.legend(*main.get_legend_handles_labels(), loc="lower left", ncols=6, markerscale=1.3)
+    for ax, symbol in zip(close_ups, symbols, strict=False):
+        _close_up(ax, header_map, colours, [p for p in paths if p.symbol == symbol], tracks)
     if len(tracks) == 1 and len(tracks[0]) > 1:
-        bar = figure.colorbar(
-            ScalarMappable(Normalize(tracks[0].x[0], tracks[0].x[-1]), _TIME),
-            ax=figure.axes,
-            pad=0.01,
-            aspect=40,
-            label=tracks[0].x_label,
+        scale = Normalize(tracks[0].x[0], tracks[0].x[-1])
+        figure.colorbar(
+            ScalarMappable(scale, _TIME), cax=figure.add_axes(bar), label=tracks[0].x_label
         )
-        bar.outline.set_visible(False)
     return figure
 
 
-_Paths = list[tuple[str, TrackSeries, np.ndarray]]
+def _frame(
+    n_close_ups: int,
+) -> tuple[Figure, Axes, list[Axes], tuple[float, float, float, float]]:
+    """Lay out main axes, square axes beside them, and the place of the colour bar."""
+    height, left, bottom, top, bar, ticks = 5.1, 0.65, 1.0, 0.3, 1.0, 0.75  # inches
+    inner = height - bottom - top
+    rows = 1 if n_close_ups == 1 else 2
+    columns = -(-n_close_ups // rows)
+    side = 3.3 if rows == 1 else (inner - 0.65) / 2
+    start = WIDTH - bar - columns * side - (columns - 1) * ticks
+    figure = Figure(figsize=(WIDTH, height))
+
+    def place(x: float, y: float, width: float, tall: float) -> tuple[float, float, float, float]:
+        return x / WIDTH, y / height, width / WIDTH, tall / height
+
+    main = figure.add_axes(place(left, bottom, start - left - ticks, inner))
+    close_ups = [
+        figure.add_axes(
+            place(
+                start + (k % columns) * (side + ticks),
+                height - top - side - (k // columns) * (side + 0.65),
+                side,
+                side,
+            )
+        )
+        for k in range(n_close_ups)
+    ]
+    return figure, main, close_ups, place(WIDTH - bar + 0.2, bottom, 0.12, inner)
 
 
-def _finite_paths(tracks: Sequence[TrackSeries]) -> _Paths:
+class _Path(NamedTuple):
+    symbol: str
+    track: TrackSeries
+    points: np.ndarray  # (n, 2)
+    time: np.ndarray  # (n,), from 0 to 1
+
+
+def _finite_paths(tracks: Sequence[TrackSeries]) -> list[_Path]:
     paths = []
     for track in tracks:
+        time = (track.x - track.x[0]) / (np.ptp(track.x) or 1.0)
         for symbol, points in track.paths.items():
             good = np.isfinite(points).all(axis=1)
             if good.any():
-                paths.append((symbol, track, np.where(good[:, None], points, np.nan)))
-    return [(s, t, p[np.isfinite(p).all(axis=1)]) for s, t, p in paths]
+                paths.append(_Path(symbol, track, points[good], time[good]))
+    return paths
 
 
-def _extent(paths: _Paths, symbol: str) -> float:
-    points = np.concatenate([p for s, _, p in paths if s == symbol])
+def _extent(paths: Sequence[_Path], symbol: str) -> float:
+    points = np.concatenate([path.points for path in paths if path.symbol == symbol])
     return float(np.ptp(points, axis=0).max())
 
 
@@ -130,50 +152,48 @@ def _background(
 
 
 def _draw_path(
-    ax: Axes,
-    track: TrackSeries,
-    points: np.ndarray,
-    tracks: Sequence[TrackSeries],
-    *,
-    small: bool = False,
+    ax: Axes, path: _Path, tracks: Sequence[TrackSeries], *, small: bool = False
 ) -> None:
+    points = path.points
     kept = np.unique(np.concatenate([envelope(points[:, axis], 120) for axis in (0, 1)]))
-    first = not any(line.get_label() == "start" for line in ax.lines)
-    size = 5.5 if small else 7
+    x, y = points[kept].T
+    known = {line.get_label() for line in ax.lines}
     if len(tracks) == 1:
-        time = np.linspace(0, 1, len(points))[kept]
         if not small:
-            ax.plot(*points[kept].T, color=INK, lw=0.5, alpha=0.35)
-        x, y = points[kept].T
-        ax.scatter(x, y, c=_TIME(time), s=4 if small else 12, linewidths=0, zorder=3)
+            ax.plot(x, y, color=INK, lw=0.5, alpha=0.35)
+        ax.scatter(x, y, c=_TIME(path.time[kept]), s=4 if small else 12, linewidths=0, zorder=3)
         colour = INK
     else:
-        colour = SERIES[list(tracks).index(track) % len(SERIES)]
-        name = f"track {track.number}"
-        known = {line.get_label() for line in ax.lines}
-        ax.plot(*points[kept].T, color=colour, lw=1, label="_" if name in known else name)
-    ends: dict[str, Any] = {"mec": colour, "mew": 1.2, "ls": "none", "zorder": 4, "ms": size}
-    ax.plot(*points[0], "o", mfc=PAPER, label="start" if first else "_", **ends)
-    ax.plot(*points[-1], "s", mfc=colour, label="end" if first else "_", **ends)
+        colour = SERIES[list(tracks).index(path.track) % len(SERIES)]
+        name = f"track {path.track.number}"
+        ax.plot(x, y, color=colour, lw=1, label="_" if name in known else name)
+    for marker, face, end, name in (("o", PAPER, 0, "start"), ("s", colour, -1, "end")):
+        ax.plot(
+            *points[end],
+            marker,
+            mfc=face,
+            mec=colour,
+            mew=1.2,
+            ms=5.5 if small else 7,
+            zorder=4,
+            label="_" if name in known else name,
+        )
 
 
-def _zoom(
+def _close_up(
     ax: Axes,
     header_map: Mapping[str, Any],
     colours: Mapping[str, str],
-    symbol: str,
-    paths: _Paths,
+    paths: Sequence[_Path],
     tracks: Sequence[TrackSeries],
 ) -> None:
     _background(ax, header_map, colours, size=4.5)
-    own = [(track, points) for s, track, points in paths if s == symbol]
-    for track, points in own:
-        _draw_path(ax, track, points, tracks)
-    points = np.concatenate([points for _, points in own])
+    for path in paths:
+        _draw_path(ax, path, tracks)
+    points = np.concatenate([path.points for path in paths])
     centre = (points.max(axis=0) + points.min(axis=0)) / 2
     half = max(0.65 * float(np.ptp(points, axis=0).max()), 2e-3)
     ax.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half))
-    ax.set_box_aspect(1)
     ax.spines[["top", "right"]].set_visible(True)
     ax.locator_params(nbins=3)
-    ax.set_title(f"{symbol}, close up", loc="left")
+    ax.set_title(f"{paths[0].symbol}, close up", loc="left")

@@ -143,16 +143,6 @@ def _draw_atoms(
             linewidths=0.8 if many else 1.8,
             rasterized=many,
         )
-    if len(rings) <= _MOST_LABELS:
-        for place, label in _labels(points[:, :2], rings):
-            ax.annotate(
-                label,
-                (place[0], place[1]),
-                xytext=(7, 7),
-                textcoords="offset points",
-                fontsize=8,
-                bbox={"boxstyle": "round,pad=0.1", "fc": PAPER, "ec": "none", "alpha": 0.75},
-            )
     shown = points[:, :2]
     if atoms.cell.rank == 3:
         shown = np.concatenate([shown, (_CORNERS @ atoms.cell.array @ rotation)[:, :2]])
@@ -161,15 +151,25 @@ def _draw_atoms(
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ax.set_aspect("equal")
     ax.set_axis_off()
+    if len(rings) <= _MOST_LABELS:
+        for place, label in _labels(points[:, :2], rings, float((high - low).max())):
+            ax.annotate(
+                label,
+                (place[0], place[1]),
+                xytext=(7, 7),
+                textcoords="offset points",
+                fontsize=8,
+                bbox={"boxstyle": "round,pad=0.1", "fc": PAPER, "ec": "none", "alpha": 0.75},
+            )
 
 
-def _labels(points: np.ndarray, atoms: np.ndarray) -> list[tuple[np.ndarray, str]]:
+def _labels(points: np.ndarray, atoms: np.ndarray, size: float) -> list[tuple[np.ndarray, str]]:
     """Collect indices of atoms, those that would overlap joined in one label."""
-    reach = 0.07 * float(np.ptp(points, axis=0).max())
+    reach = size * np.array([0.1, 0.06])  # a label is wider than tall
     labels: list[tuple[np.ndarray, str]] = []
     for i in atoms:
         for k, (place, label) in enumerate(labels):
-            if np.linalg.norm(points[i] - place) < reach:
+            if (np.abs(points[i] - place) < reach).all():
                 labels[k] = (place, f"{label}, {i}")
                 break
         else:

@@ -43,6 +43,7 @@ RC: Any = {
     "axes.axisbelow": True,
     "axes.facecolor": "none",
     "axes.formatter.useoffset": False,
+    "axes.formatter.limits": [-6, 7],
     "axes.xmargin": 0.01,
     "figure.facecolor": "white",
     "grid.color": GREY,
