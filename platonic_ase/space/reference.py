@@ -112,10 +112,8 @@ class ReferenceManifold:
 
     def scores(self, distances: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Distances divided by the threshold of each atom's element, shape (n_atoms,)."""
-        scale = {
-            int(z): self.thresholds.get(int(z), self.pooled_threshold) for z in np.unique(numbers)
-        }
-        return np.asarray(distances / np.array([scale[int(z)] for z in numbers]))
+        scale = {z: self.thresholds.get(z, self.pooled_threshold) for z in set(numbers.tolist())}
+        return np.asarray(distances / np.array([scale[z] for z in numbers.tolist()]))
 
     def require(self, anchors: AnchorSet) -> None:
         """Refuse anchors that span another space.
@@ -207,11 +205,12 @@ def element_distances(
     """
     platonic = np.asarray(platonic, dtype=everything.dtype)
     result = np.empty(len(platonic))
-    for element in np.unique(numbers):
-        mask = numbers == element
-        references = by_element.get(int(element), everything)
-        near, _ = nearest_distances(platonic[mask], references, min(neighbours, len(references)))
-        result[mask] = near.mean(axis=1)
+    for element in sorted(set(numbers.tolist())):
+        rows = np.flatnonzero(numbers == element)
+        references = by_element.get(element, everything)
+        k = min(neighbours, len(references))
+        near, _ = nearest_distances(platonic[rows], references, k)
+        result[rows] = near.sum(axis=1) / k
     return result
 
 
