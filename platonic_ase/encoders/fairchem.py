@@ -1,0 +1,145 @@
+"""FAIRChem: UMA (Wood et al., arXiv:2506.23971) and eSEN (Fu et al., arXiv:2502.12147)."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platonic_ase.encoders.base import Encoder, Receiver, comes_from
+from platonic_ase.encoders.hooks import call_of, output_of
+from platonic_ase.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class FAIRChemEncoder(Encoder):
+    """Scalar (l = 0) node embeddings of UMA and eSEN after their last block.
+
+    The inference presets of FAIRChem merge experts, compile, replace the backbone at the first
+    prediction and reload it when the composition changes. What survives all that is the step that
+    processes the model's outputs, which is where the embeddings are read. Models that predict
+    forces directly put none there; their backbone is read, which needs
+    ``inference_settings="batch"``.
+    """
+
+    name = "fairchem"
+    package = "fairchem-core"
+    layers = ("last",)
+
+    def __init__(self, calculator: Any, layer: str | None = None) -> None:
+        super().__init__(calculator, layer)
+        if not hasattr(self._predictor, "_process_outputs"):
+            raise EncoderError(
+                f"{type(self._predictor).__name__} runs the model in other processes, where it "
+                "cannot be observed: load it with workers=1"
+            )
+        settings = self._predictor.inference_settings
+        if not self._in_outputs and (settings.compile or settings.merge_mole):
+            raise EncoderError(
+                "this model predicts forces directly and hands out no embeddings; compiled or "
+                "merged it cannot be observed: load it with inference_settings='batch'"
+            )
+
+    @classmethod
+    def recognises(cls, calculator: Any) -> bool:
+        """Whether the calculator is FAIRChem's own."""
+        return comes_from(calculator, "fairchem") and hasattr(calculator, "predictor")
+
+    @property
+    def _predictor(self) -> Any:
+        return self.calculator.predictor
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network as it is now: before or after merging and compilation."""
+        model: torch.nn.Module = self._predictor.model
+        return model
+
+    @property
+    def model_name(self) -> str:
+        """Name that the checkpoint carries, or that of its file."""
+        return self._predictor.model.module.model_id or self._file.stem
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the checkpoint: the parameters in memory change with the composition."""
+        with self._file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
+
+    @property
+    def dtype(self) -> str:
+        """Precision of inference."""
+        return str(self._predictor.inference_settings.base_precision_dtype).removeprefix("torch.")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The task, such as ``"omat"``, which changes embeddings."""
+        return {"task": str(self.calculator.task_name)}
+
+    @property
+    def width(self) -> int:
+        """Number of channels; 128 in UMA."""
+        return int(self._predictor.model.module.backbone.sphere_channels)
+
+    @property
+    def elements(self) -> frozenset[int]:
+        """Elements with an embedding."""
+        return frozenset(range(1, int(self._predictor.model.module.backbone.max_num_elements)))
+
+    @property
+    def _file(self) -> Path:
+        return Path(self._predictor._inference_model_path)
+
+    @property
+    def _in_outputs(self) -> bool:
+        heads = self._predictor.model.module.output_heads.values()
+        return any("EFS" in type(getattr(head, "head", head)).__name__ for head in heads)
+
+    def listen(self, receive: Receiver) -> AbstractContextManager[None]:
+        """Listen to the outputs on their way into ``_process_outputs``, or to the backbone."""
+        if self._in_outputs:
+            return call_of(self._predictor, "_process_outputs", receive, self._pick)
+        backbone = self._predictor.model.module.backbone
+        return output_of(backbone, receive, lambda output: output["node_embedding"][:, 0, :])
+
+    def _pick(self, data: Any, output: Mapping[str, Any], undo_refs: bool) -> Tensor:
+        own = f"{self.calculator.task_name}_embeddings"
+        found = output[own if own in output else "embeddings"]
+        scalars: Tensor = (found["embeddings"] if isinstance(found, Mapping) else found)[:, 0, :]
+        return scalars
+
+    @contextmanager
+    def many(self) -> Iterator[Encoder]:
+        """Run the series on a copy that is neither merged nor compiled; leave random states."""
+        import torch
+
+        predictor = self._predictor
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002 - FAIRChem seeds these
+        with torch.random.fork_rng():
+            settings = predictor.inference_settings
+            general = dataclasses.replace(settings, merge_mole=False, compile=False)
+            try:
+                if settings == general:
+                    yield self
+                else:
+                    copy = type(predictor)(
+                        str(self._file),
+                        device=str(predictor.device),
+                        overrides=predictor._overrides,
+                        inference_settings=general,
+                        atom_refs=predictor.atom_refs,
+                        form_elem_refs=predictor.form_elem_refs,
+                    )
+                    yield type(self)(type(self.calculator)(copy, self.calculator.task_name))
+            finally:
+                random.setstate(states[0])
+                np.random.set_state(states[1])  # noqa: NPY002
