@@ -15,9 +15,9 @@ from ase.optimize import BFGS
 from platonic_ase import PlatonicCalculator, TorchEncoder
 from platonic_ase.calibration.defaults import build_custom_space
 
-
 # %% [markdown]
 # A toy potential: radial basis functions of the neighbours, summed per atom, then a small network.
+
 
 # %%
 class Potential(torch.nn.Module):

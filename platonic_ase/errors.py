@@ -41,7 +41,7 @@ class LogError(PlatonicError, ValueError):
     """A run log that cannot be read."""
 
 
-class WarningRaised(PlatonicError, RuntimeError):
+class WarningRaised(PlatonicError, RuntimeError):  # noqa: N818
     """An event under the policy ``on_warning="raise"``, or a latched ``"stop"``.
 
     Attributes

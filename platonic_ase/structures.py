@@ -107,9 +107,7 @@ def require_computable(atoms: Atoms, known_elements: Collection[int] | None = No
     _check_elements(atoms, known_elements)
 
 
-def check_structure(
-    atoms: Atoms, known_elements: Collection[int] | None = None
-) -> tuple[str, ...]:
+def check_structure(atoms: Atoms, known_elements: Collection[int] | None = None) -> tuple[str, ...]:
     """Refuse what no model can compute, and report what is suspicious.
 
     Parameters

@@ -1,9 +1,9 @@
-"""How the data files of this package are made; for maintainers.
+r"""How the data files of this package are made; for maintainers.
 
 ::
 
     python -m platonic_ase.calibration.packaging anchors --calculator chgnet-0.3.0
-    python -m platonic_ase.calibration.packaging space --calculator 7net-0 --frames frames.xyz \\
+    python -m platonic_ase.calibration.packaging space --calculator 7net-0 --frames frames.xyz \
         --source "1,000 random frames of MPtrj, CC BY 4.0"
 
 The first chooses the default anchor environments by DIRECT among the generated pool, as one model

@@ -198,7 +198,6 @@ class OrbitSplitting(Diagnostic):
             category=SymmetryWarning,
         )
 
-
     def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
         large = np.where(np.bincount(orbits.labels) >= 4, ratios, 0.0)
         orbit = int(large.argmax())

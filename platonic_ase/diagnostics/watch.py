@@ -178,9 +178,10 @@ class Watch:
         ):
             return known[1]
         self._tracks = {key: pair for key, pair in self._tracks.items() if pair[0]() is not None}
+        ideal = self.symmetric
         reference = owner
-        if self.symmetric is not None and np.array_equal(self.symmetric.numbers, owner.numbers):
-            reference = self.symmetric
+        if ideal is not None and np.array_equal(ideal.numbers, owner.numbers):
+            reference = ideal
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
             try:

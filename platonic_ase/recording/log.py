@@ -207,4 +207,3 @@ def read_log(path: str | os.PathLike[str]) -> list[RunRecord]:
             "written with PlatonicCalculator(..., log=...)?"
         )
     return runs
-

@@ -138,7 +138,7 @@ class ReferenceManifold:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a safetensors file with a JSON header."""
         elements = sorted(self.thresholds)
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "platonic": self.platonic.astype(np.float32),
             "numbers": self.numbers.astype(np.int64),
             "elements": np.array(elements, dtype=np.int64),
@@ -329,9 +329,7 @@ def fit_reference(
         provenance=dict(provenance or {}),
     )
     judged = part == 2
-    scores = manifold.scores(
-        manifold.distances(platonic[judged], numbers[judged]), numbers[judged]
-    )
+    scores = manifold.scores(manifold.distances(platonic[judged], numbers[judged]), numbers[judged])
     worst = np.zeros(len(groups))
     np.maximum.at(worst, structures[judged], scores)
     alarm = conformal_quantile(worst[np.unique(structures[judged])], alarm_level)
