@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.encoders.base import Encoder, Receiver, comes_from
-from platonic_ase.encoders.hooks import call_of, output_of
+from platonic_ase.encoders.hooks import call_of
 from platonic_ase.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ class FAIRChemEncoder(Encoder):
 
     The inference presets of FAIRChem merge experts, compile, replace the backbone at the first
     prediction and reload it when the composition changes. What survives all that is the step that
-    processes the model's outputs, which is where the embeddings are read. Models that predict
-    forces directly put none there; their backbone is read, which needs
-    ``inference_settings="batch"``.
+    processes the model's outputs, among which its energy head puts the embeddings.
     """
 
     name = "fairchem"
@@ -42,11 +40,13 @@ class FAIRChemEncoder(Encoder):
                 f"{type(self._predictor).__name__} runs the model in other processes, where it "
                 "cannot be observed: load it with workers=1"
             )
-        settings = self._predictor.inference_settings
-        if not self._in_outputs and (settings.compile or settings.merge_mole):
+        heads = self._predictor.model.module.output_heads.values()
+        if not any(_hands_out_embeddings(getattr(head, "head", head)) for head in heads):
             raise EncoderError(
-                "this model predicts forces directly and hands out no embeddings; compiled or "
-                "merged it cannot be observed: load it with inference_settings='batch'"
+                "no head of this model hands out embeddings; load it with "
+                "inference_settings='batch' and read its backbone: platonic_ase.TorchEncoder("
+                "calculator, 'predictor.model.module.backbone', width=..., select=lambda output: "
+                "output['node_embedding'][:, 0, :])"
             )
 
     @classmethod
@@ -99,23 +99,21 @@ class FAIRChemEncoder(Encoder):
     def _file(self) -> Path:
         return Path(self._predictor._inference_model_path)
 
-    @property
-    def _in_outputs(self) -> bool:
-        heads = self._predictor.model.module.output_heads.values()
-        return any("EFS" in type(getattr(head, "head", head)).__name__ for head in heads)
-
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
-        """Listen to the outputs on their way into ``_process_outputs``, or to the backbone."""
-        if self._in_outputs:
-            return call_of(self._predictor, "_process_outputs", receive, self._pick)
-        backbone = self._predictor.model.module.backbone
-        return output_of(backbone, receive, lambda output: output["node_embedding"][:, 0, :])
+        """Listen to the outputs on their way into ``_process_outputs``."""
+        return call_of(self._predictor, "_process_outputs", receive, self._pick)
 
     def _pick(self, data: Any, output: Mapping[str, Any], undo_refs: bool) -> Tensor:
-        own = f"{self.calculator.task_name}_embeddings"
-        found = output[own if own in output else "embeddings"]
-        scalars: Tensor = (found["embeddings"] if isinstance(found, Mapping) else found)[:, 0, :]
-        return scalars
+        outputs = [output, *(value for value in output.values() if isinstance(value, Mapping))]
+        for name in (f"{self.calculator.task_name}_embeddings", "embeddings"):
+            for group in outputs:
+                found = group.get(name)
+                if found is not None and not isinstance(found, Mapping):
+                    scalars: Tensor = found[:, 0, :]
+                    return scalars
+                if found is not None:
+                    return found["embeddings"][:, 0, :]
+        raise KeyError(f"no embeddings among the outputs {', '.join(map(str, output))}")
 
     @contextmanager
     def many(self) -> Iterator[Encoder]:
@@ -143,3 +141,7 @@ class FAIRChemEncoder(Encoder):
             finally:
                 random.setstate(states[0])
                 np.random.set_state(states[1])  # noqa: NPY002
+
+
+def _hands_out_embeddings(head: Any) -> bool:
+    return any(cls.__name__ == "MLP_EFS_Head" for cls in type(head).__mro__)

@@ -94,7 +94,9 @@ def refuse_scripted(module: torch.nn.Module) -> None:
 
 
 @contextmanager
-def call_of(owner: Any, method: str, receive: Receiver, select: Callable[..., Tensor]) -> Iterator[None]:
+def call_of(
+    owner: Any, method: str, receive: Receiver, select: Callable[..., Tensor]
+) -> Iterator[None]:
     """Hand something out of the arguments of a method to ``receive``, before the method runs.
 
     For packages that replace their modules while they run, so that hooks would be lost.

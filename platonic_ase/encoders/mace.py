@@ -106,7 +106,9 @@ class MACEEncoder(Encoder):
     def many(self) -> Iterator[Encoder]:
         """Run the series in eager mode, and restore compilation and the padding it settled on."""
         kept = ("models", "use_compile", "pad_num_atoms", "pad_num_edges", "_padding_initialized")
-        state = {name: getattr(self.calculator, name) for name in kept if hasattr(self.calculator, name)}
+        state = {
+            name: getattr(self.calculator, name) for name in kept if hasattr(self.calculator, name)
+        }
         if state.get("use_compile"):
             self.calculator.models = [getattr(m, "_orig_mod", m) for m in state["models"]]
             self.calculator.use_compile = False

@@ -34,9 +34,7 @@ class OrbEncoder(Encoder):
         config = self.calculator.system_config
         return {
             "radius": float(config.radius),
-            "max_num_neighbors": int(
-                self.calculator.max_num_neighbors or config.max_num_neighbors
-            ),
+            "max_num_neighbors": int(self.calculator.max_num_neighbors or config.max_num_neighbors),
         }
 
     @property
