@@ -49,22 +49,32 @@ class Selection(StrEnum):
     FARTHEST_POINT = "farthest_point"
 
 
-StructureArg = Annotated[Path, typer.Argument(help="Structure file: anything that ase.io.read reads.")]
+StructureArg = Annotated[
+    Path, typer.Argument(help="Structure file: anything that ase.io.read reads.")
+]
 CalculatorOpt = Annotated[
     str, typer.Option("--calculator", "-c", help="Model; see 'platonic-ase models'.")
 ]
-LayerOpt = Annotated[str | None, typer.Option(help="Layer to read; the encoder's first by default.")]
-DeviceOpt = Annotated[str | None, typer.Option(help="cpu, cuda, ...; the package's choice by default.")]
-AnchorsOpt = Annotated[
-    str, typer.Option(help="'default' or an anchors file.", show_default=True)
+LayerOpt = Annotated[
+    str | None, typer.Option(help="Layer to read; the encoder's first by default.")
 ]
+DeviceOpt = Annotated[
+    str | None, typer.Option(help="cpu, cuda, ...; the package's choice by default.")
+]
+AnchorsOpt = Annotated[str, typer.Option(help="'default' or an anchors file.", show_default=True)]
 ReferenceOpt = Annotated[
     str, typer.Option(help="'default', 'none' or a reference file.", show_default=True)
 ]
-PolicyOpt = Annotated[OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")]
+PolicyOpt = Annotated[
+    OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")
+]
 IntervalOpt = Annotated[int, typer.Option(min=1, help="Diagnose every so many geometries.")]
-LogOpt = Annotated[Path | None, typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE.<command>.jsonl]")]
-ReportOpt = Annotated[Path | None, typer.Option(help="HTML report.  [default: STRUCTURE.<command>.html]")]
+LogOpt = Annotated[
+    Path | None, typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE-<command>.jsonl]")
+]
+ReportOpt = Annotated[
+    Path | None, typer.Option(help="HTML report.  [default: STRUCTURE-<command>.html]")
+]
 SupercellOpt = Annotated[
     tuple[int, int, int], typer.Option(help="Repeat the cell along its three vectors.")
 ]
@@ -84,7 +94,7 @@ def md(
     pressure: Annotated[float, typer.Option(help="In GPa, for npt.")] = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
     trajectory: Annotated[
-        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE.md.traj]")
+        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-md.traj]")
     ] = None,
     log: LogOpt = None,
     report: ReportOpt = None,
@@ -102,7 +112,9 @@ def md(
 
     atoms = _read(structure, supercell)
     files = _Files(structure, "md", log, report)
-    calc = _wrap(calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet)
+    calc = _wrap(
+        calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
+    )
     result = run_md(
         atoms,
         calc,
@@ -135,10 +147,10 @@ def relax(
     ] = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
     output: Annotated[
-        Path | None, typer.Option(help="Relaxed structure.  [default: STRUCTURE.relaxed.xyz]")
+        Path | None, typer.Option(help="Relaxed structure.  [default: STRUCTURE-relaxed.xyz]")
     ] = None,
     trajectory: Annotated[
-        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE.relax.traj]")
+        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-relax.traj]")
     ] = None,
     log: LogOpt = None,
     report: ReportOpt = None,
@@ -158,7 +170,9 @@ def relax(
 
     atoms = _read(structure, supercell)
     files = _Files(structure, "relax", log, report)
-    calc = _wrap(calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet)
+    calc = _wrap(
+        calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
+    )
     if rattle:
         calc.reset_reference(atoms)
         atoms.rattle(rattle, seed=0)
@@ -174,7 +188,7 @@ def relax(
         report=files.report,
         progress=not quiet,
     )
-    relaxed = keep_previous(output or structure.with_name(f"{structure.stem}.relaxed.xyz"))
+    relaxed = keep_previous(output or structure.with_name(f"{structure.stem}-relaxed.xyz"))
     if calc.diagnosis is not None:
         calc.annotate(atoms)
     write(relaxed, atoms)
@@ -182,7 +196,9 @@ def relax(
     _conclude(result)
 
 
-@app.command(epilog="Example: platonic-ase replay run.traj --calculator 7net-0 --report replay.html")
+@app.command(
+    epilog="Example: platonic-ase replay run.traj --calculator 7net-0 --report replay.html"
+)
 def replay(
     trajectory: Annotated[Path, typer.Argument(help="Trajectory: anything that ase.io reads.")],
     calculator: CalculatorOpt = "chgnet",
@@ -205,10 +221,10 @@ def replay(
 
     frames = list(read_frames(trajectory))
     files = _Files(trajectory, "replay", log, report)
-    calc = _wrap(calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet)
-    result = run_replay(
-        frames, calc, annotated=annotated, report=files.report, progress=not quiet
+    calc = _wrap(
+        calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
     )
+    result = run_replay(frames, calc, annotated=annotated, report=files.report, progress=not quiet)
     _conclude(result)
 
 
@@ -283,8 +299,10 @@ def anchors_build(
         typer.echo("reference: none (too few structures to calibrate; distances are uncalibrated)")
     else:
         beside = keep_previous(
-            output.with_name(output.name.replace(".anchors", "").removesuffix(".safetensors")
-                             + ".reference.safetensors")
+            output.with_name(
+                output.name.replace(".anchors", "").removesuffix(".safetensors")
+                + ".reference.safetensors"
+            )
         )
         typer.echo(f"reference: {reference.save(beside)}")
 
@@ -319,7 +337,7 @@ def main() -> None:
     logging.getLogger("platonic_ase").addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
     warnings.filterwarnings("always", category=PlatonicWarning)
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app()
     except PlatonicError as error:
@@ -327,7 +345,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _show_warning(message: Any, category: type[Warning], *_rest: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
     if issubclass(category, PlatonicWarning):
         from tqdm.auto import tqdm
 
@@ -338,7 +356,7 @@ class _Files:
     """Default names of what a command writes, from the name of its input."""
 
     def __init__(self, source: Path, command: str, log: Path | None, report: Path | None) -> None:
-        self._stem = f"{source.stem}.{command}"
+        self._stem = f"{source.stem}-{command}"
         self.log = log or self.path("jsonl")
         self.report = report or self.path("html")
 

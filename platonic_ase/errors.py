@@ -41,7 +41,7 @@ class LogError(PlatonicError, ValueError):
     """A run log that cannot be read."""
 
 
-class WarningRaised(PlatonicError, RuntimeError):
+class WarningRaised(PlatonicError, RuntimeError):  # noqa: N818
     """An event under the policy ``on_warning="raise"``, or a latched ``"stop"``.
 
     Attributes
@@ -81,3 +81,7 @@ class DiagnosticFailedWarning(PlatonicWarning):
 
 class RecordingWarning(PlatonicWarning):
     """The run log could not be written; the run goes on without it."""
+
+
+class UntestedVersionWarning(PlatonicWarning):
+    """A potential's package has a version that its encoder was not tested with."""

@@ -74,8 +74,10 @@ def all_compounds() -> list[Compound]:
         found.extend(Compound(prototype, numbers, charges) for numbers in _expand(elements, take))
     for prototype, word, volume in NOBLE:
         found.append(Compound(prototype, _numbers(word), volume=volume))
-    unique = {(c.prototype, c.numbers): c for c in reversed(found)}
-    return list(reversed(unique.values()))
+    unique: dict[tuple[str, tuple[int, ...]], Compound] = {}
+    for compound in found:
+        unique.setdefault((compound.prototype, compound.numbers), compound)
+    return list(unique.values())
 
 
 def select_compounds(
@@ -83,12 +85,13 @@ def select_compounds(
     *,
     min_atoms: int = 60,
     min_formulas: int = 8,
-    per_prototype: int = 3,
+    per_kind: int = 2,
     min_cell: int = 4,
 ) -> list[Compound]:
     """Thin the tables out until every element is covered, and no further.
 
-    The first few compounds of every prototype are kept; then, one at a time, the compound that
+    All elemental crystals are kept, and the first few compounds of every prototype and set of
+    charges; then, one at a time, the compound that
     fills most of what is missing per atom that it costs (the greedy rule for covering problems).
 
     Parameters
@@ -99,8 +102,8 @@ def select_compounds(
         Atoms of each element wanted in distorted copies (one strained, two rattled).
     min_formulas
         Distinct formulas wanted for each element.
-    per_prototype
-        Compounds kept of every prototype.
+    per_kind
+        Compounds kept of every prototype and set of charges.
     min_cell
         Smallest number of atoms in rattled cells.
 
@@ -136,11 +139,12 @@ def select_compounds(
             missing_formulas = np.maximum(missing_formulas - present[row], 0)
             new[[formula == formulas[row] for formula in formulas]] = False
 
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[str, tuple[int, ...]]] = Counter()
     for row, compound in enumerate(found):
-        if seen[compound.prototype] < per_prototype:
+        kind = (compound.prototype, compound.charges)
+        if len(compound.numbers) == 1 or seen[kind] < per_kind:
             take(row)
-        seen[compound.prototype] += 1
+        seen[kind] += 1
     atoms_per_formula = min_atoms // min_formulas
     while True:
         gain = np.minimum(distorted, missing_atoms).sum(axis=1)

@@ -79,9 +79,7 @@ def resolve_space(
     if reference is None:
         return chosen, None
     loaded = (
-        reference
-        if isinstance(reference, ReferenceManifold)
-        else ReferenceManifold.load(reference)
+        reference if isinstance(reference, ReferenceManifold) else ReferenceManifold.load(reference)
     )
     loaded.require(chosen)
     return chosen, loaded
@@ -233,7 +231,7 @@ def select_anchors(
     seed : int
         Of the selection.
     """
-    choose = {"direct": direct, "farthest_point": farthest_point}[method]
+    choose = direct if method == "direct" else farthest_point
     rows = choose(embedded.embeddings, n, seed=seed)
     return AnchorSet(
         embeddings=embedded.embeddings[rows],

@@ -14,22 +14,23 @@ Row = tuple[str, tuple[int, ...], str | tuple[str, ...], int]
 
 _LANTHANIDES = "La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu"
 _RARE_EARTHS = _LANTHANIDES + " Y Sc"
-_METALS = (
-    f"Li Be Na Mg Al K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn "
-    f"Cs Ba {_LANTHANIDES} Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Ac Th Pa U Np Pu"
-)
 
 LATTICES: tuple[tuple[str, str, float], ...] = (
     # prototype, elements, volume relative to the close-packed one
-    ("fcc", _METALS + " Si Ge Ne Ar Kr Xe He", 1.0),
-    ("bcc", _METALS + " Sb Te As Se S P He Ne Ar Kr Xe", 1.0),
+    ("fcc",
+     "Li Na Al K Ca V Cr Mn Fe Co Ni Cu Zn Ga Rb Sr Nb Mo Tc Ru Rh Pd Ag Cd In Ba La Ce Pr Nd "
+     "Pm Sm Eu Yb Ta W Re Os Ir Pt Au Pb Ac Th Pa Np Pu He Ne Ar Kr Xe", 1.0),
+    ("bcc",
+     "Li Be Na Mg Al K Ca Sc Ti V Cr Mn Fe Ni Cu Ga Rb Sr Y Zr Nb Mo Rh Pd Ag Sn Sb Te Ba Ce "
+     "Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Ir Pt Au Tl Pb Bi Ac Th Pa U S Se P He Ne Ar Kr Xe", 1.0),
     ("hcp",
-     "Be Mg Sc Ti Co Zn Y Zr Tc Ru Cd La Gd Tb Dy Ho Er Tm Lu Hf Re Os Tl He Ne Ar Kr Xe", 1.0),
-    ("dhcp", "La Ce Pr Nd Pm Sm Ac", 1.0),
+     "Be Mg Sc Ti Co Zn Y Zr Tc Ru Cd Gd Tb Dy Ho Er Tm Lu Hf Re Os Tl He Ne Ar Kr Xe", 1.0),
+    ("bcc", "Cs", 0.8),  # compressed: at rest its neighbours are beyond the cutoff of many models
+    ("dhcp", "La Pr Nd Pm Sm", 1.0),
     ("omega", "Ti Zr Hf", 1.0),
     ("sc", "Bi Sb P Ca Hg As Te I", 1.05),
     ("bct", "In Hg Pa", 1.0),
-    ("alpha-uranium", "U Np Ce Pu", 1.0),
+    ("alpha-uranium", "U Np Pu", 1.0),
     ("diamond", "Si Ge Sn", 1.38),
     ("beta-tin", "Sn Si Ge", 1.05),
     ("a7", "Sb Bi As", 1.25),
@@ -135,11 +136,18 @@ MEASURED: tuple[tuple[str, str, float, float | None, float | None], ...] = (
 
 # prototype, charges, elements, take
 IONIC: tuple[Row, ...] = (
+    ("rocksalt", (1, -1), "Na:Cl K:Br", 1),
+    ("rocksalt", (2, -2), "Mg:O Ni:O Pb:S", 1),
+    ("rocksalt", (3, -3), "Ti:N La:Sb", 1),
+    ("zincblende", (3, -3), "Ga:As In:P", 1),
+    ("zincblende", (2, -2), "Zn:S Cd:Te", 1),
+    ("wurtzite", (3, -3), "Ga:N Al:N", 1),
+    ("wurtzite", (2, -2), "Zn:O", 1),
     ("rocksalt", (1, -1), ("Li Na K Rb Ag Cs", "F Cl Br I H"), 3),
     ("rocksalt", (2, -2), ("Mg Ca Sr Ba Mn Fe Co Ni Cd Eu Yb Sm Pb Ti V Zn Sn Hg", "O S Se Te"), 2),
     ("rocksalt", (3, -3), (_RARE_EARTHS + " Ac U Pu", "N P As Sb Bi"), 1),
     ("rocksalt", (3, -3), ("V Cr Ti Sc Zr Nb Np Pa", "N"), 1),
-    ("rocksalt", (4, -4), ("Ti V Zr Nb Hf Ta W Th U Mo", "C"), 1),
+    ("rocksalt", (4, -4), ("Ti V Zr Nb Hf Ta W U Mo", "C"), 1),
     ("rocksalt", (3, -3), ("Ta Mo W Re", "N"), 1),
     ("rocksalt", (2, -1), ("Pd Ni", "H"), 1),
     ("zincblende", (3, -3), ("B Al Ga In", "N P As Sb"), 3),
@@ -225,9 +233,9 @@ IONIC: tuple[Row, ...] = (
      "Sr:Ti:O Sr:Ru:O Sr:Ir:O Ba:Sn:O Sr:Rh:O Sr:Mo:O", 1),
     ("chalcopyrite", (1, 3, -2), "Cu:In:Se Cu:Ga:S Ag:Ga:Te Cu:Al:S Cu:Fe:S Ag:In:S", 1),
     ("chalcopyrite", (2, 4, -3), "Zn:Ge:P Cd:Ge:As Zn:Si:P Zn:Sn:Sb Cd:Sn:As", 1),
-    ("matlockite", (2, -1, -1), "Ba:F:Cl Sr:F:Br Pb:F:Cl Eu:F:I Ca:H:Br Sm:F:Cl", 1),
+    ("matlockite", (2, -1, -1), "Ba:F:Cl Sr:F:Br Pb:F:Cl Eu:F:Br Ca:H:Br Sm:F:Cl", 1),
     ("matlockite", (3, -2, -1),
-     "Bi:O:Cl La:O:Cl Nd:O:Br Dy:O:I Bi:O:I Pr:O:F Ac:O:Br Pu:O:Cl Sb:O:F U:O:Cl Tm:O:I", 1),
+     "Bi:O:Cl La:O:Cl Nd:O:Br Dy:O:Cl Bi:O:Br Pr:O:F Ac:O:Br Pu:O:Cl Sb:O:F U:O:Cl Tm:O:Cl", 1),
     ("calcite", (2, 4, -2), "Ca:C:O Mg:C:O Mn:C:O Zn:C:O Cd:C:O Fe:C:O", 1),
     ("calcite", (1, 5, -2), "Na:N:O Li:N:O", 1),
     ("calcite", (3, 3, -2), "Sc:B:O Lu:B:O In:B:O Y:B:O Fe:B:O", 1),
@@ -240,7 +248,7 @@ IONIC: tuple[Row, ...] = (
 )  # fmt: skip
 
 METALLIC: tuple[Row, ...] = (
-    ("b2", (), (_RARE_EARTHS + " Ac", "Ag Zn Cu Mg Rh Au Cd Tl"), 1),
+    ("b2", (), (_RARE_EARTHS + " Ac", "Ag Zn Cu Mg Rh Au Cd Tl"), 2),
     ("b2", (),
      "Ni:Al Fe:Al Co:Al Cu:Zn Fe:Ti Co:Ti Ni:Ti Ru:Al Pd:Al Mg:Ag Hf:Ru Zr:Os Ti:Os Al:Os "
      "Ti:Re Mn:Rh Ga:Ni Ga:Ru V:Ru Ta:Ru V:Tc Nb:Ru Ti:Tc Al:Ir Be:Co Be:Cu Be:Pd Be:Ti Mg:Hg "
@@ -252,27 +260,27 @@ METALLIC: tuple[Row, ...] = (
      "Hg:Pd Hg:Ti V:Ir Nb:Ir Nb:Rh Ta:Rh Cr:Pt Cr:Pd Hg:Zr Mo:Ir Ar:Ne Kr:Ar Xe:Kr Ne:He Ar:He "
      "Xe:Ar Kr:Ne Xe:Ne Xe:Ni", 1),
     ("l12", (),
-     "Au:Cu Al:Ni Ga:Ni Ge:Ni Si:Ni Mn:Pt Fe:Pt Cr:Ir Ti:Zn Sn:La In:La Pb:La Tl:La Pd:Ce "
-     "Sn:Pr In:Nd Pb:Eu Tl:Gd Rh:Ce Pt:Y Pd:Sc Al:Er Al:Yb Ga:Tm In:Dy Pb:Pm In:Pm Sn:Pm Ga:U "
-     "Ge:U Sn:U In:Np Si:U Sn:Np Rh:U Ga:Np Ga:Pu In:Pu Sn:Pu Rh:Pu Pb:Ac In:Ac Tl:Ac Sn:Ac "
-     "Rh:Th Pb:Th Pt:Tb Ir:Hf Rh:Hf Rh:Ta Ir:Ta Ir:Nb Ir:V Rh:V Al:Zr Hg:Zr Co:W Mo:Ir Pa:Rh "
-     "Pa:Ir Pa:Sn Xe:Fe Kr:He Xe:He Ne:Xe Ar:Xe He:Ar Ne:Kr He:Xe Ne:Ar He:Kr", 1),
-    ("do3", (), "Fe:Al Si:Fe Bi:Li Sb:Li Bi:K Bi:Cs Hg:Li Sb:Rb Al:Fe", 1),
+     "Au:Cu Al:Ni Ga:Ni Ge:Ni Si:Ni Mn:Pt Fe:Pt Cr:Ir Ti:Zn Sn:La In:La Pb:La Tl:La Ce:Pd "
+     "Sn:Pr In:Nd Pb:Eu Tl:Gd Ce:Rh Y:Pt Sc:Pd Er:Al Yb:Al Tm:Ga Dy:In Pb:Pm In:Pm Sn:Pm U:Ga "
+     "U:Ge U:Sn Np:In U:Si Np:Sn U:Rh Np:Ga Pu:Ga Pu:In Pu:Sn Pu:Rh Pb:Ac In:Ac Tl:Ac Sn:Ac "
+     "Th:Rh Th:Pb Tb:Pt Hf:Ir Hf:Rh Ta:Rh Ta:Ir Nb:Ir V:Ir V:Rh Zr:Al Zr:Hg Co:W Mo:Ir Pa:Rh "
+     "Pa:Ir Pa:Sn Xe:Fe Kr:He Xe:He Ne:Xe Ar:Xe He:Ar Ne:Kr He:Xe Ne:Ar He:Kr Dy:Pt Ho:Pd "
+     "Er:Rh Nd:Sn Sm:In", 1),
+    ("do3", (), "Si:Fe Bi:Li Sb:Li Bi:K Bi:Cs Hg:Li Sb:Rb Al:Fe", 1),
     ("a15", (), "Sn:Nb Si:V Ge:Nb Ga:V Si:Cr Al:Nb Os:Mo Ir:Cr Pt:Nb Re:W Ge:Ta Tc:Mo", 1),
     ("laves-c15", (),
      "Ca:Al La:Ni Ce:Fe Y:Al Zr:Co Hf:Mo Mg:Cu K:Bi Rb:Bi Cs:Bi Na:Ag Na:Au Gd:Fe Tb:Co Ho:Al "
-     "Er:Mn Ta:Cr Pb:Au U:Al U:Fe Np:Fe Pu:Fe Pu:Al Th:Os Th:Ir Pa:Os Zr:W Ba:Rh Sr:Pt Lu:Ru "
-     "Tm:Re Pm:Al Pm:Ni Eu:Pd Ce:Os He:Ne Sc:Tc Hf:V", 1),
+     "Dy:Al Dy:Co Er:Mn Ta:Cr Pb:Au U:Al U:Fe Np:Fe Pu:Fe Pu:Al Th:Os Th:Ir Pa:Os Zr:W Ba:Rh "
+     "Sr:Pt Lu:Ru Tm:Re Pm:Al Pm:Ni Eu:Pd Ce:Os He:Ne Sc:Tc Hf:V", 1),
     ("cacu5", (), "La:Ni Y:Co Ca:Cu Ba:Ag Sr:Ag Th:Fe Pm:Co Ba:Au Ce:Zn", 1),
     ("aluminium-diboride", (),
      "Ti:B Zr:B V:B Cr:B Nb:B Ta:B Sc:B Al:B Hf:B Mo:B W:B Re:B Os:B Ru:B Tc:B Mn:B U:B Pu:B "
-     "Tb:B Lu:B Ca:Ga Sr:Ga La:Ga U:Hg Na:Hg Ba:Hg Th:Si Eu:Ga", 1),
-    ("molybdenum-disilicide", (),
-     "Mo:Si W:Si Re:Si Hg:Al Zr:Pd Hf:Pd Ti:Cu Mo:Ge Ti:Ag Yb:Hg Cr:Al", 1),
+     "Tb:B Lu:B Ca:Ga Sr:Ga La:Ga Th:Si Eu:Ga", 1),
+    ("molybdenum-disilicide", (), "Mo:Si W:Si Re:Si Zr:Pd Hf:Pd Al:Cr Mo:Ge Pd:Ti Cu:Ti Ag:Ti", 1),
     ("half-heusler", (),
      "Ti:Ni:Sn Zr:Ni:Sn Hf:Ni:Sn Ti:Co:Sb Zr:Rh:Bi Nb:Fe:Sb V:Fe:Sb Ta:Ru:Sb Sc:Pt:Sb Lu:Pt:Bi "
      "Y:Pd:Sb Li:Zn:P Li:Mg:N Li:Al:Si Na:Mg:As K:Mg:P Mg:Cu:Sb Tm:Ni:Sb Ho:Pd:Bi U:Ni:Sn "
-     "Rb:Ca:As Hf:Co:As Th:Pt:Sn Ti:Fe:Te Pm:Pt:Bi Nb:Os:Sb Hf:Ir:As Mo:Os:Si Li:Be:As "
+     "Rb:Ca:As Hf:Co:As Th:Pt:Sn Ti:Fe:Te Pm:Pt:Bi Hf:Ir:As Li:Be:As "
      "Np:Ni:Sn", 1),
     ("heusler", (),
      "Co:Mn:Si Ni:Mn:Ga Cu:Mn:Al Fe:V:Al Co:Fe:Ge Pd:Mn:In Au:Mn:Al Ru:Mn:Ge Rh:Mn:Pb Fe:Ti:Sn "

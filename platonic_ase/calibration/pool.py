@@ -32,6 +32,9 @@ MIN_CONTACT = 0.7
 """Shortest distance allowed, as a fraction of the sum of covalent radii."""
 
 MIN_RATTLED_ATOMS = 4
+"""Smallest rattled cell: fewer atoms would move with their own periodic images."""
+
+_NUMBERS = range(1, len(chemical_symbols))
 
 
 def generate_pool(elements: Sequence[int] | None = None, *, seed: int = 0) -> list[Atoms]:
@@ -95,7 +98,7 @@ def _atomic_numbers(elements: Iterable[int]) -> set[int]:
             "no elements given: got an empty list, at least one atomic number is needed. "
             "Leave `elements` out for all elements of the pool."
         )
-    wrong = [z for z in given if isinstance(z, str) or not 1 <= z < len(chemical_symbols)]
+    wrong = [z for z in given if not isinstance(z, int | np.integer) or z not in _NUMBERS]
     if wrong:
         hint = {z: atomic_numbers[z] for z in wrong if isinstance(z, str) and z in atomic_numbers}
         raise ValueError(
@@ -127,13 +130,14 @@ def _copies(compound: Compound, seed: int) -> list[Atoms]:
         a=compound.a, volume=compound.volume, ca=compound.ca, x=compound.x,
     )  # fmt: skip
     group = ideal.get_chemical_formula("metal", empirical=True)
-    key = f"{group}/{compound.prototype}"
-    hashed = zlib.crc32(key.encode())
+    hashed = zlib.crc32(f"{group}/{compound.prototype}".encode())
     rng = np.random.default_rng([seed, hashed])
     copies = [_labelled(ideal, group, compound.prototype, "ideal")]
     strain = _strain(hashed)
-    copies.append(_labelled(_strained(ideal, strain), group, compound.prototype, "strained",
-                            strain=strain))  # fmt: skip
+    if _overlaps(_strained(ideal, strain)):
+        strain = np.abs(strain)  # dense already: stretched instead of compressed
+    strained = _strained(ideal, strain)
+    copies.append(_labelled(strained, group, compound.prototype, "strained", strain=strain))
     large = _enlarge(ideal)
     first = (hashed // 8) % 2
     for amplitude in (AMPLITUDES[first], AMPLITUDES[first + 2]):
@@ -194,6 +198,8 @@ def _enlarge(atoms: Atoms) -> Atoms:
 
 def _rattled(atoms: Atoms, amplitude: float, rng: np.random.Generator) -> tuple[Atoms, float]:
     """Copy with normal displacements, drawn again (in the end smaller) until no atoms overlap.
+
+    Rejected draws have the largest displacements, so that those kept at 0.25 Å are 5 % smaller.
 
     Returns
     -------

@@ -158,7 +158,7 @@ PROTOTYPES: dict[str, Prototype] = {
     "lanthana": _hexagonal(164, 1.56, (0, _t(0.245)), (1, _O), (1, _t(0.645)), bonds=_b(7, 5)),
     "anti-lanthana": _hexagonal(164, 1.59, (1, _t(0.235)), (0, _O), (0, _t(0.634)), bonds=_b(6, 7)),
     "tetradymite": _hexagonal(166, 6.95, (0, _z(0.4)), (1, _O), (1, _z(0.212)), bonds=_b(6, 4)),
-    "do3-salt": _cubic(225, (0, _O), (1, _H), (1, _Q), bonds=_b(8, 4)),
+    "do3-salt": _cubic(225, (0, _O), (1, _H), (1, _Q), bonds=(Bond(0, 1, 12, 4, 1.0, 8),)),
     "calcium-carbide": _tetragonal(139, 1.66, (0, _O), (1, (0, 0, "x")), x=0.40),
     "xenon-difluoride": _tetragonal(139, 1.62, (0, _O), (1, (0, 0, "x")), x=0.283),
     "calomel": _tetragonal(139, 2.44, (0, _z(0.117)), (1, _z(0.338))),
@@ -204,7 +204,7 @@ PROTOTYPES: dict[str, Prototype] = {
         bonds=(Bond(1, 2, 6, 6, 0.6), Bond(0, 2, 6, 6, 0.4)),
     ),
     "delafossite": _hexagonal(
-        166, 5.8, (0, _O), (1, _z(0.5)), (2, _z(0.108)), bonds=(Bond(1, 2, 6, 4),)
+        166, 6.0, (0, _O), (1, _z(0.5)), (2, _z(0.108)), bonds=(Bond(1, 2, 6, 4),)
     ),
     "potassium-tetrafluoronickelate": _tetragonal(
         139, 3.25, (0, _z(0.355)), (1, _O), (2, (0, 0.5, 0)), (2, _z(0.155)),
@@ -219,7 +219,7 @@ PROTOTYPES: dict[str, Prototype] = {
         bonds=(Bond(0, 1, 7, 4, 1.0, 4),), setting=2,
     ),
     "calcite": _hexagonal(
-        167, 3.42, (0, _O), (1, _z(0.25)), (2, (0.257, 0, 0.25)),
+        167, 3.42, (0, _O), (1, _z(0.25)), (2, ("x", 0, 0.25)), x=0.268,
         bonds=(Bond(0, 2, 6, 3, 0.8), Bond(1, 2, 3, 3, 0.2)),
     ),
     "zircon": _tetragonal(

@@ -38,7 +38,9 @@ class CHGNetEncoder(Encoder):
     @property
     def elements(self) -> frozenset[int]:
         """Elements with an embedding: hydrogen to plutonium in the released checkpoints."""
-        return frozenset(range(1, self.calculator.model.atom_embedding.embedding.num_embeddings + 1))
+        return frozenset(
+            range(1, self.calculator.model.atom_embedding.embedding.num_embeddings + 1)
+        )
 
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
         """Listen to a convolution, or to the normalisation before the readout."""

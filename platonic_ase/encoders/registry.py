@@ -48,7 +48,7 @@ def register_encoder(encoder: type[Encoder]) -> type[Encoder]:
 
 
 def known_encoders() -> dict[str, type[Encoder]]:
-    """All encoders by name, in the order in which they are asked: registered, plug-ins, built in."""
+    """All encoders by name, in the order in which they are asked: registered first."""
     encoders = dict(_registered)
     for entry in entry_points(group=ENTRY_POINTS):
         encoders.setdefault(entry.name, entry.load())

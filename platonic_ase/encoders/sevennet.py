@@ -38,7 +38,8 @@ class SevenNetEncoder(Encoder):
     @property
     def width(self) -> int:
         """Number of scalars that the readout takes; 128 in the released checkpoints."""
-        return int(self._readout.irreps_in.dim)
+        irreps: Any = self._readout.irreps_in
+        return int(irreps.dim)
 
     @property
     def elements(self) -> frozenset[int]:

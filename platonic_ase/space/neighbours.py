@@ -6,7 +6,7 @@ import numpy as np
 
 
 def nearest_distances(
-    queries: np.ndarray, references: np.ndarray, k: int = 1, max_bytes: int = 64_000_000
+    queries: np.ndarray, references: np.ndarray, k: int = 1, max_bytes: int = 4_000_000
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Euclidean distances to the k nearest reference points.
 

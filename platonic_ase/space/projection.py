@@ -95,7 +95,8 @@ class TorchProjector:
             if centre is not None:
                 embeddings = embeddings - centre
             norms = torch.linalg.vector_norm(embeddings, dim=1, keepdim=True)
-            return (embeddings / norms.clamp_min(_TINY)) @ units_t
+            platonic: torch.Tensor = (embeddings / norms.clamp_min(_TINY)) @ units_t
+        return platonic
 
 
 def _check_widths(embeddings: Any, anchors: Any) -> None:

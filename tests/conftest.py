@@ -1,0 +1,51 @@
+import importlib.util
+import warnings
+
+import pytest
+
+from platonic_ase import register_encoder
+from platonic_ase.testing import GeometricEncoder, MockEncoder, small_space
+
+
+def pytest_configure(config):
+    register_encoder(MockEncoder)
+    register_encoder(GeometricEncoder)
+
+
+def require(package, extra):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: pip install 'platonic_ase[{extra}]'")
+
+
+@pytest.fixture(scope="session")
+def chgnet():
+    """CHGNet 0.3.0 with its real weights, shared by all tests of a run."""
+    require("chgnet", "chgnet")
+    from chgnet.model import CHGNet
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    return CHGNetCalculator(CHGNet.load(use_device="cpu", verbose=False), use_device="cpu")
+
+
+@pytest.fixture(scope="session")
+def sevennet():
+    """SevenNet-0 with its real weights, shared by all tests of a run."""
+    require("sevenn", "sevennet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from sevenn.calculator import SevenNetCalculator
+
+        return SevenNetCalculator("7net-0", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def small_spaces():
+    """Anchors and reference manifold per model, made once and from a few structures."""
+    made = {}
+
+    def get(kind, encoder, structures):
+        if kind not in made:
+            made[kind] = small_space(encoder, structures)
+        return made[kind]
+
+    return get
