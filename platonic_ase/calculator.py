@@ -468,7 +468,9 @@ class PlatonicCalculator(Calculator):
         dynamics = self._attached()
         if dynamics is None or self.diagnosis is None:
             return None
-        return 0 if self.diagnosis.index == 0 else int(dynamics.nsteps) + 1
+        # MD evaluates a step before it counts it, optimisers after
+        ahead = 1 if self.diagnosis.index and hasattr(dynamics, "get_time") else 0
+        return int(dynamics.nsteps) + ahead
 
     def _after_step(self) -> None:
         dynamics = self._attached()

@@ -252,7 +252,14 @@ class PhysicalCompanions(Diagnostic):
         if state.drift.n >= 100:
             scalars["energy_drift"] = state.drift.slope
             signals.append(self._drift(state.drift))
-        return Finding(self.name, scalars=scalars, signals=tuple(signals))
+        limits = {
+            "net_force": self.net_force,
+            "stress_asymmetry": self.stress_asymmetry,
+            "closest_contact": self.contact,
+            "volume_ratio": self.volume_ratio,
+            "energy_drift": self.drift,
+        }
+        return Finding(self.name, scalars=scalars, signals=tuple(signals), facts={"limits": limits})
 
     def _finite(self, frame: Frame) -> Signal:
         broken = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -32,6 +32,7 @@ class _State:
     gap: float = math.inf  # smallest structural asymmetry so far
     rising: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
     last: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class OrbitSplitting(Diagnostic):
@@ -93,7 +94,9 @@ class OrbitSplitting(Diagnostic):
         """Find the orbits of the reference."""
         if len(reference) > self.largest:
             return _State(orbits=None)
-        return _State(orbits=find_orbits(reference, self.symprec))
+        orbits = find_orbits(reference, self.symprec)
+        facts = {} if orbits is None else self._facts(orbits, reference)
+        return _State(orbits=orbits, facts=facts)
 
     def examine(self, frame: Frame, state: _State) -> Finding:
         """Measure the splitting of every orbit."""
@@ -124,7 +127,16 @@ class OrbitSplitting(Diagnostic):
             scalars=scalars,
             series={"orbit_splitting_by_orbit": tuple(splitting[orbits.watched].tolist())},
             signals=tuple(signals),
+            facts=state.facts,
         )
+
+    def _facts(self, orbits: Orbits, reference: Atoms) -> dict[str, Any]:
+        members = [np.flatnonzero(orbits.labels == orbit) for orbit in orbits.watched]
+        return {
+            "space_group": orbits.space_group,
+            "orbits": [f"{reference.symbols[int(m[0])]} ({len(m)} atoms)" for m in members],
+            "limits": {"lindemann_ratio": self.lindemann},
+        }
 
     def _update(
         self, state: _State, splitting: np.ndarray, asymmetry: float, symmetric: bool
