@@ -11,14 +11,14 @@ import pytest
 
 QUICK = (
     "optimize.test_nsteps", "md.test_md", "md.test_md_stepwise",
-    "neb.test_shared_calculator_neb", "test_phonons", "test_loggingcalc",
+    "neb.test_shared_calculator_neb", "test_loggingcalc",
 )  # fmt: skip
 FULL = (
     "optimize", "md.test_bussi", "md.test_langevin_com", "md.test_nose_hoover_chain",
     "md.test_nvt_npt", "md.test_irun_force_call_order", "md.test_verlet_thermostats_asap",
     "md.test_rng", "neb.test_neb", "constraints.test_fixcom", "constraints.test_hookean",
     "constraints.test_fixscaled", "filter", "test_mixingcalc", "test_eos", "test_dimer_method",
-    "test_potential_energies", "test_singlepointcalc",
+    "test_phonons", "test_potential_energies", "test_singlepointcalc",
 )  # fmt: skip
 
 
