@@ -1,5 +1,6 @@
 """What every potential has to pass, as a class of tests to inherit from."""
 
+import runpy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,16 @@ from platonic_ase.testing import CALCULATOR_CHECKS, ENCODER_CHECKS, EncoderTrait
 
 def salt() -> Atoms:
     return bulk("NaCl", "rocksalt", a=5.6, cubic=True)
+
+
+def run_example(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run an example in a folder, with a small Platonic space in place of the default one."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(
+        "platonic_ase.calibration.defaults.default_space",
+        lambda encoder, **options: small_space(encoder, [salt()]),
+    )
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / name))
 
 
 class BackendContract:
