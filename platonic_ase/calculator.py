@@ -8,13 +8,17 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from ase import units
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import (
+    Calculator,
+    PropertyNotImplementedError,
+    all_changes,
+)
 from ase.outputs import all_outputs
 
 from platonic_ase.calibration.defaults import resolve_space
@@ -52,8 +56,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("platonic_ase")
 
+_USUAL = ("energy", "forces", "stress", "magmoms")
 
-class PlatonicCalculator(Calculator):
+
+class PlatonicCalculator(Calculator):  # type: ignore[misc]
     """An ASE calculator that watches the latent geometry of the model it wraps.
 
     Energies, forces, stresses and all other results are those of the inner calculator, to the
@@ -126,7 +132,11 @@ class PlatonicCalculator(Calculator):
         self.calculator = calculator
         self.encoder = find_encoder(calculator, layer) if encoder is None else encoder
         super().__init__()
-        self.implemented_properties = list(calculator.implemented_properties)
+        self.parameters: Any = getattr(calculator, "parameters", {})
+        self.implemented_properties = [
+            name for name in calculator.implemented_properties if name in all_outputs
+        ]
+        self._extra = [name for name in _USUAL if name in self.implemented_properties]
         self.anchors, self.reference = resolve_space(
             self.encoder, anchors, reference, progress=progress
         )
@@ -145,6 +155,7 @@ class PlatonicCalculator(Calculator):
         self.platonic: np.ndarray | None = None
         self._project = TorchProjector(self.anchors.embeddings, self.anchors.centre)
         self._observing = True
+        self._observed = False  # whether a diagnosis has worked: a set-up that cannot is an error
         self._dynamics: weakref.ref[Any] | None = None
         self._recorder = None if log is None else Recorder(log, self.anchors, self.reference)
         self._finalizer = weakref.finalize(self, _finish, self.watch, self._recorder)
@@ -182,36 +193,38 @@ class PlatonicCalculator(Calculator):
             raise WarningRaised(self.policy.stopped_by)
         require_computable(owner, self.encoder.elements)
         super().calculate(owner, properties, system_changes)
-        due = self._observing and self.watch.evaluated % self.interval == 0
-        for calculator in nested_calculators(self.calculator):
-            _forget(calculator)
-        with self.encoder.capture() if due else nullcontext() as capture:
-            try:
-                self.calculator.calculate(owner, self._wanted(owner, properties), system_changes)
-            except Exception as error:
-                self.reset()
-                problems = check_structure(owner)
-                if not problems:
-                    raise
-                raise StructureError(
-                    f"{type(self.calculator).__name__} cannot compute this structure "
-                    f"({type(error).__name__}: {error}). What is unusual about it: "
-                    + " ".join(problems)
-                ) from error
+        self.results = {}
+        due = self._observing and self.watch.is_due(owner, self.interval)
+        with ExitStack() as listening:
+            capture = self._listen(listening) if due else None
+            self._run_inner(owner, properties or [], system_changes, capture)
+        # copies: EMT, for one, writes its next forces into the same array
         self.results = {
-            name: value for name, value in self.calculator.results.items() if name in all_outputs
+            name: value.copy() if isinstance(value, np.ndarray) else value
+            for name, value in self.calculator.results.items()
+            if name in all_outputs
         }
         self.watch.evaluated += 1
         if capture is not None:
             self._diagnose(owner, capture)
+        elif self._observing:
+            self.watch.skip(owner)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """What changed since the last calculation, also by what the inner calculator tracks."""
+        """List what changed since the last calculation, also what the inner calculator tracks."""
         changes: list[str] = list(super().check_state(atoms, tol))
         for calculator in nested_calculators(self.calculator):
             if hasattr(calculator, "check_state"):
                 changes += [c for c in calculator.check_state(atoms, tol) if c not in changes]
         return changes
+
+    def set(self, **parameters: Any) -> dict[str, Any]:
+        """Set parameters of the inner calculator; results of the old ones are forgotten."""
+        if not parameters:
+            return {}
+        changed: dict[str, Any] = self.calculator.set(**parameters)
+        self.reset()
+        return changed
 
     def todict(self, skip_default: bool = True) -> dict[str, Any]:
         """JSON-safe description, written to trajectories and databases."""
@@ -239,13 +252,15 @@ class PlatonicCalculator(Calculator):
         return getattr(self.__dict__["calculator"], name)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies keep settings and the latest results; log, history and dynamics stay here."""
+        """Keep settings and the latest results in copies; log, history and dynamics stay here."""
         state = dict(self.__dict__)
         for name in ("_finalizer", "_recorder", "_dynamics"):
             del state[name]
         return {
             **state,
             "watch": self.watch.fresh(),
+            "policy": Policy(self.policy.on_warning),
+            "_extra": list(self._extra),
             "implemented_properties": list(self.implemented_properties),
         }
 
@@ -325,7 +340,7 @@ class PlatonicCalculator(Calculator):
         return annotate(atoms, self.diagnosis)
 
     def summary(self) -> RunSummary:
-        """What was seen so far: geometries, events, worst values."""
+        """Sum up what was seen so far: geometries, events, worst values."""
         return self.watch.summary()
 
     def close(self) -> None:
@@ -340,15 +355,45 @@ class PlatonicCalculator(Calculator):
 
     # --- one geometry -----------------------------------------------------------------------
 
-    def _wanted(self, atoms: Atoms, properties: list[str] | None) -> list[str]:
-        """All that a run may ask of one geometry, so that one forward pass serves it."""
-        usual = ["energy", "forces", "magmoms"] + (["stress"] if atoms.cell.rank == 3 else [])
-        asked = list(properties or [])
-        return asked + [
-            name
-            for name in usual
-            if name in self.calculator.implemented_properties and name not in asked
-        ]
+    def _run_inner(
+        self, atoms: Atoms, asked: list[str], system_changes: list[str], capture: Capture | None
+    ) -> None:
+        """Ask the inner calculator for all that may be wanted, so that one forward serves it."""
+        while True:
+            extra = [
+                name
+                for name in self._extra
+                if name not in asked and (name != "stress" or atoms.cell.rank == 3)
+            ]
+            for calculator in nested_calculators(self.calculator):
+                _forget(calculator)
+            try:
+                self.calculator.calculate(atoms, [*asked, *extra], system_changes)
+                return
+            except PropertyNotImplementedError:
+                # some claim what they cannot deliver: never fail for what nobody asked
+                if not extra:
+                    raise
+                self._extra.remove(extra[-1])
+                if capture is not None:
+                    capture.clear()
+            except Exception as error:
+                self.reset()
+                problems = check_structure(atoms)
+                if not problems:
+                    raise
+                raise StructureError(
+                    f"{type(self.calculator).__name__} cannot compute this structure "
+                    f"({type(error).__name__}: {error}). What is unusual about it: "
+                    + " ".join(problems)
+                ) from error
+
+    def _listen(self, listening: ExitStack) -> Capture | None:
+        try:
+            return listening.enter_context(self.encoder.capture())
+        except Exception as error:
+            self._give_up(error)
+            return None
 
     def _diagnose(self, owner: Atoms, capture: Capture) -> None:
         assert self.atoms is not None
@@ -368,11 +413,9 @@ class PlatonicCalculator(Calculator):
                     self.atoms, self.platonic, self.results, self.diagnosis, self._step()
                 )
         except Exception as error:
-            if self.diagnosis is None and isinstance(error, EncoderError):
-                self.reset()  # a set-up that cannot work is an error, not a warning
-                raise
-            self._stop_observing(error)
+            self._give_up(error)
             return
+        self._observed = True
         for event in self.diagnosis.events:
             try:
                 self.policy.act(event)
@@ -381,8 +424,14 @@ class PlatonicCalculator(Calculator):
                 self.reset()
                 raise
 
-    def _stop_observing(self, error: Exception) -> None:
+    def _give_up(self, error: Exception) -> None:
+        """Raise for a set-up that cannot work; later on, go on without diagnostics."""
+        if not self._observed and isinstance(error, EncoderError):
+            self.reset()
+            raise error
         self._observing = False
+        # what an older geometry looked like must not pass for this one
+        self.diagnosis = self.embeddings = self.platonic = None
         message = (
             f"the diagnostics stopped ({type(error).__name__}: {error}); energies and forces go on."
         )

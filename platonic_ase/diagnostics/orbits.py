@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,17 +62,10 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
     Orbits or None
         None where the structure has no three-dimensional cell or spglib finds no symmetry.
     """
-    import spglib
-
     if atoms.cell.rank < 3 or not atoms.pbc.any():
         return None
     fractional = atoms.get_scaled_positions(wrap=False)
-    try:
-        dataset = spglib.get_symmetry_dataset(
-            (atoms.cell.array, fractional, atoms.numbers), symprec=symprec
-        )
-    except spglib.SpglibError:
-        return None
+    dataset = _symmetry_dataset((atoms.cell.array, fractional, atoms.numbers), symprec)
     if dataset is None:
         return None
     _, labels = np.unique(dataset.equivalent_atoms, return_inverse=True)
@@ -92,8 +86,23 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
     )
 
 
+def _symmetry_dataset(cell: Any, symprec: float) -> Any:
+    """Dataset of spglib, None where it finds no symmetry, by its old and its new conventions."""
+    import spglib
+
+    failure = getattr(spglib, "SpglibError", RuntimeError)
+    with warnings.catch_warnings():
+        # from 2.7 on it warns at each call, successful or not, that it will raise instead of
+        # returning None; either is handled here
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"spglib(\.|$)")
+        try:
+            return spglib.get_symmetry_dataset(cell, symprec=symprec)
+        except failure:
+            return None
+
+
 def _generators(rotations: np.ndarray, translations: np.ndarray) -> list[int]:
-    """Indices of few operations that generate the whole group."""
+    """Find few operations that generate the whole group; return their indices."""
     identity = np.eye(3, dtype=int)
     pure = [i for i, w in enumerate(rotations) if (w == identity).all()]
     chosen: list[int] = []

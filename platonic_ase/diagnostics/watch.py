@@ -49,8 +49,12 @@ class Track:
     geometries: int = 0
     _seen: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
 
+    def find(self, atoms: Atoms) -> int:
+        """Index that a geometry has, or will have when it is visited."""
+        return self._seen.get(geometry_key(atoms), self.geometries)
+
     def visit(self, atoms: Atoms) -> tuple[int, bool]:
-        """Index of a geometry and whether it was seen lately."""
+        """Count a geometry; return its index and whether it was seen lately."""
         key = geometry_key(atoms)
         if key in self._seen:
             self._seen.move_to_end(key)
@@ -69,6 +73,10 @@ def geometry_key(atoms: Atoms) -> bytes:
     for array in (atoms.cell.array, atoms.numbers, atoms.pbc):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.digest()
+
+
+def _same_atoms(numbers: np.ndarray, atoms: Atoms) -> bool:
+    return bool(np.array_equal(numbers, atoms.numbers))
 
 
 @dataclass(frozen=True)
@@ -151,14 +159,14 @@ class Watch:
         self._count = 0
 
     def fresh(self) -> Watch:
-        """A watch with the same settings and no history."""
+        """Make a watch with the same settings and no history."""
         gate = EventGate(self.gate.clear, self.gate.cooldown)
         watch = Watch(self.diagnostics, gate, self.reference)
         watch.restart(self.symmetric)
         return watch
 
     def summary(self) -> RunSummary:
-        """What was seen so far."""
+        """Sum up what was seen so far."""
         return RunSummary(
             evaluated=self.evaluated,
             diagnosed=self._diagnosed,
@@ -170,18 +178,14 @@ class Watch:
         )
 
     def track(self, owner: Atoms) -> Track:
-        """The history of an Atoms object; begun where there is none, or other atoms."""
+        """Find the history of an Atoms object; begin one where there is none, or other atoms."""
         known = self._tracks.get(id(owner))
-        if (
-            known is not None
-            and known[0]() is owner
-            and np.array_equal(known[1].numbers, owner.numbers)
-        ):
+        if known is not None and known[0]() is owner and _same_atoms(known[1].numbers, owner):
             return known[1]
         self._tracks = {key: pair for key, pair in self._tracks.items() if pair[0]() is not None}
         ideal = self.symmetric
         reference = owner
-        if ideal is not None and np.array_equal(ideal.numbers, owner.numbers):
+        if ideal is not None and _same_atoms(ideal.numbers, owner):
             reference = ideal
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
@@ -198,6 +202,14 @@ class Watch:
         self._count += 1
         self._tracks[id(owner)] = (weakref.ref(owner), track)
         return track
+
+    def is_due(self, owner: Atoms, interval: int) -> bool:
+        """Whether to diagnose the geometry: every ``interval``-th new one of its track."""
+        return self.track(owner).find(owner) % interval == 0
+
+    def skip(self, owner: Atoms) -> None:
+        """Count a geometry that is not diagnosed."""
+        self.track(owner).visit(owner)
 
     def restart(self, symmetric: Atoms | None) -> None:
         """Forget all histories; compare structures of the same atoms with ``symmetric``."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Array = Union["Tensor", np.ndarray]
-Receiver = Callable[[Array], None]
+Receiver = Callable[[Array | Exception], None]
 
 
 class Capture:
@@ -35,15 +35,28 @@ class Capture:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._received: list[Array] = []
+        self._failure: Exception | None = None
 
-    def receive(self, array: Array) -> None:
-        """Keep a detached copy, so that no graph of the forward pass stays alive."""
-        self._received.append(
-            array.copy() if isinstance(array, np.ndarray) else array.detach().clone()
-        )
+    def receive(self, array: Array | Exception) -> None:
+        """Keep a detached copy, so that no graph of the forward pass stays alive.
+
+        Never raises: this runs in the middle of the forward pass, which has to go on.
+        """
+        try:
+            if isinstance(array, Exception):
+                raise array
+            self._received.append(
+                array.copy() if isinstance(array, np.ndarray) else array.detach().clone()
+            )
+        except Exception as error:
+            self._failure = error
 
     def __len__(self) -> int:
         return len(self._received)
+
+    def clear(self) -> None:
+        """Forget what has arrived: the calculation begins anew."""
+        self._received, self._failure = [], None
 
     def take(self, n_atoms: int) -> Array:
         """Hand out the embeddings of the forward pass.
@@ -63,6 +76,12 @@ class Capture:
             Unless as many captures arrived as the encoder expects, each with enough rows.
         """
         name, expected = self._encoder.name, self._encoder.captures_per_forward
+        if self._failure is not None:
+            raise CaptureError(
+                f"the encoder {name!r} (layer {self._encoder.layer!r}) could not read the "
+                f"embeddings ({type(self._failure).__name__}: {self._failure}). Choose another "
+                "layer, or give a function that picks the tensor of shape (n_atoms, d)."
+            ) from self._failure
         if len(self._received) != expected:
             raise CaptureError(
                 f"the encoder {name!r} (layer {self._encoder.layer!r}) saw "

@@ -35,7 +35,7 @@ def output_of(
     """
 
     def hook(_module: torch.nn.Module, _args: Any, output: Any) -> None:
-        receive(output if select is None else select(output))
+        deliver(receive, lambda: output if select is None else select(output))
 
     refuse_scripted(module)
     handle = module.register_forward_hook(hook)
@@ -66,7 +66,7 @@ def input_of(
     """
 
     def hook(_module: torch.nn.Module, args: Any, kwargs: Any) -> None:
-        receive(args[0] if select is None else select(*args, **kwargs))
+        deliver(receive, lambda: args[0] if select is None else select(*args, **kwargs))
 
     refuse_scripted(module)
     handle = module.register_forward_pre_hook(hook, with_kwargs=True)
@@ -74,6 +74,15 @@ def input_of(
         yield
     finally:
         handle.remove()
+
+
+def deliver(receive: Receiver, select: Callable[[], Tensor]) -> None:
+    """Hand over a tensor, or the error met in picking it: the forward pass itself must go on."""
+    try:
+        selected: Tensor | Exception = select()
+    except Exception as error:
+        selected = error
+    receive(selected)
 
 
 def refuse_scripted(module: torch.nn.Module) -> None:

@@ -17,48 +17,47 @@ from platonic_ase.diagnostics import Event, EventGate
 from platonic_ase.errors import DiagnosticFailedWarning, PlatonicWarning, WarningRaised
 from platonic_ase.recording.log import read_log
 from platonic_ase.testing.calculator import (
+    Bare,
     MakeAtoms,
     MakeCalculator,
-    bare_results,
     rattled,
     replaced,
 )
 from platonic_ase.testing.probes import FailingDiagnostic, FrameKeeper, PlannedAlarm
 
 
-def check_raise_never_returns_the_cached_value(
-    make: MakeCalculator, make_atoms: MakeAtoms
-) -> None:
+def check_raise_never_returns_the_cached_value(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
     """Raise at every call for an alarming geometry; a quiet one then works."""
     calc = make(diagnostics=[PlannedAlarm(0, 2, 0)], on_warning="raise")
-    atoms = rattled(make_atoms())
+    bare, atoms = Bare(make), rattled(make_atoms())
     atoms.calc = calc
-    atoms.get_forces()
+    assert np.array_equal(atoms.get_forces(), bare(atoms)["forces"])
     atoms.positions[0, 0] += 0.01
+    bare(atoms)
     for ask in (atoms.get_potential_energy, atoms.get_forces, atoms.get_potential_energy):
         _must_raise(ask, "an alarming geometry returns a value after it has raised")
         assert not calc.results, "results are kept although the policy raised"
     atoms.positions[0, 0] += 0.01
-    assert np.array_equal(atoms.get_forces(), bare_results(calc, atoms)["forces"])
+    assert np.array_equal(atoms.get_forces(), bare(atoms)["forces"])
 
 
 def check_stop_refuses_the_next_geometry(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
     """Refuse further geometries after a stop until it is resumed, where nothing is attached."""
     calc = make(diagnostics=[PlannedAlarm(0, 2, 0)], on_warning="stop")
-    atoms = rattled(make_atoms())
+    bare, atoms = Bare(make), rattled(make_atoms())
     atoms.calc = calc
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PlatonicWarning)
         for _ in range(2):
             atoms.positions[0, 0] += 0.01
-            atoms.get_forces()
+            assert np.array_equal(atoms.get_forces(), bare(atoms)["forces"])
     assert isinstance(calc.stopped_by, Event), "the stop is not remembered"
     for _ in range(2):
         atoms.positions[0, 0] += 0.01
         _must_raise(atoms.get_forces, "a stopped calculator goes on")
         _must_raise(atoms.get_forces, "a stopped calculator returns a stale value")
     calc.resume()
-    assert np.array_equal(atoms.get_forces(), bare_results(calc, atoms)["forces"])
+    assert np.array_equal(atoms.get_forces(), bare(atoms)["forces"])
 
 
 def check_stop_ends_an_attached_run(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
@@ -80,7 +79,7 @@ def check_callables_are_given_the_event(make: MakeCalculator, make_atoms: MakeAt
     """Hand each event to a function of the user's."""
     events: list[Event] = []
     calc = make(diagnostics=[PlannedAlarm(0, 2)], on_warning=events.append)
-    _run(calc, make_atoms(), 3)
+    _run(make, calc, make_atoms(), 3)
     assert [event.index for event in events] == [1], f"events at {[e.index for e in events]}"
     assert events[0].atoms == (0,)
 
@@ -94,7 +93,7 @@ def check_hysteresis_and_rate_limit(make: MakeCalculator, make_atoms: MakeAtoms)
         on_warning=events.append,
         gate=EventGate(clear=0.8, cooldown=6),
     )
-    _run(calc, make_atoms(), len(levels))
+    _run(make, calc, make_atoms(), len(levels))
     raised = [event.index for event in events]
     assert raised == [0, 9], f"events at {raised}: hysteresis or rate limit fails"
     summary = calc.summary()
@@ -114,7 +113,7 @@ def check_events_are_logged_each_time(make: MakeCalculator, make_atoms: MakeAtom
         )
         with _logged() as records, warnings.catch_warnings(record=True) as issued:
             warnings.simplefilter("default")
-            _run(calc, make_atoms(), 4)
+            _run(make, calc, make_atoms(), 4)
             calc.close()
         runs = read_log(path)
     texts = [record.getMessage() for record in records if record.levelno >= logging.WARNING]
@@ -128,16 +127,14 @@ def check_events_are_logged_each_time(make: MakeCalculator, make_atoms: MakeAtom
     assert any("planned 2" in r.getMessage() for r in records), "the summary is not logged"
 
 
-def check_failing_diagnostics_are_switched_off(
-    make: MakeCalculator, make_atoms: MakeAtoms
-) -> None:
+def check_failing_diagnostics_are_switched_off(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
     """Report a diagnostic that throws once, switch it off, and let everything else go on."""
     for at in (-1, 0, 2):
         keeper = FrameKeeper()
         calc = make(diagnostics=[FailingDiagnostic(at), keeper], on_warning="raise")
         with warnings.catch_warnings(record=True) as issued:
             warnings.simplefilter("always")
-            _run(calc, make_atoms(), 4)
+            _run(make, calc, make_atoms(), 4)
         found = [item for item in issued if issubclass(item.category, DiagnosticFailedWarning)]
         assert len(found) == 1, f"{len(found)} reports of one failing diagnostic"
         assert "planned failure" in str(found[0].message), "the report does not say why"
@@ -156,16 +153,19 @@ def check_failing_captures_do_not_stop_a_run(make: MakeCalculator, make_atoms: M
         yield
 
     for failure in (explode, silent):
-        calc, atoms = make(on_warning="raise"), rattled(make_atoms())
+        calc, bare = make(diagnostics=[FrameKeeper()], on_warning="raise"), Bare(make)
+        atoms = rattled(make_atoms())
         atoms.calc = calc
-        atoms.get_forces()
-        with replaced(calc.encoder, "listen", failure):
-            with warnings.catch_warnings(record=True) as issued:
-                warnings.simplefilter("always")
-                for _ in range(3):
-                    atoms.positions[0, 0] += 0.01
-                    forces = atoms.get_forces()
-                    assert np.array_equal(forces, bare_results(calc, atoms)["forces"])
+        assert np.array_equal(atoms.get_forces(), bare(atoms)["forces"])
+        with (
+            replaced(calc.encoder, "listen", failure),
+            warnings.catch_warnings(record=True) as issued,
+        ):
+            warnings.simplefilter("always")
+            for _ in range(3):
+                atoms.positions[0, 0] += 0.01
+                forces = atoms.get_forces()
+                assert np.array_equal(forces, bare(atoms)["forces"])
         reports = [item for item in issued if issubclass(item.category, DiagnosticFailedWarning)]
         assert len(reports) == 1, f"{len(reports)} reports of one failure"
         assert calc.diagnosis is None, "the diagnosis of an older geometry is still shown"
@@ -183,14 +183,14 @@ EVENT_CHECKS = (
 )
 
 
-def _run(calc: Any, atoms: Any, geometries: int) -> None:
+def _run(make: MakeCalculator, calc: Any, atoms: Any, geometries: int) -> None:
     """Evaluate some geometries and compare each with the bare calculator."""
-    atoms = rattled(atoms)
+    bare, atoms = Bare(make), rattled(atoms)
     atoms.calc = calc
     for _ in range(geometries):
         atoms.positions[0, 0] += 0.01
         forces = atoms.get_forces()
-        assert np.array_equal(forces, bare_results(calc, atoms)["forces"]), "forces differ"
+        assert np.array_equal(forces, bare(atoms)["forces"]), "forces differ"
 
 
 def _must_raise(ask: Any, otherwise: str) -> None:
@@ -205,7 +205,7 @@ def _must_raise(ask: Any, otherwise: str) -> None:
 def _logged() -> Iterator[list[logging.LogRecord]]:
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[assignment, method-assign]
     logger = logging.getLogger("platonic_ase")
     level = logger.level
     logger.addHandler(handler)

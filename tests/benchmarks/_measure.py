@@ -14,11 +14,18 @@ def peak_mb() -> float:
 
 
 def timed(prepare: Callable[[], Callable[[], object]]) -> dict[str, float]:
-    """Time what `prepare` returns; the memory includes the input arrays and the imports."""
+    """Time what `prepare` returns; the memory includes the input arrays and the imports.
+
+    More processor time than seconds is several threads; less is a machine shared with others.
+    """
     work = prepare()
-    start = time.perf_counter()
+    wall, processor = time.perf_counter(), time.process_time()
     work()
-    return {"seconds": round(time.perf_counter() - start, 2), "peak_mb": round(peak_mb())}
+    return {
+        "seconds": round(time.perf_counter() - wall, 2),
+        "cpu_seconds": round(time.process_time() - processor, 2),
+        "peak_mb": round(peak_mb()),
+    }
 
 
 def in_subprocess(script: str, *arguments: str, threads: int = 1) -> dict[str, float]:
