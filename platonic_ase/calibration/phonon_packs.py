@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from platonic_ase.calibration.defaults import cache_folder, identity_key, packaged_folder
 from platonic_ase.calibration.phonon_risk import PhononRisk
@@ -12,6 +13,31 @@ from platonic_ase.space.anchors import AnchorSet
 logger = logging.getLogger("platonic_ase")
 
 UNIVERSAL = "universal.phonons.safetensors"
+
+
+def resolve_phonon_risk(
+    anchors: AnchorSet, risk: PhononRisk | str | os.PathLike[str] | None = "default"
+) -> PhononRisk | None:
+    """Turn what a user says of the phonon calibration into an object that fits the model.
+
+    Parameters
+    ----------
+    anchors : AnchorSet
+        In use; they know the model.
+    risk : PhononRisk, path, None or "default"
+
+    Raises
+    ------
+    SpaceFileError, ModelMismatchError
+        If a file is broken, or belongs to another model or other anchors.
+    """
+    if risk is None:
+        return None
+    if isinstance(risk, str) and risk == "default":
+        return find_phonon_risk(anchors)
+    pack = risk if isinstance(risk, PhononRisk) else PhononRisk.load(risk)
+    pack.require(anchors)
+    return pack
 
 
 def find_phonon_risk(anchors: AnchorSet) -> PhononRisk | None:
