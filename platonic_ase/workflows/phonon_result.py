@@ -89,6 +89,31 @@ class PhononResult:
         """Reduced chemical formula."""
         return str(self.atoms.get_chemical_formula("metal", empirical=True))
 
+    def describe(self) -> str:
+        """A few lines for the terminal."""
+        risk, spectrum = self.risk, self.spectrum
+        lines = [f"{self.formula}: phonon risk {risk.calibration}"]
+        if risk.relative_error is not None:
+            lines[0] = (
+                f"{self.formula}: predicted error {100 * risk.relative_error:.0f} % of the mean "
+                f"frequency; probability above 25 %: {risk.probability_above_25_percent:.2f}"
+            )
+            if risk.probability_imaginary is not None:
+                lines[0] += f", of spurious imaginary modes: {risk.probability_imaginary:.2f}"
+            lines.append(f"calibration: {risk.calibration}")
+        if spectrum is not None:
+            lines.append(
+                f"frequencies {spectrum.lowest:.2f} to {spectrum.quantiles[-1]:.2f} THz, mean "
+                f"{spectrum.mean:.2f} THz; "
+                + (
+                    f"{100 * spectrum.imaginary_share:.1f} % imaginary"
+                    if spectrum.imaginary
+                    else "no imaginary modes"
+                )
+            )
+            lines += [f"  {mode}" for mode in spectrum.modes[:3]]
+        return "\n".join([*lines, *self.remarks])
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary; see the keys of the ``phonon`` command's ``--json``."""
         spectrum = self.spectrum
