@@ -77,6 +77,14 @@ class LinearPart:
         x = np.array([features[name] for name in self.features])
         return float(self.coefficients @ self.standardise(x) + self.intercept)
 
+    def outside(self, features: Mapping[str, float]) -> tuple[str, ...]:
+        """Features more than three standard deviations from the mean of the calibration."""
+        return tuple(
+            name
+            for name, mean, scale in zip(self.features, self.mean, self.scale, strict=True)
+            if abs(features[name] - mean) > 3 * scale
+        )
+
     def standardise(self, x: np.ndarray) -> np.ndarray:
         """Standardised and clipped features, same shape."""
         return np.asarray(np.clip((x - self.mean) / self.scale, -_CLIP, _CLIP))
@@ -156,6 +164,7 @@ class PhononRisk:
             probability_above_25_percent=probability_above(mean, self.sigma, ERROR_THRESHOLD),
             probability_imaginary=1 / (1 + math.exp(-odds)) if math.isfinite(odds) else None,
             calibration=self.name,
+            outside=self.error.outside(values),
         )
 
     def require(self, anchors: AnchorSet) -> None:

@@ -37,9 +37,7 @@ def formal_valence(numbers: np.ndarray) -> float:
     return float(ANION_VALENCE.get(anion, 1))
 
 
-def bonded_neighbours(
-    distances: np.ndarray, atom: int, tolerance: float = 1.2
-) -> np.ndarray:
+def bonded_neighbours(distances: np.ndarray, atom: int, tolerance: float = 1.2) -> np.ndarray:
     """Mask of the atoms bonded to one atom.
 
     Parameters

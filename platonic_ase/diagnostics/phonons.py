@@ -1,4 +1,4 @@
-"""Displacement response: do the displaced supercells of a phonon calculation foretell bad phonons?"""
+"""Displacement response: do displaced supercells foretell that phonons will be wrong?"""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class PhononRiskEstimate:
         That the spectrum has a spurious imaginary mode.
     calibration : str
         Which pack says so; ``"uncalibrated"``, and None for all numbers, without one.
+    outside : tuple of str
+        Features in which the crystal is unlike all those of the calibration: an extrapolation.
     """
 
     relative_error: float | None = None
@@ -48,6 +50,7 @@ class PhononRiskEstimate:
     probability_above_25_percent: float | None = None
     probability_imaginary: float | None = None
     calibration: str = UNCALIBRATED
+    outside: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary."""
@@ -64,24 +67,21 @@ class PhononRiskEstimate:
 
 
 class PhononRiskModel(Protocol):
-    """What turns features into risks; :class:`platonic_ase.calibration.phonon_risk.PhononRisk`.
+    """What turns features into risks, such as a phonon pack of the calibration."""
 
-    Attributes
-    ----------
-    alarm_error, alarm_imaginary : float
-        Probabilities above which a warning is raised.
-    """
+    @property
+    def alarm_error(self) -> float:
+        """Probability of a large error from which a warning is raised."""
 
-    alarm_error: float
-    alarm_imaginary: float
+    @property
+    def alarm_imaginary(self) -> float:
+        """Probability of an imaginary mode from which a warning is raised."""
 
     def predict(self, features: DisplacementFeatures) -> PhononRiskEstimate:
         """Risks of one crystal."""
 
 
-def estimate(
-    features: DisplacementFeatures, model: PhononRiskModel | None
-) -> PhononRiskEstimate:
+def estimate(features: DisplacementFeatures, model: PhononRiskModel | None) -> PhononRiskEstimate:
     """Risks of one crystal; uncalibrated without a model."""
     return PhononRiskEstimate() if model is None else model.predict(features)
 
@@ -285,6 +285,4 @@ def _farthest_twins(atoms: Atoms, moved: int, twins: np.ndarray) -> np.ndarray:
     """Of each atom, the translation-equivalent one farthest from the moved atom."""
     distances = atoms.get_distances(moved, np.arange(len(atoms)), mic=True)
     candidates = np.vstack([np.arange(len(atoms)), twins])
-    return np.asarray(
-        candidates[distances[candidates].argmax(axis=0), np.arange(len(atoms))]
-    )
+    return np.asarray(candidates[distances[candidates].argmax(axis=0), np.arange(len(atoms))])

@@ -153,7 +153,7 @@ def _translate(atoms: Atoms, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def mirrored(atoms: Atoms, rotations: np.ndarray, probe: Probe) -> Probe | None:
-    r"""The probe at :math:`-u` that symmetry gives, if the site has an operation that turns u round.
+    r"""The probe at :math:`-u` that symmetry gives, where an operation of the site turns u round.
 
     Forces turn with the operation, Platonic coordinates only change places.
 

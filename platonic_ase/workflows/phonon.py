@@ -15,6 +15,7 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.diagnostics.base import Event, Signal
+from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResponse
 from platonic_ase.diagnostics.phonons import PhononRiskEstimate, estimate, phonon_signals
 from platonic_ase.diagnostics.supercells import DisplacedCrystal
 from platonic_ase.errors import PhononWarning, RecordingWarning, WarningRaised
@@ -241,7 +242,7 @@ def _write_params(result: PhononResult, path: Path) -> None:
 
 
 def _write_report(result: PhononResult, path: Path) -> None:
-    from platonic_ase.recording.phonon_report import render_phonons
+    from platonic_ase.workflows.phonon_report import render_phonons
 
     path.write_text(render_phonons(result), encoding="utf-8")
 
@@ -288,16 +289,20 @@ def _phonons(
     progress: bool,
     ended: str = "finished",
 ) -> PhononResult:
-    mesh = choose_mesh(np.linalg.norm(phonon.primitive.cell, axis=1).tolist()) if (
-        mesh is None
-    ) else [int(n) for n in mesh]  # fmt: skip
+    if mesh is None:
+        mesh = choose_mesh(np.linalg.norm(phonon.primitive.cell, axis=1).tolist())
+    mesh = [int(n) for n in mesh]
     if len(mesh) != 3 or min(mesh) < 1:
         raise ValueError(f"mesh = {mesh}; three positive numbers are needed")
     rest = to_ase(phonon.supercell)
     crystal: DisplacedCrystal | None = None
     residual: np.ndarray | None = None
-    risk, spectrum, errors, resumed = PhononRiskEstimate(), None, {}, 0
-    features, responses = None, ()
+    features: DisplacementFeatures | None = None
+    responses: tuple[SiteResponse, ...] = ()
+    risk = PhononRiskEstimate()
+    spectrum: Spectrum | None = None
+    errors: dict[str, float] = {}
+    resumed = 0
     try:
         if ended == "finished":
             residual, forces, crystal, resumed = evaluate_supercells(
@@ -338,7 +343,7 @@ def _phonons(
         spectrum=spectrum,
         force_constant_errors=errors,
         events=tuple(events),
-        remarks=tuple(_remarks(phonon, relaxation, crystal, spectrum)),
+        remarks=tuple(_remarks(phonon, relaxation, crystal, risk, spectrum)),
         settings=_settings(phonon, rest, calculator, relaxation, mesh),
         summary=calculator.summary(),
         ended=ended,
@@ -402,9 +407,15 @@ def _remarks(
     phonon: Any,
     relaxation: Relaxation | None,
     crystal: DisplacedCrystal | None,
+    risk: PhononRiskEstimate,
     spectrum: Spectrum | None,
 ) -> list[str]:
     remarks = []
+    if risk.outside:
+        remarks.append(
+            f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "
+            "risk is an extrapolation."
+        )
     width = float(face_distances(phonon.supercell.cell).min())
     if width < 8:
         remarks.append(f"The supercell is {width:.1f} Å wide: a displaced atom meets its images.")
@@ -437,7 +448,9 @@ def _remarks(
             )
         remarks.append("Thermal properties leave out the imaginary modes.")
     if len(set(phonon.unitcell.symbols)) > 1:
-        remarks.append("No non-analytical term: LO-TO splitting, if the crystal is polar, is missing.")
+        remarks.append(
+            "No non-analytical term: LO-TO splitting, if the crystal is polar, is missing."
+        )
     return remarks
 
 
@@ -451,9 +464,12 @@ def _settings(
     import phonopy
 
     identity = calculator.anchors.identity
-    lengths = np.linalg.norm(phonon.displacements, axis=-1) if (
-        "first_atoms" not in phonon.dataset
-    ) else [np.linalg.norm(each["displacement"]) for each in phonon.dataset["first_atoms"]]  # fmt: skip
+    atoms_moved = phonon.dataset.get("first_atoms")
+    vectors = (
+        phonon.displacements
+        if atoms_moved is None
+        else [each["displacement"] for each in atoms_moved]
+    )
     return {
         "model": identity.model,
         "fingerprint": identity.fingerprint,
@@ -462,7 +478,7 @@ def _settings(
         "supercell_atoms": len(rest),
         "supercell_width_A": float(face_distances(rest.cell.array).min()),
         "primitive_atoms": len(phonon.primitive),
-        "displacement_A": float(np.max(lengths)),
+        "displacement_A": float(np.linalg.norm(vectors, axis=-1).max()),
         "displacements": len(phonon.displacements),
         "residual_forces_subtracted": True,
         "symmetrised": True,

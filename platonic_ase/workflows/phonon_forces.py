@@ -213,9 +213,7 @@ def _evaluate(atoms: Atoms, calculator: PlatonicCalculator) -> Evaluated:
     return Evaluated(forces, None if seen is None else np.array(seen))
 
 
-def _add(
-    crystal: DisplacedCrystal, atoms: Atoms, result: Evaluated
-) -> DisplacedCrystal | None:
+def _add(crystal: DisplacedCrystal, atoms: Atoms, result: Evaluated) -> DisplacedCrystal | None:
     moved = single_displacement(displacements(atoms, crystal.atoms.positions))
     if moved is None or result.platonic is None:
         return None

@@ -80,6 +80,7 @@ class Spectrum:
     Attributes
     ----------
     mesh : tuple of int
+        Points along each axis.
     frequencies : ndarray, shape (n_q, n_bands)
         THz, at the irreducible points of the mesh.
     weights : ndarray of int, shape (n_q,)
@@ -93,7 +94,7 @@ class Spectrum:
     free_energy, entropy, heat_capacity : ndarray, shape (m,)
         kJ/mol, J/K/mol and J/K/mol of primitive cells; imaginary modes are left out.
     modes : tuple of ImaginaryMode
-        The most imaginary ones.
+        The most imaginary ones, one of each frequency: those that the supercell holds first.
     lowest : float
         Lowest frequency of the mesh and the commensurate points, THz.
     imaginary_share : float
@@ -207,9 +208,7 @@ def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
         heat_capacity=np.array(thermal["heat_capacity"]),
         modes=modes,
         lowest=lowest,
-        imaginary_share=float(
-            np.average((frequencies < IMAGINARY).mean(axis=1), weights=weights)
-        ),
+        imaginary_share=float(np.average((frequencies < IMAGINARY).mean(axis=1), weights=weights)),
     )
 
 
@@ -238,20 +237,19 @@ def _imaginary_modes(
     exact = commensurate_points(np.rint(in_primitive).astype(int))
     phonon.run_qpoints(exact)
     exact_frequencies = np.array(phonon.get_qpoints_dict()["frequencies"])
-    points = np.vstack([exact, mesh_points])
-    lowest = np.concatenate([exact_frequencies.min(axis=1), frequencies.min(axis=1)])
-    order = np.argsort(lowest, kind="stable")
-    chosen = [int(k) for k in order[: 3 * _LISTED] if lowest[k] < IMAGINARY]
-    # on the mesh and commensurate: once is enough
-    seen: set[tuple[float, ...]] = set()
-    modes = []
-    for k in chosen:
-        key = tuple((np.round(points[k], 6) % 1.0).tolist())
-        if key in seen or len(modes) == _LISTED:
-            continue
-        seen.add(key)
-        modes.append(_mode(phonon, points[k], k < len(exact)))
-    return tuple(modes), float(lowest.min())
+    modes: list[ImaginaryMode] = []
+    for points, values, commensurate in (
+        (exact, exact_frequencies, True),
+        (mesh_points, frequencies, False),
+    ):
+        lowest = values.min(axis=1)
+        # points of equal frequency are equivalent, as a rule
+        _, distinct = np.unique(np.round(lowest, 3), return_index=True)
+        room = 3 if not commensurate and modes else _LISTED
+        modes += [
+            _mode(phonon, points[k], commensurate) for k in distinct[:room] if lowest[k] < IMAGINARY
+        ]
+    return tuple(modes), float(min(exact_frequencies.min(), frequencies.min()))
 
 
 def _mode(phonon: Any, q: np.ndarray, commensurate: bool) -> ImaginaryMode:

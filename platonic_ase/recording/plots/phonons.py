@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from platonic_ase.diagnostics.displacement import SiteResponse
 from platonic_ase.recording.plots.style import (
     ALARM,
     BLUE,
@@ -44,9 +45,7 @@ def bands_and_dos(
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3.4, 1))
     for distances, frequencies in segments:
         left.plot(distances, frequencies, color=BLUE, lw=1.1)
-        left.plot(
-            distances, np.where(frequencies < 0, frequencies, np.nan), color=ALARM, lw=1.6
-        )
+        left.plot(distances, np.where(frequencies < 0, frequencies, np.nan), color=ALARM, lw=1.6)
     for position, _ in labels:
         left.axvline(position, color=GREY, lw=0.6)
     left.set_xticks([p for p, _ in labels], [name for _, name in labels])
@@ -66,10 +65,6 @@ def bands_and_dos(
         ax.axhline(0, color=GREY, lw=0.8)
         margin = 0.03 * (highest - min(lowest, 0.0)) or 0.1
         ax.set_ylim(lowest - margin if lowest < -margin else 0, highest + margin)
-    if lowest < 0 and left.get_ylim()[0] < 0:
-        left.annotate(
-            "imaginary", (0.01, 0.02), xycoords="axes fraction", color=ALARM, fontsize=8
-        )
     return figure
 
 
@@ -131,8 +126,8 @@ _PANELS = (
     ("response", "Platonic response r (1/Å)"),
     ("curvature", "restoring curvature k (eV/Å²)"),
     ("restoring", "k / r (eV/Å)"),
-    ("locality", "share on the moved atom"),
-    ("force_share", "force share of the moved atom"),
+    ("locality", "response share"),
+    ("force_share", "force share"),
 )
 
 
@@ -154,7 +149,7 @@ def displacement_responses(bars: Sequence[ResponseBar]) -> Figure:
         values = np.array([bar.values[name] for bar in bars])
         ax.barh(rows, values, color=[colours[bar.symbol] for bar in bars], height=0.7)
         for row, value in zip(rows, values, strict=True):
-            _number(ax, row, value)
+            _number(ax, int(row), float(value))
         ax.set_xlabel(label)
         ax.axvline(0, color=GREY, lw=0.8)
         ax.margins(x=0.28)
@@ -176,9 +171,7 @@ def _number(ax: Axes, row: int, value: float) -> None:
     )  # fmt: skip
 
 
-def as_bars(
-    symbols: Sequence[str], responses: Sequence[object], names: Sequence[str] = ()
-) -> list[ResponseBar]:
+def as_bars(symbols: Sequence[str], responses: Sequence[SiteResponse]) -> list[ResponseBar]:
     """Bars of site responses.
 
     Parameters
@@ -186,18 +179,12 @@ def as_bars(
     symbols : sequence of str
         Of the supercell.
     responses : sequence of SiteResponse
-    names : sequence of str, optional
-        Directions, one a response.
     """
-    bars = []
-    for k, response in enumerate(responses):
-        atom = int(response.atom)  # type: ignore[attr-defined]
-        direction = f" {names[k]}" if names else ""
-        bars.append(
-            ResponseBar(
-                f"{symbols[atom]}{atom}{direction}",
-                symbols[atom],
-                {name: float(getattr(response, name)) for name, _ in _PANELS},
-            )
+    return [
+        ResponseBar(
+            label=f"{symbols[each.atom]}{each.atom}",
+            symbol=symbols[each.atom],
+            values={name: float(getattr(each, name)) for name, _ in _PANELS},
         )
-    return bars
+        for each in responses
+    ]

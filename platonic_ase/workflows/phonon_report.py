@@ -68,7 +68,7 @@ def _relaxation(result: PhononResult) -> str | None:
 def _verdict(result: PhononResult) -> str:
     """Quiet, warned, or uncalibrated; then what limits the result."""
     warned = [event for event in result.events if event.signal.group or _of_phonons(event.kind)]
-    remarks = [event.signal.message + " " + event.signal.advice for event in warned]
+    remarks = [f"{_sentence(event.signal.message)} {event.signal.advice}" for event in warned]
     if warned:
         kind, title = "alarm", "Do not trust these phonons unchecked"
     elif result.risk.calibration == UNCALIBRATED:
@@ -76,6 +76,12 @@ def _verdict(result: PhononResult) -> str:
         remarks.append(
             "There is no calibration of phonon errors for this model: the features below were "
             "measured, but not turned into a risk."
+        )
+    elif result.spectrum is not None and result.spectrum.imaginary:
+        kind, title = "unknown", "Imaginary modes"
+        remarks.append(
+            "Nothing in the displaced supercells foretells a large error, so that the instability "
+            "may be real: check it with DFT, or follow the mode to a lower phase."
         )
     else:
         kind, title = "quiet", "Quiet"
@@ -91,6 +97,10 @@ def _verdict(result: PhononResult) -> str:
         )
     text = "".join(f"<p>{escape(remark)}</p>" for remark in (*remarks, *result.remarks))
     return f'<div class="verdict {kind}"><strong>{escape(title)}</strong>{text}</div>'
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _of_phonons(kind: str) -> bool:
@@ -142,7 +152,7 @@ def _events(result: PhononResult) -> str:
         (
             escape(event.kind.replace("_", " ")),
             escape(number(event.signal.value, 3)),
-            escape(f"{event.signal.message} {event.signal.advice}"),
+            escape(f"{_sentence(event.signal.message)} {event.signal.advice}"),
         )
         for event in result.events
     ]
@@ -180,7 +190,8 @@ def _figures(result: PhononResult) -> list[str]:
                 "Each bar is one atom moved along one line. r is how far it moves in the "
                 "Platonic space per Å; k is the force that drives it back per Å, negative where "
                 "it is driven further out; k / r is the restoring force per Platonic "
-                "displacement. A low share of the force on the moved atom announces soft modes.",
+                "displacement. The shares are those of the moved atom in the squared response "
+                "and force of all atoms: a low share of the force announces soft modes.",
                 to_svg(drawn, "responses"),
             )
         )
