@@ -129,16 +129,15 @@ def run_phonon(
         except KeyboardInterrupt:
             ended = "interrupted"
         matrix = choose_supercell(atoms) if supercell is None else _matrix(supercell)
-        phonon = Phonopy(
-            PhonopyAtoms(
-                numbers=atoms.numbers,
-                cell=atoms.cell.array,
-                scaled_positions=atoms.get_scaled_positions(),
-                masses=atoms.get_masses(),
-            ),
-            supercell_matrix=matrix,
-            primitive_matrix="auto",
+        unit_cell = PhonopyAtoms(
+            numbers=atoms.numbers,
+            cell=atoms.cell.array,
+            scaled_positions=atoms.get_scaled_positions(),
+            masses=atoms.get_masses(),
         )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that "auto" means a primitive cell
+            phonon = Phonopy(unit_cell, supercell_matrix=matrix, primitive_matrix="auto")
         phonon.generate_displacements(distance=displacement)
         outputs = _Outputs(json, report, params)
         return _phonons(
@@ -393,7 +392,9 @@ def loose_relaxation(crystal: DisplacedCrystal, residual: np.ndarray) -> Signal:
 
 
 def _solve(phonon: Any, mesh: Sequence[int]) -> tuple[Spectrum, dict[str, float]]:
-    phonon.produce_force_constants(show_drift=False)
+    # the finite-difference solver needs one atom moved at a time
+    solver = "symfc" if "displacements" in phonon.dataset else None
+    phonon.produce_force_constants(fc_calculator=solver, show_drift=False)
     errors = force_constant_errors(phonon.force_constants)
     phonon.symmetrize_force_constants(show_drift=False)
     return compute_spectrum(phonon, mesh), errors

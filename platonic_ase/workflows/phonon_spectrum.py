@@ -187,25 +187,24 @@ def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
         Centred on Γ.
     """
     phonon.run_mesh(list(mesh), is_gamma_center=True)
-    sampled = phonon.get_mesh_dict()
-    frequencies, weights = np.array(sampled["frequencies"]), np.array(sampled["weights"])
+    frequencies, weights = np.array(phonon.mesh.frequencies), np.array(phonon.mesh.weights)
+    points = np.array(phonon.mesh.qpoints)
     phonon.run_total_dos()
-    density = phonon.get_total_dos_dict()
     phonon.run_thermal_properties(t_min=0, t_max=1000, t_step=10, cutoff_frequency=-IMAGINARY)
-    thermal = phonon.get_thermal_properties_dict()
-    modes, lowest = _imaginary_modes(phonon, np.array(sampled["qpoints"]), frequencies)
+    thermal = phonon.thermal_properties
+    modes, lowest = _imaginary_modes(phonon, points, frequencies)
     return Spectrum(
         mesh=tuple(int(n) for n in mesh),
         frequencies=frequencies,
         weights=weights,
         quantiles=frequency_quantiles(frequencies, weights),
         bands=_bands(phonon),
-        dos_frequencies=np.array(density["frequency_points"]),
-        dos=np.array(density["total_dos"]),
-        temperatures=np.array(thermal["temperatures"]),
-        free_energy=np.array(thermal["free_energy"]),
-        entropy=np.array(thermal["entropy"]),
-        heat_capacity=np.array(thermal["heat_capacity"]),
+        dos_frequencies=np.array(phonon.total_dos.frequency_points),
+        dos=np.array(phonon.total_dos.dos),
+        temperatures=np.array(thermal.temperatures),
+        free_energy=np.array(thermal.free_energy),
+        entropy=np.array(thermal.entropy),
+        heat_capacity=np.array(thermal.heat_capacity),
         modes=modes,
         lowest=lowest,
         imaginary_share=float(np.average((frequencies < IMAGINARY).mean(axis=1), weights=weights)),
@@ -236,7 +235,7 @@ def _imaginary_modes(
     in_primitive = np.linalg.inv(phonon.primitive_matrix) @ phonon.supercell_matrix
     exact = commensurate_points(np.rint(in_primitive).astype(int))
     phonon.run_qpoints(exact)
-    exact_frequencies = np.array(phonon.get_qpoints_dict()["frequencies"])
+    exact_frequencies = np.array(phonon.qpoints.frequencies)
     modes: list[ImaginaryMode] = []
     for points, values, commensurate in (
         (exact, exact_frequencies, True),
@@ -254,10 +253,9 @@ def _imaginary_modes(
 
 def _mode(phonon: Any, q: np.ndarray, commensurate: bool) -> ImaginaryMode:
     phonon.run_qpoints([q], with_eigenvectors=True)
-    solved = phonon.get_qpoints_dict()
-    frequencies = np.array(solved["frequencies"])[0]
+    frequencies = np.array(phonon.qpoints.frequencies)[0]
     band = int(frequencies.argmin())
-    vector = np.array(solved["eigenvectors"])[0][:, band].reshape(-1, 3)
+    vector = np.array(phonon.qpoints.eigenvectors)[0][:, band].reshape(-1, 3)
     shares = (np.abs(vector) ** 2).sum(axis=1)
     moving = [int(i) for i in np.argsort(-shares, kind="stable") if shares[i] >= 0.05]
     return ImaginaryMode(
@@ -273,13 +271,13 @@ def _mode(phonon: Any, q: np.ndarray, commensurate: bool) -> ImaginaryMode:
 
 def _bands(phonon: Any, points: int = 51) -> Bands:
     phonon.auto_band_structure(npoints=points)
-    solved = phonon.get_band_structure_dict()
+    solved = phonon.band_structure
     segments = tuple(
         (np.array(d), np.array(f))
-        for d, f in zip(solved["distances"], solved["frequencies"], strict=True)
+        for d, f in zip(solved.distances, solved.frequencies, strict=True)
     )
-    names = iter(phonon.band_structure.labels)
-    connected = phonon.band_structure.path_connections
+    names = iter(solved.labels)
+    connected = solved.path_connections
     labels: list[tuple[float, str]] = []
     start = True
     for (distances, _), goes_on in zip(segments, connected, strict=True):
