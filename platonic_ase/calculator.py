@@ -24,12 +24,14 @@ from ase.outputs import all_outputs
 
 from platonic_ase.calibration.defaults import resolve_space
 from platonic_ase.calibration.embed import to_numpy
+from platonic_ase.calibration.phonon_packs import resolve_phonon_risk
 from platonic_ase.diagnostics import (
     Diagnosis,
     Diagnostic,
     Event,
     EventGate,
     PhysicalCompanions,
+    Signal,
     default_diagnostics,
 )
 from platonic_ase.diagnostics.physics import PhysicsState
@@ -52,6 +54,7 @@ from platonic_ase.structures import check_structure, require_computable
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from platonic_ase.calibration.phonon_risk import PhononRisk
     from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.reference import ReferenceManifold
 
@@ -88,6 +91,8 @@ class PlatonicCalculator(Calculator):
         Used instead of the one that the registry finds.
     gate : EventGate, optional
         Hysteresis and rate limit of events.
+    phonon_risk : PhononRisk, path, None or "default"
+        Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
     progress : bool
         Whether embedding the default anchors on first use shows a progress bar.
 
@@ -126,6 +131,7 @@ class PlatonicCalculator(Calculator):
         layer: str | None = None,
         encoder: Encoder | None = None,
         gate: EventGate | None = None,
+        phonon_risk: PhononRisk | str | os.PathLike[str] | None = "default",
         progress: bool = True,
     ) -> None:
         if interval < 1:
@@ -141,13 +147,14 @@ class PlatonicCalculator(Calculator):
         self.anchors, self.reference = resolve_space(
             self.encoder, anchors, reference, progress=progress
         )
+        self.phonon_risk = resolve_phonon_risk(self.anchors, phonon_risk)
         if isinstance(diagnostics, str):
             if diagnostics != "default":
                 raise ValueError(
                     f"diagnostics = {diagnostics!r}; 'default' or a list of Diagnostic objects "
                     "is needed"
                 )
-            diagnostics = default_diagnostics()
+            diagnostics = default_diagnostics(self.phonon_risk)
         self.watch = Watch(tuple(diagnostics), gate or EventGate(), self.reference)
         self.policy = Policy(on_warning)
         self.interval = interval
@@ -350,6 +357,34 @@ class PlatonicCalculator(Calculator):
                 f"the latest diagnosis is of {self.atoms.symbols}, not of {atoms.symbols}"
             )
         return annotate(atoms, self.diagnosis)
+
+    def report(self, signal: Signal) -> Event | None:
+        """Raise an alarm that a workflow found, through the gate and the policy.
+
+        Parameters
+        ----------
+        signal : Signal
+            Nothing happens below level 1.
+
+        Returns
+        -------
+        Event or None
+            None where hysteresis or the rate limit held it back.
+
+        Raises
+        ------
+        WarningRaised
+            If the policy says so.
+        """
+        latest = self.diagnosis
+        index, track = (0, 0) if latest is None else (latest.index, latest.track)
+        event = self.watch.gate.admit(signal, track, index)
+        if event is None:
+            return None
+        if self._recorder is not None:
+            self._recorder.log.write("event", event.to_dict())
+        self.policy.act(event)
+        return event
 
     def summary(self) -> RunSummary:
         """Sum up what was seen so far: geometries, events, worst values."""
