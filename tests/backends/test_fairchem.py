@@ -18,7 +18,10 @@ from platonic_ase.errors import ModelMismatchError
 from platonic_ase.loading import load_calculator
 from platonic_ase.testing import EncoderTraits, small_space
 
-pytest.importorskip("fairchem.core", reason="pip install 'platonic_ase[fairchem]'")
+unit = pytest.importorskip(
+    "fairchem.core.units.mlip_unit", reason="pip install 'platonic_ase[fairchem]'"
+)
+MLIPPredictUnit = unit.MLIPPredictUnit
 pytestmark = pytest.mark.backend("fairchem")
 
 NAMES = {
@@ -32,19 +35,17 @@ def load(folder, kind, seed=0, task="", settings="batch"):
     path = save_fairchem(folder / f"{kind}-{seed}.pt", kind, seed)
     name = NAMES[kind] + (f":{task}" if task else "")
     options = {"device": "cpu", "inference_settings": settings}
-    return repeatable(load_calculator(name, model_path=path, **options))
-
-
-def repeatable(calculator):
-    """The same numbers each time: the angle about an edge is random, and only rounding sees it."""
-    own = calculator.predictor.predict
-
-    def predict(*arguments, **options):
-        torch.manual_seed(0)
-        return own(*arguments, **options)
-
-    calculator.predictor.predict = predict
+    calculator = load_calculator(name, model_path=path, **options)
+    calculator.predictor.__class__ = Repeatable
     return calculator
+
+
+class Repeatable(MLIPPredictUnit):
+    """The same numbers each time: the angle about an edge is random, and only rounding sees it."""
+
+    def predict(self, *arguments, **options):
+        torch.manual_seed(0)
+        return super().predict(*arguments, **options)
 
 
 @contextmanager

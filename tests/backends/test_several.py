@@ -49,11 +49,11 @@ def test_images_of_a_band_share_one_model(chgnet):
 
 def test_two_wrapped_models_do_not_disturb_each_other(chgnet):
     older = load_calculator("chgnet-0.2.0", device="cpu")
-    bare = [c.get_forces(rattled(1)) for c in (chgnet, older)]
     wrapped = [wrap(chgnet), wrap(older)]
     for step in range(2):
+        bare = [c.get_forces(rattled(step)) for c in (chgnet, older)]
         for calc, expected in zip(wrapped, bare, strict=True):
-            atoms = rattled(1)
+            atoms = rattled(step)
             atoms.calc = calc
             assert np.array_equal(atoms.get_forces(), expected)
             assert calc.diagnosis.index == 0
