@@ -41,7 +41,7 @@ def test_an_exact_law_is_learnt(data):
     pack = fit_phonon_risk(
         "law", crystals, errors, groups, imaginary=imaginary, error_features=USED, penalty=1e-6
     )
-    for one, error, mode in zip(crystals, errors, imaginary, strict=True):
+    for one, error in zip(crystals, errors, strict=True):
         risk = pack.predict(one)
         assert risk.relative_error == pytest.approx(error, rel=1e-4)
         assert risk.interval[0] < error < risk.interval[1]
