@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
-from ase.io.formats import UnknownFileTypeError
-from ase.neighborlist import neighbor_list
 
 from platonic_ase.errors import StructureError
 
@@ -49,6 +46,9 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
         If the file is missing, a directory, empty, unreadable or of unknown format, if it has no
         structure of that index, or if the structure has no atoms.
     """
+    import ase.io  # imports scipy
+    from ase.io.formats import UnknownFileTypeError
+
     file = Path(path)
     if not file.exists():
         raise StructureError(
@@ -219,6 +219,8 @@ def _ranges(numbers: list[int]) -> str:
 
 def _find_overlaps(atoms: Atoms) -> str:
     """Warning about atoms that are far closer than a bond, or nothing."""
+    from ase.neighborlist import neighbor_list  # imports scipy
+
     radii = [MIN_CONTACT * float(r) for r in covalent_radii[atoms.numbers]]
     first, second, distance = neighbor_list("ijd", atoms, radii)
     if not len(first):
@@ -237,6 +239,8 @@ def _find_overlaps(atoms: Atoms) -> str:
 
 def _find_isolated(atoms: Atoms) -> str:
     """Warning about atoms without neighbours, or nothing."""
+    from ase.neighborlist import neighbor_list  # imports scipy
+
     alone = np.setdiff1d(np.arange(len(atoms)), neighbor_list("i", atoms, ISOLATED))
     if not len(alone):
         return ""

@@ -76,7 +76,7 @@ def test_replay_and_report(folder):
     done = runner.invoke(app, ["replay", "Cu-md.traj", "--annotated", "a.xyz", *arguments])
     assert done.exit_code == 0, done.output
     assert len(read("a.xyz", ":")) == 3
-    again = runner.invoke(app, ["report", "Cu-replay.jsonl", "-o", "again.html"])
+    again = runner.invoke(app, ["report", "Cu-md-replay.jsonl", "-o", "again.html"])
     assert again.exit_code == 0, again.output
     assert "<html" in (folder / "again.html").read_text()[:200]
 
