@@ -240,10 +240,12 @@ def _imaginary_modes(
     exact = commensurate_points(np.rint(in_primitive).astype(int))
     phonon.run_qpoints(exact)
     exact_frequencies = np.array(phonon.qpoints.frequencies)
+    held = np.abs(mesh_points @ in_primitive - np.rint(mesh_points @ in_primitive)).max(axis=1)
+    between = held > 1e-6
     modes: list[ImaginaryMode] = []
     for points, values, commensurate in (
         (exact, exact_frequencies, True),
-        (mesh_points, frequencies, False),
+        (mesh_points[between], frequencies[between], False),
     ):
         lowest = values.min(axis=1)
         # points of equal frequency are equivalent, as a rule
