@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from ase import units
 from ase.calculators.calculator import (
+    BaseCalculator,
     Calculator,
     PropertyNotImplementedError,
     all_changes,
@@ -59,7 +60,7 @@ logger = logging.getLogger("platonic_ase")
 _USUAL = ("energy", "forces", "stress", "magmoms")
 
 
-class PlatonicCalculator(Calculator):  # type: ignore[misc]
+class PlatonicCalculator(Calculator):
     """An ASE calculator that watches the latent geometry of the model it wraps.
 
     Energies, forces, stresses and all other results are those of the inner calculator, to the
@@ -154,6 +155,8 @@ class PlatonicCalculator(Calculator):  # type: ignore[misc]
         self.embeddings: np.ndarray | None = None
         self.platonic: np.ndarray | None = None
         self._project = TorchProjector(self.anchors.embeddings, self.anchors.centre)
+        self._elements = self.encoder.elements
+        self._last: Atoms | None = None
         self._observing = True
         self._observed = False  # whether a diagnosis has worked: a set-up that cannot is an error
         self._dynamics: weakref.ref[Any] | None = None
@@ -191,8 +194,13 @@ class PlatonicCalculator(Calculator):  # type: ignore[misc]
             raise PlatonicError("no structure to calculate; set atoms.calc to this calculator")
         if self.policy.stopped_by is not None and self._attached() is None:
             raise WarningRaised(self.policy.stopped_by)
-        require_computable(owner, self.encoder.elements)
+        if self.watch.evaluated == 0 or set(system_changes) - {"positions"}:
+            require_computable(owner, self._elements)
+        elif not np.isfinite(owner.positions).all():
+            require_computable(owner)
+        system_changes = self._changes_inside(owner, system_changes)
         super().calculate(owner, properties, system_changes)
+        self._last = self.atoms
         self.results = {}
         due = self._observing and self.watch.is_due(owner, self.interval)
         with ExitStack() as listening:
@@ -212,9 +220,13 @@ class PlatonicCalculator(Calculator):  # type: ignore[misc]
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """List what changed since the last calculation, also what the inner calculator tracks."""
-        changes: list[str] = list(super().check_state(atoms, tol))
+        changes: list[str] = []
+        if self.atoms is None or not _same_state(self.atoms, atoms):
+            changes += super().check_state(atoms, tol)
         for calculator in nested_calculators(self.calculator):
-            if hasattr(calculator, "check_state"):
+            if _forgot(calculator):
+                changes += [c for c in all_changes if c not in changes]
+            elif _checks_by_itself(calculator):
                 changes += [c for c in calculator.check_state(atoms, tol) if c not in changes]
         return changes
 
@@ -355,6 +367,17 @@ class PlatonicCalculator(Calculator):  # type: ignore[misc]
 
     # --- one geometry -----------------------------------------------------------------------
 
+    def _changes_inside(self, owner: Atoms, changes: list[str]) -> list[str]:
+        """Add what changed for inner calculators that saw other structures in the meantime."""
+        for calculator in nested_calculators(self.calculator):
+            seen = getattr(calculator, "atoms", None)
+            if seen is not None and self._last is not None and _same_state(seen, self._last):
+                continue
+            if hasattr(calculator, "check_state"):
+                more = [c for c in calculator.check_state(owner) if c not in changes]
+                changes = [*changes, *more]
+        return changes
+
     def _run_inner(
         self, atoms: Atoms, asked: list[str], system_changes: list[str], capture: Capture | None
     ) -> None:
@@ -445,7 +468,9 @@ class PlatonicCalculator(Calculator):  # type: ignore[misc]
         dynamics = self._attached()
         if dynamics is None or self.diagnosis is None:
             return None
-        return 0 if self.diagnosis.index == 0 else int(dynamics.nsteps) + 1
+        # MD evaluates a step before it counts it, optimisers after
+        ahead = 1 if self.diagnosis.index and hasattr(dynamics, "get_time") else 0
+        return int(dynamics.nsteps) + ahead
 
     def _after_step(self) -> None:
         dynamics = self._attached()
@@ -463,6 +488,32 @@ class PlatonicCalculator(Calculator):  # type: ignore[misc]
             if isinstance(state, PhysicsState):
                 energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)
                 state.drift.add(dynamics.get_time() / (1000 * units.fs), energy)
+
+
+def _same_state(one: Atoms, other: Atoms) -> bool:
+    """Whether two structures agree to the last bit in all that ASE compares: a quick check."""
+    for name in ("positions", "numbers", "initial_charges", "initial_magmoms"):
+        mine, theirs = one.arrays.get(name), other.arrays.get(name)
+        if mine is not theirs and (
+            mine is None or theirs is None or not np.array_equal(mine, theirs)
+        ):
+            return False
+    return np.array_equal(one.cell.array, other.cell.array) and np.array_equal(one.pbc, other.pbc)
+
+
+def _forgot(calculator: Any) -> bool:
+    """Whether a calculator has dropped its results, as when its parameters have been set."""
+    return getattr(calculator, "atoms", "never kept") is None
+
+
+def _checks_by_itself(calculator: Any) -> bool:
+    """Whether a calculator looks at more than the structure, or wants no caching."""
+    if "check_state" in getattr(calculator, "__dict__", {}):
+        return True
+    own = getattr(type(calculator), "check_state", Calculator.check_state)
+    if own is BaseCalculator.check_state:
+        return not calculator.use_cache
+    return own is not Calculator.check_state
 
 
 def _forget(calculator: Any) -> None:

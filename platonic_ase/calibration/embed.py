@@ -75,21 +75,22 @@ def embed(
     numbers: list[np.ndarray] = []
     owners: list[np.ndarray] = []
     failures: dict[int, str] = {}
-    label = f"embedding with {encoder.model_name}"
-    for index, atoms in enumerate(tqdm(structures, desc=label, disable=not progress)):
-        try:
-            found = embed_one(encoder, atoms)
-        except CaptureError:
-            raise
-        except Exception as error:
-            failures[index] = f"{type(error).__name__}: {error}"
-            continue
-        if not np.isfinite(found).all():
-            failures[index] = "embeddings are not finite"
-            continue
-        rows.append(found)
-        numbers.append(atoms.numbers)
-        owners.append(np.full(len(atoms), index))
+    label = f"embedding with {encoder.identity.model}"
+    with encoder.many() as reader:
+        for index, atoms in enumerate(tqdm(structures, desc=label, disable=not progress)):
+            try:
+                found = embed_one(reader, atoms)
+            except CaptureError:
+                raise
+            except Exception as error:
+                failures[index] = f"{type(error).__name__}: {error}"
+                continue
+            if not np.isfinite(found).all():
+                failures[index] = "embeddings are not finite"
+                continue
+            rows.append(found)
+            numbers.append(atoms.numbers)
+            owners.append(np.full(len(atoms), index))
     if not rows:
         reasons = "; ".join(dict.fromkeys(failures.values())) or "there were none"
         raise EncoderError(f"none of {len(structures)} structures could be embedded: {reasons}")

@@ -154,6 +154,9 @@ class Finding:
     risks : mapping of str to (float or str)
         Calibrated probabilities, or ``"uncalibrated"``.
     signals : tuple of Signal
+    facts : mapping
+        What holds for the whole track, such as its space group or the limits of alarms; JSON-safe,
+        recorded once per track.
     """
 
     name: str
@@ -162,6 +165,7 @@ class Finding:
     series: Mapping[str, Sequence[float]] = field(default_factory=dict)
     risks: Mapping[str, float | str] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,11 @@ class Diagnosis:
     def risks(self) -> dict[str, float | str]:
         """Calibrated probabilities, or ``"uncalibrated"``."""
         return {k: v for finding in self.findings.values() for k, v in finding.risks.items()}
+
+    @property
+    def facts(self) -> dict[str, Mapping[str, Any]]:
+        """What holds for the whole track, by diagnostic."""
+        return {name: f.facts for name, f in self.findings.items() if f.facts}
 
     @property
     def alarms(self) -> tuple[Signal, ...]:

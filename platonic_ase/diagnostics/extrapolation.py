@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
 from platonic_ase.errors import ExtrapolationWarning
@@ -55,7 +56,7 @@ class ManifoldDistance(Diagnostic):
         lasting = min(state) if len(state) == self.persistence else 0.0
         flagged = np.flatnonzero(scores > 1)
         flagged = flagged[np.argsort(-scores[flagged], kind="stable")]
-        symbol = frame.atoms.symbols[worst]
+        symbol = chemical_symbols[numbers[worst]]
         seen = int(numbers[worst]) in reference.elements
         signal = Signal(
             kind="extrapolation",

@@ -166,7 +166,9 @@ def _permutation(
     return np.asarray(target)
 
 
-def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
+def structural_asymmetry(
+    orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = None
+) -> tuple[float, float]:
     r"""How far a geometry is from having the symmetry of the reference.
 
     With displacements :math:`u` from the reference (drift removed) and generators g,
@@ -178,6 +180,8 @@ def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
     orbits : Orbits
     atoms : Atoms
         Live geometry, same atoms in the same order.
+    shift : ndarray, shape (n_atoms, 3), optional
+        Of :func:`fractional_shift`, where it is known.
 
     Returns
     -------
@@ -188,7 +192,7 @@ def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
     """
     if len(orbits.rotations) == 0:
         return 0.0, 0.0
-    shift = _fractional_shift(orbits, atoms)
+    shift = fractional_shift(orbits, atoms) if shift is None else shift
     rotated = np.einsum("gab,ib->gia", orbits.rotations, shift)
     expected = shift[orbits.permutations]
     gap = (rotated - expected) @ atoms.cell.array
@@ -200,7 +204,7 @@ def structural_asymmetry(orbits: Orbits, atoms: Atoms) -> tuple[float, float]:
     )
 
 
-def lindemann_ratios(orbits: Orbits, atoms: Atoms) -> np.ndarray:
+def lindemann_ratios(orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = None) -> np.ndarray:
     r"""How far the atoms of each orbit are from their sites, relative to their spacing.
 
     .. math:: L_g = \sqrt{\langle \|u_i\|^2 / r_i^2 \rangle_{i \in g}}
@@ -213,21 +217,26 @@ def lindemann_ratios(orbits: Orbits, atoms: Atoms) -> np.ndarray:
     orbits : Orbits
     atoms : Atoms
         Live geometry, same atoms in the same order.
+    shift : ndarray, shape (n_atoms, 3), optional
+        Of :func:`fractional_shift`, where it is known.
 
     Returns
     -------
     ndarray, shape (n_orbits,)
     """
-    shift = _fractional_shift(orbits, atoms) @ atoms.cell.array
-    squares = np.einsum("ij,ij->i", shift, shift) / orbits.spacing**2
+    shift = fractional_shift(orbits, atoms) if shift is None else shift
+    displacements = shift @ atoms.cell.array
+    squares = np.einsum("ij,ij->i", displacements, displacements) / orbits.spacing**2
     counts = np.bincount(orbits.labels)
     return np.asarray(np.sqrt(np.bincount(orbits.labels, weights=squares) / counts))
 
 
-def _fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
+def fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
     """Displacements from the reference in fractional coordinates, drift removed, (n_atoms, 3)."""
     live = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
     shift = live - orbits.fractional
+    # the drift as a mean of angles: a crystal that wanders as a whole crosses the cell's faces
+    shift -= np.angle(np.exp(2j * np.pi * shift).sum(axis=0)) / (2 * np.pi)
     shift -= np.rint(shift)
     return np.asarray(shift - shift.mean(axis=0))
 
@@ -261,21 +270,22 @@ def orbit_splitting(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     deviations = orbit_deviations(platonic, labels)
     lengths = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / platonic.shape[1])
-    splitting = np.zeros(labels.max() + 1)
-    np.maximum.at(splitting, labels, lengths)
-    return splitting
+    order, starts = _grouped(labels)
+    return np.asarray(np.maximum.reduceat(lengths[order], starts))
 
 
 def orbit_deviations(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Platonic coordinates less the mean of the orbit, in double precision, (n_atoms, K)."""
-    from scipy.sparse import csr_matrix
-
-    n = len(labels)
-    counts = np.bincount(labels)
-    membership = csr_matrix((1 / counts[labels], labels, np.arange(n + 1)))
-    platonic = platonic.astype(float)
-    means = membership.T @ platonic
+    order, starts = _grouped(labels)
+    means = np.add.reduceat(platonic[order], starts, axis=0, dtype=float)
+    means /= np.bincount(labels)[:, None]
     return np.asarray(platonic - means[labels])
+
+
+def _grouped(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order that brings each orbit together, and where each begins."""
+    order = np.argsort(labels, kind="stable")
+    return order, np.flatnonzero(np.diff(labels[order], prepend=-1))
 
 
 def split_orbit(platonic: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.data import covalent_radii
+from ase.data import chemical_symbols, covalent_radii
 
 from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
 from platonic_ase.errors import PhysicsWarning
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_PAIRS = 20_000  # up to so many, all pairs are compared; beyond, a tree finds the near ones
 
 
 def net_force(forces: np.ndarray) -> float:
@@ -24,7 +27,7 @@ def net_force(forces: np.ndarray) -> float:
     forces : ndarray, shape (n_atoms, 3)
         In eV/Å. Zero for a translation-invariant energy, up to rounding.
     """
-    return float(np.linalg.norm(np.asarray(forces, dtype=float).sum(axis=0)) / len(forces))
+    return float(np.linalg.norm(forces.sum(axis=0, dtype=float)) / len(forces))
 
 
 def stress_asymmetry(stress: np.ndarray) -> float:
@@ -57,10 +60,46 @@ def closest_contact(atoms: Atoms, within: float = 1.0) -> tuple[float, int, int]
     i, j : int
         The atoms; -1 if there is no pair.
     """
-    from scipy.spatial import cKDTree
-
     radii = covalent_radii[atoms.numbers]
     reach = 2 * within * float(radii.max())
+    ratio, i, j = _closest_of_few(atoms, radii, reach) or _closest_of_many(atoms, radii, reach)
+    return (ratio, i, j) if ratio <= within else (math.inf, -1, -1)
+
+
+def _closest_of_few(atoms: Atoms, radii: np.ndarray, reach: float) -> tuple[float, int, int] | None:
+    """All pairs at once; None where a tree is faster."""
+    n = len(atoms)
+    if n * n > _PAIRS:
+        return None
+    cell = atoms.cell.complete().array if atoms.pbc.any() else np.eye(3)
+    inverse = np.linalg.inv(cell)
+    # differences are wrapped to [-1/2, 1/2]: this many images on either side come within reach
+    spread = reach * np.sqrt(np.einsum("ij,ij->j", inverse, inverse)) + 0.5
+    images = [int(s) if periodic else 0 for s, periodic in zip(spread, atoms.pbc, strict=True)]
+    shifts = _shifts(*images)
+    if n * n * len(shifts) > _PAIRS:
+        return None
+    fractional = atoms.positions @ inverse
+    difference = fractional[:, None] - fractional[None]  # (n, n, 3)
+    difference -= np.where(atoms.pbc, np.rint(difference), 0.0)
+    separation = (difference.reshape(-1, 3) @ cell)[:, None] + shifts @ cell
+    squared = np.einsum("pmk,pmk->pm", separation, separation)
+    squared[:: n + 1, len(shifts) // 2] = math.inf  # an atom and itself
+    ratios = squared.min(axis=1) / np.add.outer(radii, radii).ravel() ** 2
+    closest = int(ratios.argmin())
+    return math.sqrt(ratios[closest]), closest // n, closest % n
+
+
+@lru_cache(maxsize=64)
+def _shifts(*images: int) -> np.ndarray:
+    """Lattice points up to so many cells on either side, (m, 3); the origin in the middle."""
+    grid = np.meshgrid(*(np.arange(-k, k + 1) for k in images), indexing="ij")
+    return np.stack(grid, axis=-1).reshape(-1, 3).astype(float)
+
+
+def _closest_of_many(atoms: Atoms, radii: np.ndarray, reach: float) -> tuple[float, int, int]:
+    from scipy.spatial import cKDTree
+
     points, owners = _with_images(atoms, reach)
     pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
     pairs = pairs[(pairs < len(atoms)).any(axis=1)]  # at least one end in the home cell
@@ -71,8 +110,6 @@ def closest_contact(atoms: Atoms, within: float = 1.0) -> tuple[float, int, int]
     ratios = np.sqrt(np.einsum("ij,ij->i", separation, separation))
     ratios /= radii[first] + radii[second]
     closest = int(np.argmin(ratios))
-    if ratios[closest] > within:
-        return math.inf, -1, -1
     return float(ratios[closest]), int(first[closest]), int(second[closest])
 
 
@@ -215,16 +252,24 @@ class PhysicalCompanions(Diagnostic):
         if state.drift.n >= 100:
             scalars["energy_drift"] = state.drift.slope
             signals.append(self._drift(state.drift))
-        return Finding(self.name, scalars=scalars, signals=tuple(signals))
+        limits = {
+            "net_force": self.net_force,
+            "stress_asymmetry": self.stress_asymmetry,
+            "closest_contact": self.contact,
+            "volume_ratio": self.volume_ratio,
+            "energy_drift": self.drift,
+        }
+        return Finding(self.name, scalars=scalars, signals=tuple(signals), facts={"limits": limits})
 
     def _finite(self, frame: Frame) -> Signal:
         broken = [
             name
             for name, value in (*frame.results.items(), ("embeddings", frame.embeddings))
-            if not np.isfinite(np.asarray(value, dtype=float)).all()
+            if not np.isfinite(value).all()
         ]
-        forces = np.asarray(frame.results.get("forces", np.zeros((0, 3))), dtype=float)
-        atoms = np.flatnonzero(~np.isfinite(forces).all(axis=1))
+        atoms = np.zeros(0, dtype=int)
+        if "forces" in broken:
+            atoms = np.flatnonzero(~np.isfinite(frame.results["forces"]).all(axis=1))
         return _signal(
             "non_finite",
             level=2.0 if broken else 0.0,
@@ -260,7 +305,10 @@ class PhysicalCompanions(Diagnostic):
         )
 
     def _contact(self, ratio: float, i: int, j: int, atoms: Atoms) -> Signal:
-        pair = f"{atoms.symbols[i]}{i}–{atoms.symbols[j]}{j}" if i >= 0 else "no pair"
+        pair = "no pair"
+        if i >= 0:
+            one, other = chemical_symbols[atoms.numbers[i]], chemical_symbols[atoms.numbers[j]]
+            pair = f"{one}{i}–{other}{j}"
         return _signal(
             "contact",
             level=self.contact / max(ratio, 1e-9),

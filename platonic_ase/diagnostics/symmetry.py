@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
 from platonic_ase.diagnostics.orbits import (
     Orbits,
     find_orbits,
+    fractional_shift,
     lindemann_ratios,
     orbit_splitting,
     split_orbit,
@@ -30,6 +32,7 @@ class _State:
     gap: float = math.inf  # smallest structural asymmetry so far
     rising: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
     last: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class OrbitSplitting(Diagnostic):
@@ -91,7 +94,9 @@ class OrbitSplitting(Diagnostic):
         """Find the orbits of the reference."""
         if len(reference) > self.largest:
             return _State(orbits=None)
-        return _State(orbits=find_orbits(reference, self.symprec))
+        orbits = find_orbits(reference, self.symprec)
+        facts = {} if orbits is None else self._facts(orbits, reference)
+        return _State(orbits=orbits, facts=facts)
 
     def examine(self, frame: Frame, state: _State) -> Finding:
         """Measure the splitting of every orbit."""
@@ -99,7 +104,8 @@ class OrbitSplitting(Diagnostic):
         if orbits is None or len(orbits.watched) == 0:
             return Finding(self.name)
         splitting = orbit_splitting(frame.platonic, orbits.labels)
-        asymmetry, strain = structural_asymmetry(orbits, frame.atoms)
+        shift = fractional_shift(orbits, frame.atoms)
+        asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
         symmetric = asymmetry <= self.tolerance and strain <= 1e-4
         signals = []
         scalars = {"orbit_splitting": float(splitting.max()), "asymmetry": asymmetry}
@@ -109,7 +115,7 @@ class OrbitSplitting(Diagnostic):
             scalars["model_symmetry_error"] = max(0.0, float(splitting.max()) - floor)
             signals.append(self._model_signal(frame, orbits, splitting, floor))
         if frame.moving:
-            ratios = lindemann_ratios(orbits, frame.atoms)
+            ratios = lindemann_ratios(orbits, frame.atoms, shift)
             scalars["lindemann_ratio"] = float(ratios.max())
             signals.append(self._site_signal(frame, orbits, ratios))
         else:
@@ -121,7 +127,16 @@ class OrbitSplitting(Diagnostic):
             scalars=scalars,
             series={"orbit_splitting_by_orbit": tuple(splitting[orbits.watched].tolist())},
             signals=tuple(signals),
+            facts=state.facts,
         )
+
+    def _facts(self, orbits: Orbits, reference: Atoms) -> dict[str, Any]:
+        members = [np.flatnonzero(orbits.labels == orbit) for orbit in orbits.watched]
+        return {
+            "space_group": orbits.space_group,
+            "orbits": [f"{reference.symbols[int(m[0])]} ({len(m)} atoms)" for m in members],
+            "limits": {"lindemann_ratio": self.lindemann},
+        }
 
     def _update(
         self, state: _State, splitting: np.ndarray, asymmetry: float, symmetric: bool
@@ -202,7 +217,7 @@ class OrbitSplitting(Diagnostic):
         large = np.where(np.bincount(orbits.labels) >= 4, ratios, 0.0)
         orbit = int(large.argmax())
         members = np.flatnonzero(orbits.labels == orbit)
-        label = f"{frame.atoms.symbols[int(members[0])]} ({len(members)} atoms)"
+        label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"
         return Signal(
             kind="left_sites",
             level=float(large[orbit]) / self.lindemann,
@@ -217,7 +232,7 @@ class OrbitSplitting(Diagnostic):
                 "The crystal melts, transforms or lets this species diffuse. If that is not meant, "
                 "lower the temperature or the time step; if it is, call reset_reference."
             ),
-            atoms=tuple(int(i) for i in members),
+            atoms=tuple(members.tolist()),
             category=SymmetryWarning,
         )
 
@@ -227,7 +242,7 @@ def _describe(
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Name an orbit and its two sides; the sides only for an alarm, since they cost time."""
     members = np.flatnonzero(orbits.labels == orbit)
-    label = f"{frame.atoms.symbols[int(members[0])]} ({len(members)} atoms)"
+    label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"
     if level < 1 or len(members) < 2:
         return label, members[:0], members
     return label, *split_orbit(frame.platonic, members)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Union
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
 
 Array = Union["Tensor", np.ndarray]
 Receiver = Callable[[Array | Exception], None]
+
+
+_NAMES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def name_model(calculator: Any, name: str) -> None:
+    """Remember what a calculator's checkpoint is called, where the checkpoint does not say.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+    name : str
+        Recorded with anchors and logs; nothing depends on it.
+    """
+    _NAMES[calculator] = name
 
 
 class Capture:
@@ -163,6 +179,15 @@ class Encoder(ABC):
         with self.listen(capture.receive):
             yield capture
 
+    @contextmanager
+    def many(self) -> Iterator[Encoder]:
+        """Context for a series of different structures, which leaves the calculator as it was.
+
+        Yields the encoder to run them with: this one, unless they would make a compiled or merged
+        model recompile or give up its speed.
+        """
+        yield self
+
     def combine(self, captured: list[Array]) -> Array:
         """Make one array of the captures of one calculation; the only one by default."""
         return captured[0]
@@ -207,7 +232,7 @@ class Encoder(ABC):
         return ModelIdentity(
             package=self.package,
             package_version=package_version,
-            model=self.model_name,
+            model=_NAMES.get(self.calculator) or self.model_name,
             fingerprint=self.fingerprint,
             layer=self.layer,
             width=self.width,
@@ -235,7 +260,8 @@ def hash_parameters(model: torch.nn.Module) -> str:
     for name in sorted(state):
         tensor = state[name]
         if isinstance(tensor, torch.Tensor):
-            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            bare = name.replace("_orig_mod.", "")  # torch.compile changes names, nothing else
+            sha.update(f"{bare} {tensor.dtype} {tuple(tensor.shape)}".encode())
             data = tensor.detach().cpu().contiguous()
             sha.update(data.reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()[:32]

@@ -100,3 +100,63 @@ def refuse_scripted(module: torch.nn.Module) -> None:
             f"{type(module).__name__} is TorchScript, whose forward pass cannot be observed; "
             "load the eager model (the checkpoint, not the deployed or scripted file)"
         )
+
+
+@contextmanager
+def call_of(
+    owner: Any, method: str, receive: Receiver, select: Callable[..., Tensor]
+) -> Iterator[None]:
+    """Hand something out of the arguments of a method to ``receive``, before the method runs.
+
+    For packages that replace their modules while they run, so that hooks would be lost.
+
+    Parameters
+    ----------
+    owner : object
+        Whose method it is; it gets an attribute of that name for the length of the context.
+    method : str
+    receive : callable
+    select : callable
+        Called with the method's arguments, returns the tensor of shape (n, d).
+    """
+    original = getattr(owner, method)
+    shadowed = vars(owner).get(method)
+
+    def spy(*args: Any, **kwargs: Any) -> Any:
+        receive(select(*args, **kwargs))
+        return original(*args, **kwargs)
+
+    setattr(owner, method, spy)
+    try:
+        yield
+    finally:
+        if shadowed is None:
+            delattr(owner, method)
+        else:
+            setattr(owner, method, shadowed)
+
+
+@contextmanager
+def uncompiled(model: torch.nn.Module) -> Iterator[None]:
+    """Run modules that were compiled in place (``module.compile()``) eagerly for a while.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Its submodules are included; their compiled code is kept for later.
+    """
+    compiled = {module: module._compiled_call_impl for module in model.modules()}
+    try:
+        for module in compiled:
+            module._compiled_call_impl = None
+        yield
+    finally:
+        for module, code in compiled.items():
+            module._compiled_call_impl = code
+
+
+def input_width(module: torch.nn.Module) -> int:
+    """Length of the vectors that the first linear layer of a module takes."""
+    import torch
+
+    return next(int(m.in_features) for m in module.modules() if isinstance(m, torch.nn.Linear))

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from platonic_ase.encoders.base import Encoder
+from platonic_ase.encoders.packages import warn_if_untested
 from platonic_ase.errors import EncoderNotFoundError
 
 ENTRY_POINTS = "platonic_ase.encoders"
@@ -15,6 +16,12 @@ ENTRY_POINTS = "platonic_ase.encoders"
 _BUILT_IN = {
     "chgnet": "platonic_ase.encoders.chgnet:CHGNetEncoder",
     "sevennet": "platonic_ase.encoders.sevennet:SevenNetEncoder",
+    "mace": "platonic_ase.encoders.mace:MACEEncoder",
+    "orb": "platonic_ase.encoders.orb:OrbEncoder",
+    "mattersim": "platonic_ase.encoders.mattersim:MatterSimEncoder",
+    "matgl": "platonic_ase.encoders.matgl:MatGLEncoder",
+    "fairchem": "platonic_ase.encoders.fairchem:FAIRChemEncoder",
+    "nequip": "platonic_ase.encoders.nequip:NequIPEncoder",
 }
 _registered: dict[str, type[Encoder]] = {}
 
@@ -75,11 +82,17 @@ def find_encoder(calculator: Any, layer: str | None = None) -> Encoder:
     ------
     EncoderNotFoundError
         If no encoder recognises the calculator or one inside it.
+
+    Warns
+    -----
+    UntestedVersionWarning
+        If the potential's package has a version that its encoder was not tested with.
     """
     encoders = known_encoders()
     for candidate in nested_calculators(calculator):
         for encoder in encoders.values():
             if encoder.recognises(candidate):
+                warn_if_untested(encoder.name)
                 return encoder(candidate, layer)
     raise EncoderNotFoundError(
         f"no encoder recognises {type(calculator).__module__}.{type(calculator).__name__}; there "

@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from platonic_ase.encoders.base import name_model
 from platonic_ase.errors import ModelNotFoundError, PlatonicError
 from platonic_ase.loading.names import ModelEntry, find_entry
 from platonic_ase.loading.openers import DTYPES, OPENERS
@@ -81,9 +83,11 @@ def load_calculator(
                 entry.label, path, device or _default_device(), dtype or known[0], options
             )
         except Exception as error:
-            if path is None and not entry.offline and _is_about_files(error):
-                raise _not_fetched(entry, error) from error
+            cause = _file_error(error)
+            if path is None and not entry.offline and cause is not None:
+                raise _not_fetched(entry, cause) from error
             raise
+    name_model(calculator, entry.name if len(entry.choices) < 2 else f"{entry.name}:{choice}")
     return calculator
 
 
@@ -93,20 +97,20 @@ def _default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _is_about_files(error: BaseException | None) -> bool:
-    """Whether a network or file error is anywhere behind an exception."""
+def _file_error(error: BaseException | None) -> OSError | None:
+    """The network or file error behind an exception, if there is one."""
     while error is not None:
         if isinstance(error, OSError):
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
-def _not_fetched(entry: ModelEntry, error: Exception) -> ModelNotFoundError:
+def _not_fetched(entry: ModelEntry, cause: OSError) -> ModelNotFoundError:
+    reason = shorten(f"{type(cause).__name__}: {cause}", 160, placeholder=" ...")
     return ModelNotFoundError(
-        f"the weights of {entry.name} are not on this machine and could not be fetched "
-        f"({type(error).__name__}: {str(error).strip().partition(chr(10))[0]}). Fetch "
-        f"{entry.weights} elsewhere and give its place: "
+        f"the weights of {entry.name} are not on this machine and could not be fetched ({reason}). "
+        f"Fetch {entry.weights} elsewhere and give its place: "
         f"load_calculator({entry.name!r}, model_path=...)"
     )
 

@@ -54,39 +54,103 @@ class ModelEntry:
         return self.weights == BUNDLED
 
 
-_CHGNET = "BSD-3-Clause-LBNL"
-_SEVENNET = "GPL-3.0"
+_MACE_URL = "https://github.com/ACEsuit/mace-mp/releases/download"
 _SEVENNET_URL = "https://github.com/MDIL-SNU/SevenNet/releases/download"
+_ORB_URL = "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/forcefields"
+_MATTERSIM_URL = "https://raw.githubusercontent.com/microsoft/mattersim/main/pretrained_models"
+_HUGGING_FACE = "https://huggingface.co"
+_UMA_TASKS = ("omat", "omol", "oc20", "odac", "omc")
+_FAIR = "FAIR Chemistry License v1, access on request"
+
+
+def _chgnet(name: str, label: str) -> ModelEntry:
+    return ModelEntry(name, "chgnet", label, BUNDLED, "BSD-3-Clause-LBNL")
+
+
+def _sevennet(name: str, file: str = "", modals: tuple[str, ...] = ()) -> ModelEntry:
+    label = name.replace("7net-0-22may2024", "7net-0_22may2024")
+    weights = f"{_SEVENNET_URL}/{file}" if file else BUNDLED
+    return ModelEntry(name, "sevennet", label, weights, "MIT", "modal" if modals else "", modals)
+
+
+def _mace(name: str, label: str, file: str, licence: str = "MIT") -> ModelEntry:
+    return ModelEntry(name, "mace", label, f"{_MACE_URL}/{file}", licence)
+
+
+def _orb(name: str, file: str) -> ModelEntry:
+    return ModelEntry(name, "orb", name, f"{_ORB_URL}/{file}", "Apache-2.0")
+
+
+def _mattersim(name: str, file: str) -> ModelEntry:
+    return ModelEntry(name, "mattersim", file, f"{_MATTERSIM_URL}/{file}", "MIT")
+
+
+def _matgl(label: str) -> ModelEntry:
+    weights = f"{_HUGGING_FACE}/materialyze/{label} (model.pt, state.pt, model.json)"
+    return ModelEntry(label.lower(), "matgl", label, weights, "BSD-3-Clause")
+
+
+def _fairchem(name: str, repository: str, file: str, tasks: tuple[str, ...]) -> ModelEntry:
+    weights = f"{_HUGGING_FACE}/facebook/{repository}/blob/main/checkpoints/{file}"
+    return ModelEntry(name, "fairchem", name, weights, _FAIR, "task_name", tasks)
+
+
+def _nequip(model: str) -> ModelEntry:
+    label = f"nequip.net:mir-group/{model}:0.1"
+    weights = f"https://www.nequip.net/models/mir-group/{model}:0.1"
+    return ModelEntry(model.lower(), "nequip", label, weights, "CC-BY-4.0")
+
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
     {
         entry.name: entry
         for entry in (
-            ModelEntry("chgnet-0.3.0", "chgnet", "0.3.0", BUNDLED, _CHGNET),
-            ModelEntry("chgnet-0.2.0", "chgnet", "0.2.0", BUNDLED, _CHGNET),
-            ModelEntry("chgnet-r2scan", "chgnet", "r2scan", BUNDLED, _CHGNET),
-            ModelEntry("7net-0", "sevennet", "7net-0", BUNDLED, _SEVENNET),
-            ModelEntry("7net-0-22may2024", "sevennet", "7net-0_22may2024", BUNDLED, _SEVENNET),
-            ModelEntry("7net-l3i5", "sevennet", "7net-l3i5", BUNDLED, _SEVENNET),
-            ModelEntry(
-                "7net-mf-0", "sevennet", "7net-mf-0", BUNDLED, _SEVENNET, "modal", ("PBE", "R2SCAN")
+            _chgnet("chgnet-0.3.0", "0.3.0"),
+            _chgnet("chgnet-0.2.0", "0.2.0"),
+            _chgnet("chgnet-r2scan", "r2scan"),
+            _sevennet("7net-0"),
+            _sevennet("7net-0-22may2024"),
+            _sevennet("7net-l3i5"),
+            _sevennet("7net-mf-0", modals=("PBE", "R2SCAN")),
+            _sevennet("7net-omat", "v0.11.0.cp/checkpoint_sevennet_omat.pth"),
+            _sevennet(
+                "7net-mf-ompa", "v0.11.0.cp/checkpoint_sevennet_mf_ompa.pth", ("mpa", "omat24")
             ),
-            ModelEntry(
-                "7net-omat",
-                "sevennet",
-                "7net-omat",
-                f"{_SEVENNET_URL}/v0.11.0.cp/checkpoint_sevennet_omat.pth",
-                _SEVENNET,
+            _mace(
+                "mace-mp-0-small",
+                "small",
+                "mace_mp_0/2023-12-10-mace-128-L0_energy_epoch-249.model",
             ),
-            ModelEntry(
-                "7net-mf-ompa",
-                "sevennet",
-                "7net-mf-ompa",
-                f"{_SEVENNET_URL}/v0.11.0.cp/checkpoint_sevennet_mf_ompa.pth",
-                _SEVENNET,
-                "modal",
-                ("mpa", "omat24"),
+            _mace("mace-mp-0-medium", "medium", "mace_mp_0/2023-12-03-mace-128-L1_epoch-199.model"),
+            _mace("mace-mp-0-large", "large", "mace_mp_0/MACE_MPtrj_2022.9.model"),
+            _mace(
+                "mace-omat-0",
+                "medium-omat-0",
+                "mace_omat_0/mace-omat-0-medium.model",
+                "Academic Software License (non-commercial)",
             ),
+            _mace("mace-mpa-0", "medium-mpa-0", "mace_mpa_0/mace-mpa-0-medium.model"),
+            _orb(
+                "orb-v3-conservative-inf-omat", "orb-v3/orb-v3-conservative-inf-omat-20250404.ckpt"
+            ),
+            _orb("orb-v3-direct-inf-omat", "orb-v3/orb-v3-direct-inf-omat-20250404.ckpt"),
+            _orb("orb-v2", "orb-v2-20241011.ckpt"),
+            _mattersim("mattersim-v1-1m", "mattersim-v1.0.0-1M.pth"),
+            _mattersim("mattersim-v1-5m", "mattersim-v1.0.0-5M.pth"),
+            _matgl("TensorNet-PES-MatPES-PBE-2025.2"),
+            _matgl("TensorNet-PES-MatPES-r2SCAN-2025.2"),
+            _matgl("M3GNet-MP-2021.2.8-PES"),
+            _matgl("CHGNet-PES-MatPES-PBE-2025.2.10"),
+            _fairchem("uma-s-1p1", "UMA", "uma-s-1p1.pt", _UMA_TASKS),
+            _fairchem("uma-s-1p2", "UMA", "uma-s-1p2.pt", _UMA_TASKS),
+            _fairchem("uma-m-1p1", "UMA", "uma-m-1p1.pt", _UMA_TASKS),
+            _fairchem(
+                "esen-sm-conserving-all-omol", "OMol25", "esen_sm_conserving_all.pt", ("omol",)
+            ),
+            _fairchem("esen-sm-direct-all-omol", "OMol25", "esen_sm_direct_all.pt", ("omol",)),
+            _fairchem("esen-md-direct-all-omol", "OMol25", "esen_md_direct_all.pt", ("omol",)),
+            _nequip("NequIP-OAM-L"),
+            _nequip("NequIP-OAM-XL"),
         )
     }
 )

@@ -14,6 +14,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 SCHEMA = 1
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 logger = logging.getLogger("platonic_ase")
 
 
@@ -75,6 +77,9 @@ class RunLog:
         if self.failure is not None:
             return
         self.failure = str(error)
+        if self._stream is not None:
+            with suppress(OSError):  # what is still buffered cannot be written either
+                self._stream.close()
         self._stream = None
         message = (
             f"the run log {self.path} cannot be written ({error}); the run goes on without it, "
@@ -125,7 +130,7 @@ def header_record(**entries: Any) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "platonic_ase": __version__,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": time.strftime(TIME_FORMAT),
         **entries,
     }
 
@@ -154,15 +159,18 @@ class RunRecord:
     @property
     def events(self) -> list[Mapping[str, Any]]:
         """All events, in order."""
-        return [event for record in self.geometries for event in record["events"]]
+        return [event for record in self.geometries for event in record.get("events") or ()]
 
 
-def read_log(path: str | os.PathLike[str]) -> list[RunRecord]:
+def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[RunRecord]:
     """Read all runs of a log, also of a run that was killed in the middle of a line.
 
     Parameters
     ----------
     path : path-like
+    per_atom : bool
+        Whether to keep the per-atom arrays of every geometry. They are most of a long log; without
+        them only the last geometry of each track keeps its own.
 
     Returns
     -------
@@ -175,35 +183,52 @@ def read_log(path: str | os.PathLike[str]) -> list[RunRecord]:
         If the file is missing, holds no run, or was written with another schema.
     """
     path = Path(path)
+    runs: list[RunRecord] = []
+    last: dict[int, dict[str, Any]] = {}  # geometry by track
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                kind, record = _parse(line)
+                if kind == "header":
+                    if record.get("schema") != SCHEMA:
+                        raise LogError(
+                            f"{path} has schema {record.get('schema')!r}; this version of "
+                            f"platonic_ase reads {SCHEMA}"
+                        )
+                    runs.append(RunRecord(record))
+                    last.clear()
+                elif not runs:
+                    continue
+                elif kind == "geometry":
+                    if not per_atom:
+                        last.get(record["track"], {}).pop("per_atom", None)
+                        last[record["track"]] = record
+                    runs[-1].geometries.append(record)
+                elif kind == "structure":
+                    runs[-1].structures.append(record)
+                elif kind == "summary":
+                    runs[-1] = replace(runs[-1], summary=record)
+                else:
+                    runs[-1] = replace(runs[-1], damaged=runs[-1].damaged + 1)
     except OSError as error:
         raise LogError(f"cannot read the run log {path}: {error}") from error
-    runs: list[RunRecord] = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-            kind = record.pop("type")
-        except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
-            if runs:
-                runs[-1] = replace(runs[-1], damaged=runs[-1].damaged + 1)
-            continue
-        if kind == "header":
-            if record.get("schema") != SCHEMA:
-                raise LogError(
-                    f"{path} has schema {record.get('schema')!r}; this version of platonic_ase "
-                    f"reads {SCHEMA}"
-                )
-            runs.append(RunRecord(record))
-        elif runs and kind == "geometry":
-            runs[-1].geometries.append(record)
-        elif runs and kind == "structure":
-            runs[-1].structures.append(record)
-        elif runs and kind == "summary":
-            runs[-1] = replace(runs[-1], summary=record)
     if not runs:
         raise LogError(
             f"{path} holds no run of platonic_ase: its first line has to be a header. Was it "
             "written with PlatonicCalculator(..., log=...)?"
         )
     return runs
+
+
+def _parse(line: str) -> tuple[str, dict[str, Any]]:
+    """Kind and content of a line; the kind is "damaged" where it cannot be read."""
+    try:
+        record = json.loads(line)
+        kind = record.pop("type")
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return "damaged", {}
+    if kind == "geometry" and not {"index", "track"} <= record.keys():
+        return "damaged", {}
+    if kind == "structure" and not {"index", "track", "atoms"} <= record.keys():
+        return "damaged", {}
+    return kind, record

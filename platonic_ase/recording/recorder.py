@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from time import strftime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from platonic_ase.diagnostics.base import Diagnosis
-from platonic_ase.recording.log import RunLog, header_record, structure_record
+from platonic_ase.recording.log import TIME_FORMAT, RunLog, header_record, structure_record
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -41,6 +45,33 @@ def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.asarray(plane * signs)
 
 
+def element_means(points: np.ndarray, atoms: Atoms) -> dict[str, np.ndarray]:
+    """Mean point of the atoms of each element.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_atoms, 2)
+    atoms : Atoms
+
+    Returns
+    -------
+    dict of str to ndarray, shape (2,)
+        By chemical symbol.
+    """
+    numbers = atoms.numbers
+    return {chemical_symbols[z]: points[numbers == z].mean(axis=0) for z in np.unique(numbers)}
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
 class Recorder:
     """Writes the header, one record a geometry, structures at events, and the summary.
 
@@ -62,7 +93,8 @@ class Recorder:
         self.log = RunLog(path)
         self._anchors, self._reference = anchors, reference
         self._plane: tuple[np.ndarray, np.ndarray] | None = None
-        self._first_of_track: set[int] = set()
+        self._newest: dict[int, int] = {}  # geometry by track
+        self._last: tuple[Atoms, Diagnosis, int | None] | None = None
 
     def record(
         self,
@@ -72,7 +104,7 @@ class Recorder:
         diagnosis: Diagnosis,
         step: int | None,
     ) -> None:
-        """Write one diagnosed geometry.
+        """Write one diagnosed geometry, unless it is an older one that is seen again.
 
         Parameters
         ----------
@@ -83,6 +115,10 @@ class Recorder:
         step : int, optional
             Step of the dynamics or optimiser that is attached.
         """
+        first = diagnosis.track not in self._newest
+        if not first and not diagnosis.events and diagnosis.index <= self._newest[diagnosis.track]:
+            return
+        self._newest[diagnosis.track] = max(diagnosis.index, self._newest.get(diagnosis.track, 0))
         if self._plane is None:
             self._plane = self._write_header()
         mean, directions = self._plane
@@ -95,7 +131,7 @@ class Recorder:
             "scalars": diagnosis.scalars,
             "series": diagnosis.series,
             "risks": diagnosis.risks,
-            "map": (platonic.mean(axis=0) - mean) @ directions,
+            "map": element_means((platonic - mean) @ directions, atoms),
             "events": [event.to_dict() for event in diagnosis.events],
         }
         if atoms.has("momenta"):
@@ -103,28 +139,34 @@ class Recorder:
         if len(atoms) <= _PER_ATOM_LIMIT:
             entry["per_atom"] = {k: np.round(v, 5) for k, v in diagnosis.per_atom.items()}
         self.log.write("geometry", entry)
-        first = diagnosis.track not in self._first_of_track
-        self._first_of_track.add(diagnosis.track)
+        self._last = (atoms, diagnosis, step)
         if first or diagnosis.events:
-            self.write_structure(atoms, diagnosis)
-
-    def write_structure(self, atoms: Atoms, diagnosis: Diagnosis) -> None:
-        """Write a structure with its per-atom values, for the report."""
-        self.log.write(
-            "structure",
-            {
-                "index": diagnosis.index,
-                "track": diagnosis.track,
-                "atoms": structure_record(atoms),
-                "per_atom": dict(diagnosis.per_atom),
-                "flagged": sorted({a for event in diagnosis.events for a in event.atoms}),
-            },
-        )
+            self._write_structure(with_facts=first)
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Write the summary and close the log."""
-        self.log.write("summary", summary)
+        """Write the last structure and the summary, if there was a run, and close the log."""
+        self._write_structure()
+        if self._plane is not None:
+            self.log.write("summary", {"ended": strftime(TIME_FORMAT), **summary})
         self.log.close()
+
+    def _write_structure(self, with_facts: bool = False) -> None:
+        """Write the latest structure with its per-atom values, once."""
+        if self._last is None:
+            return
+        atoms, diagnosis, step = self._last
+        self._last = None
+        entry = {
+            "index": diagnosis.index,
+            "track": diagnosis.track,
+            "step": step,
+            "atoms": structure_record(atoms),
+            "per_atom": diagnosis.per_atom,
+            "flagged": sorted({a for signal in diagnosis.alarms for a in signal.atoms}),
+        }
+        if with_facts:
+            entry["facts"] = diagnosis.facts
+        self.log.write("structure", entry)
 
     def _write_header(self) -> tuple[np.ndarray, np.ndarray]:
         anchors = self._anchors.project(self._anchors.embeddings)
@@ -137,7 +179,10 @@ class Recorder:
             "header",
             header_record(
                 model=self._anchors.identity.to_dict(),
+                versions={"python": python_version(), **_versions("ase", "numpy", "torch")},
                 anchors=len(self._anchors),
+                anchors_digest=self._anchors.digest,
+                centred=self._anchors.centre is not None,
                 reference=None if self._reference is None else len(self._reference),
                 calibration=(
                     "uncalibrated"

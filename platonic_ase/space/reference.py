@@ -39,11 +39,11 @@ class ReferenceManifold:
         Their atomic numbers.
     thresholds : mapping of int to float
         Per atomic number: the distance that a share ``1 - level`` of held-out environments of
-        that element exceeds.
+        that element exceeds, each structure counting as one.
     counts : mapping of int to int
-        Per atomic number: how many held-out environments set the threshold.
+        Per atomic number: how many held-out structures set the threshold.
     pooled_threshold : float
-        The same over all elements; serves elements with too few held-out environments.
+        The same over all elements; serves elements with too few held-out structures.
     alarm : float
         The value of max over atoms of distance / threshold that a share ``1 - alarm_level`` of
         held-out *structures* exceeds.
@@ -112,10 +112,8 @@ class ReferenceManifold:
 
     def scores(self, distances: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Distances divided by the threshold of each atom's element, shape (n_atoms,)."""
-        scale = {
-            int(z): self.thresholds.get(int(z), self.pooled_threshold) for z in np.unique(numbers)
-        }
-        return np.asarray(distances / np.array([scale[int(z)] for z in numbers]))
+        scale = {z: self.thresholds.get(z, self.pooled_threshold) for z in set(numbers.tolist())}
+        return np.asarray(distances / np.array([scale[z] for z in numbers.tolist()]))
 
     def require(self, anchors: AnchorSet) -> None:
         """Refuse anchors that span another space.
@@ -207,30 +205,45 @@ def element_distances(
     """
     platonic = np.asarray(platonic, dtype=everything.dtype)
     result = np.empty(len(platonic))
-    for element in np.unique(numbers):
-        mask = numbers == element
-        references = by_element.get(int(element), everything)
-        near, _ = nearest_distances(platonic[mask], references, min(neighbours, len(references)))
-        result[mask] = near.mean(axis=1)
+    for element in sorted(set(numbers.tolist())):
+        rows = np.flatnonzero(numbers == element)
+        references = by_element.get(element, everything)
+        k = min(neighbours, len(references))
+        near, _ = nearest_distances(platonic[rows], references, k)
+        result[rows] = near.sum(axis=1) / k
     return result
 
 
-def conformal_quantile(scores: np.ndarray, level: float) -> float:
-    """Split-conformal quantile: the ceil((n + 1) level)-th smallest score.
+def conformal_quantile(
+    scores: np.ndarray, level: float, structures: np.ndarray | None = None
+) -> float:
+    r"""Split-conformal quantile: the :math:`\lceil (n + 1) \cdot \mathrm{level} \rceil`-th score.
+
+    Environments of one structure are not independent. Where ``structures`` says which belong
+    together, each structure counts as one, shared out equally among its environments, and n is
+    the number of structures (hierarchical conformal prediction: Lee, Barber and Willett,
+    arXiv:2306.06342).
 
     Parameters
     ----------
-    scores : ndarray, shape (n,)
+    scores : ndarray, shape (n_environments,)
     level : float
         In (0, 1).
+    structures : ndarray of int, shape (n_environments,), optional
+        Structure of each environment; each its own by default.
 
     Returns
     -------
     float
         Infinity where n is too small for the level, i.e. below level / (1 - level).
     """
-    rank = math.ceil((len(scores) + 1) * level - 1e-9)
-    return math.inf if rank > len(scores) else float(np.sort(scores)[rank - 1])
+    if structures is None:
+        structures = np.arange(len(scores))
+    _, inverse, counts = np.unique(structures, return_inverse=True, return_counts=True)
+    order = np.argsort(scores, kind="stable")
+    covered = np.cumsum((1 / counts[inverse])[order])
+    position = int(np.searchsorted(covered, (len(counts) + 1) * level - 1e-9))
+    return math.inf if position >= len(scores) else float(scores[order[position]])
 
 
 def fit_reference(
@@ -301,17 +314,18 @@ def fit_reference(
 
     held = part == 1
     distances = element_distances(platonic[held], numbers[held], by_element, everything)
-    pooled = conformal_quantile(distances, level)
+    owners = structures[held]
+    pooled = conformal_quantile(distances, level, owners)
     thresholds: dict[int, float] = {}
     counts: dict[int, int] = {}
     for element in by_element:
-        own = distances[numbers[held] == element]
-        quantile = conformal_quantile(own, level)
+        own = numbers[held] == element
+        quantile = conformal_quantile(distances[own], level, owners[own])
         if math.isfinite(quantile):
-            thresholds[element], counts[element] = quantile, len(own)
+            thresholds[element], counts[element] = quantile, len(np.unique(owners[own]))
     if not math.isfinite(pooled):
         raise ValueError(
-            f"{held.sum()} held-out environments are too few for level {level}; "
+            f"{len(np.unique(owners))} held-out structures are too few for level {level}; "
             f"{math.ceil(level / (1 - level))} are needed: add structures or lower the level"
         )
 

@@ -545,7 +545,7 @@ def _step(atoms: Atoms) -> None:
     atoms.get_forces()
 
 
-class _Zero(Calculator):  # type: ignore[misc]
+class _Zero(Calculator):
     """All zero: a correction that corrects nothing."""
 
     def calculate(

@@ -1,0 +1,47 @@
+"""MatGL: Ko et al., npj Comput. Mater. 11, 253 (2025): M3GNet, TensorNet, CHGNet, QET."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from platonic_ase.encoders.base import Encoder, Receiver, comes_from
+from platonic_ase.encoders.hooks import input_of, input_width
+
+if TYPE_CHECKING:
+    import torch
+
+
+class MatGLEncoder(Encoder):
+    """Node features of a MatGL potential after its last block: what its final layer is given."""
+
+    name = "matgl"
+    package = "matgl"
+    layers = ("last",)
+
+    @classmethod
+    def recognises(cls, calculator: Any) -> bool:
+        """Whether the calculator is MatGL's own."""
+        return comes_from(calculator, "matgl") and hasattr(calculator, "potential")
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network inside the potential."""
+        model: torch.nn.Module = self.calculator.potential.model
+        return model
+
+    @property
+    def width(self) -> int:
+        """Length of a node feature; 64 by default."""
+        return input_width(self.calculator.potential.model.final_layer)
+
+    @property
+    def elements(self) -> frozenset[int]:
+        """Elements in the model's table."""
+        from ase.data import atomic_numbers
+
+        return frozenset(atomic_numbers[symbol] for symbol in self.calculator.element_types)
+
+    def listen(self, receive: Receiver) -> AbstractContextManager[None]:
+        """Listen to the node features on their way into the final layer."""
+        return input_of(self.calculator.potential.model.final_layer, receive)

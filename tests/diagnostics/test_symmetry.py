@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.constraints import FixSymmetry
+from ase.optimize import BFGS
+
+from platonic_ase import OrbitSplitting, PlatonicCalculator
+from platonic_ase.errors import SymmetryWarning
+from platonic_ase.testing import DirectForceMock, GeometricEncoder, MockCalculator, MockEncoder, mock_anchors
+
+
+def salt():
+    return bulk("NaCl", "rocksalt", a=5.6, cubic=True)
+
+
+def wrapped(inner, **options):
+    options = {"diagnostics": [OrbitSplitting()], "on_warning": "ignore", **options}
+    return PlatonicCalculator(
+        inner, anchors=mock_anchors(MockEncoder(inner)), reference=None, **options
+    )
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("repeat", [1, 2])
+def test_the_planted_error_is_recovered(size, repeat):
+    atoms = salt() * (repeat, 1, 1)
+    calc = wrapped(MockCalculator(symmetry_error=size))
+    calc.get_potential_energy(atoms)
+    assert calc.diagnosis.scalars["model_symmetry_error"] == pytest.approx(size, rel=0.1)
+    by_orbit = calc.diagnosis.series["orbit_splitting_by_orbit"]
+    assert by_orbit == pytest.approx((size, size), rel=0.1)
+
+
+def test_the_error_is_the_models_only_above_the_bound():
+    for size, alarms in ((5e-4, 0), (2e-3, 1)):
+        events = []
+        calc = wrapped(MockCalculator(symmetry_error=size), on_warning=events.append)
+        calc.get_potential_energy(salt())
+        assert len(events) == alarms
+    event = events[0]
+    assert event.kind == "model_symmetry"
+    assert event.signal.category is SymmetryWarning
+    assert len(event.atoms) == 2
+    assert "Fm-3m (225)" in str(event)
+    assert "2 and 2 atoms" in str(event)
+
+
+def test_an_invariant_model_has_no_error():
+    calc = wrapped(MockCalculator())
+    calc.get_potential_energy(salt())
+    assert calc.diagnosis.scalars["model_symmetry_error"] < 1e-12
+
+
+def test_a_rattled_structure_is_not_blamed_on_the_model():
+    calc, atoms = wrapped(MockCalculator(symmetry_error=0.01)), salt()
+    calc.get_potential_energy(atoms)
+    atoms.rattle(0.02, seed=0)
+    calc.get_potential_energy(atoms)
+    assert "model_symmetry_error" not in calc.diagnosis.scalars
+    assert calc.diagnosis.scalars["asymmetry"] > 0.01
+
+
+def displaced(amount):
+    atoms = salt()
+    atoms.positions[0, 2] += amount
+    return atoms
+
+
+def test_growing_distortion_is_one_event_and_healing_none():
+    for amounts, expected in (
+        (0.02 * 1.5 ** np.arange(8), ["symmetry_breaking"]),
+        (0.2 * 0.7 ** np.arange(8), []),
+        (np.full(8, 0.05), []),
+    ):
+        events = []
+        calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt()
+        calc.reset_reference(salt())
+        for amount in amounts:
+            atoms.positions = displaced(amount).positions
+            calc.get_potential_energy(atoms)
+        assert [event.kind for event in events] == expected
+
+
+def test_moving_atoms_raise_no_breaking_event():
+    events = []
+    calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt()
+    atoms.set_momenta(np.full((8, 3), 0.1))
+    calc.get_potential_energy(atoms)
+    for amount in 0.01 * 1.5 ** np.arange(8):
+        atoms.positions = displaced(amount).positions
+        calc.get_potential_energy(atoms)
+    assert events == []
+
+
+def test_a_molten_orbit_has_left_its_sites():
+    events = []
+    calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt() * (2, 2, 2)
+    atoms.set_momenta(np.full((len(atoms), 3), 0.1))
+    calc.get_potential_energy(atoms)
+    atoms.rattle(1.0, seed=1)
+    calc.get_potential_energy(atoms)
+    assert [event.kind for event in events] == ["left_sites"]
+
+
+def test_raw_forces_show_what_fix_symmetry_hides():
+    atoms = salt()
+    calc = wrapped(DirectForceMock((0.02, 0.0, 0.0)), diagnostics="default")
+    atoms.calc = calc
+    atoms.set_constraint(FixSymmetry(atoms))
+    assert np.abs(atoms.get_forces()).max() < 1e-9
+    assert calc.diagnosis.scalars["net_force"] == pytest.approx(0.02, rel=1e-9)
+
+
+def test_a_relaxation_heals():
+    events = []
+    atoms = bulk("Cu", cubic=True, a=3.6)
+    encoder = GeometricEncoder(EMT())
+    calc = PlatonicCalculator(
+        encoder.calculator,
+        anchors=mock_anchors(encoder),
+        reference=None,
+        diagnostics=[OrbitSplitting()],
+        on_warning=events.append,
+    )
+    calc.reset_reference(atoms)
+    atoms.rattle(0.02, seed=0)
+    atoms.calc = calc
+    assert BFGS(atoms, logfile=None).run(fmax=1e-4, steps=60)
+    assert calc.diagnosis.scalars["asymmetry"] < 1e-3
+    assert calc.summary().worst["asymmetry"] > 1e-2
+    assert events == []
