@@ -10,7 +10,6 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.io.formats import UnknownFileTypeError
-from ase.neighborlist import neighbor_list
 
 from platonic_ase.errors import StructureError
 
@@ -219,6 +218,8 @@ def _ranges(numbers: list[int]) -> str:
 
 def _find_overlaps(atoms: Atoms) -> str:
     """Warning about atoms that are far closer than a bond, or nothing."""
+    from ase.neighborlist import neighbor_list  # imports scipy
+
     radii = [MIN_CONTACT * float(r) for r in covalent_radii[atoms.numbers]]
     first, second, distance = neighbor_list("ijd", atoms, radii)
     if not len(first):
@@ -237,6 +238,8 @@ def _find_overlaps(atoms: Atoms) -> str:
 
 def _find_isolated(atoms: Atoms) -> str:
     """Warning about atoms without neighbours, or nothing."""
+    from ase.neighborlist import neighbor_list  # imports scipy
+
     alone = np.setdiff1d(np.arange(len(atoms)), neighbor_list("i", atoms, ISOLATED))
     if not len(alone):
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from platonic_ase.encoders import Encoder
+    from platonic_ase.space.identity import ModelIdentity
 
 
 def embed_one(encoder: Encoder, atoms: Atoms) -> np.ndarray:
@@ -71,34 +72,71 @@ def embed(
     """
     from tqdm.auto import tqdm
 
-    rows: list[np.ndarray] = []
-    numbers: list[np.ndarray] = []
-    owners: list[np.ndarray] = []
+    with (
+        encoder.many() as reader,
+        tqdm(
+            total=len(structures),
+            desc=f"embedding with {encoder.identity.model}",
+            disable=not progress,
+        ) as bar,
+    ):
+        found = embed_each(reader, structures, encoder.identity, bar.update, source=source)
+    if not len(found):
+        reasons = "; ".join(dict.fromkeys(found.failures.values())) or "there were none"
+        raise EncoderError(f"none of {len(structures)} structures could be embedded: {reasons}")
+    return found
+
+
+def embed_each(
+    encoder: Encoder,
+    structures: Iterable[Atoms],
+    identity: ModelIdentity,
+    done: Callable[[], object],
+    *,
+    source: Mapping[str, Any] | None = None,
+) -> EmbeddingSet:
+    """Embed structures one by one; all of them may fail.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        From :meth:`Encoder.many`.
+    structures : iterable of Atoms
+    identity : ModelIdentity
+        Recorded in the result.
+    done : callable
+        Called after each structure.
+    source : mapping, optional
+        Recorded in the result.
+
+    Raises
+    ------
+    CaptureError
+        If the model cannot be observed.
+    """
+    rows = [np.empty((0, identity.width), dtype=identity.dtype)]
+    numbers = [np.empty(0, dtype=np.int64)]
+    owners = [np.empty(0, dtype=np.int64)]
     failures: dict[int, str] = {}
-    label = f"embedding with {encoder.identity.model}"
-    with encoder.many() as reader:
-        for index, atoms in enumerate(tqdm(structures, desc=label, disable=not progress)):
-            try:
-                found = embed_one(reader, atoms)
-            except CaptureError:
-                raise
-            except Exception as error:
-                failures[index] = f"{type(error).__name__}: {error}"
-                continue
+    for index, atoms in enumerate(structures):
+        try:
+            found = embed_one(encoder, atoms)
             if not np.isfinite(found).all():
-                failures[index] = "embeddings are not finite"
-                continue
+                raise ValueError("embeddings are not finite")
+        except CaptureError:
+            raise
+        except Exception as error:
+            failures[index] = f"{type(error).__name__}: {error}"
+        else:
             rows.append(found)
             numbers.append(atoms.numbers)
             owners.append(np.full(len(atoms), index))
-    if not rows:
-        reasons = "; ".join(dict.fromkeys(failures.values())) or "there were none"
-        raise EncoderError(f"none of {len(structures)} structures could be embedded: {reasons}")
+        done()
     return EmbeddingSet(
         embeddings=np.concatenate(rows),
         numbers=np.concatenate(numbers),
         structures=np.concatenate(owners),
-        identity=encoder.identity,
+        identity=identity,
         source=dict(source or {}),
         failures=failures,
     )

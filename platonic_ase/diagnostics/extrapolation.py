@@ -54,7 +54,7 @@ class ManifoldDistance(Diagnostic):
             del state[: -self.persistence]
         # the smallest of the last few: all of them have to be above
         lasting = min(state) if len(state) == self.persistence else 0.0
-        flagged = np.flatnonzero(scores > 1)
+        flagged = np.flatnonzero(scores > reference.alarm)
         flagged = flagged[np.argsort(-scores[flagged], kind="stable")]
         symbol = chemical_symbols[numbers[worst]]
         seen = int(numbers[worst]) in reference.elements
@@ -70,7 +70,7 @@ class ManifoldDistance(Diagnostic):
                 if seen
                 else f"the reference holds no {symbol} environment (atom {worst})"
             )
-            + f"; {len(flagged)} of {len(numbers)} atoms are beyond their threshold.",
+            + f"; {len(flagged)} of {len(numbers)} atoms are beyond the alarm.",
             advice=(
                 "The model extrapolates here: check forces on these atoms with DFT or a second "
                 "model before trusting the run."
@@ -83,7 +83,7 @@ class ManifoldDistance(Diagnostic):
             scalars={
                 "extrapolation_score": float(scores[worst]),
                 "manifold_distance": float(distances.mean()),
-                "beyond_threshold": float(len(flagged)),
+                "beyond_threshold": float(np.count_nonzero(scores > 1)),
             },
             per_atom={"manifold_distance": distances, "extrapolation_score": scores},
             signals=(signal,),

@@ -104,15 +104,11 @@ class FAIRChemEncoder(Encoder):
         return call_of(self._predictor, "_process_outputs", receive, self._pick)
 
     def _pick(self, data: Any, output: Mapping[str, Any], undo_refs: bool) -> Tensor:
-        outputs = [output, *(value for value in output.values() if isinstance(value, Mapping))]
+        groups = [output, *(value for value in output.values() if isinstance(value, Mapping))]
         for name in (f"{self.calculator.task_name}_embeddings", "embeddings"):
-            for group in outputs:
-                found = group.get(name)
-                if found is not None and not isinstance(found, Mapping):
-                    scalars: Tensor = found[:, 0, :]
-                    return scalars
-                if found is not None:
-                    return found["embeddings"][:, 0, :]
+            for found in (group[name] for group in groups if name in group):
+                scalars: Tensor = found["embeddings"] if isinstance(found, Mapping) else found
+                return scalars[:, 0, :]
         raise KeyError(f"no embeddings among the outputs {', '.join(map(str, output))}")
 
     @contextmanager

@@ -38,9 +38,9 @@ class NequIPEncoder(Encoder):
                 found: torch.nn.Module = module
                 return found
         raise EncoderError(
-            f"this {type(self.calculator.model).__name__} has no module {READOUT!r} to listen to. A "
-            "model compiled by nequip-compile cannot be observed: load the checkpoint (.ckpt) or "
-            "the package file (.nequip.zip) it was made from, "
+            f"this {type(self.calculator.model).__name__} has no module {READOUT!r} to listen to. "
+            "A model compiled by nequip-compile cannot be observed: load the checkpoint (.ckpt) "
+            "or the package file (.nequip.zip) it was made from, "
             "platonic_ase.loading.load_calculator('nequip-oam-l', model_path=...). For another "
             "architecture, such as Allegro, use platonic_ase.TorchEncoder."
         )

@@ -253,7 +253,7 @@ def fit_reference(
     groups: Sequence[str],
     anchors: AnchorSet,
     *,
-    level: float = 0.95,
+    level: float = 0.9,
     alarm_level: float = 0.99,
     per_element: int = 120,
     seed: int = 0,

@@ -26,12 +26,14 @@ def load(path, **options):
 
 
 class TestMACE(BackendContract):
-    def load(self, folder, seed=0):
+    @classmethod
+    def load(cls, folder, seed=0):
         return load(save_mace(folder / "small.model", seed))
 
 
 class TestCommittee(BackendContract):
-    def load(self, folder, seed=0):
+    @classmethod
+    def load(cls, folder, seed=0):
         from mace.calculators import MACECalculator
 
         paths = [save_mace(folder / f"{i}.model", 10 * seed + i) for i in range(3)]

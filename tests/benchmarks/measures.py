@@ -8,6 +8,7 @@ The two models of a case are two random linear views, with noise, of one imitati
 
 import argparse
 import json
+import sys
 from functools import partial
 
 import numpy as np
@@ -52,11 +53,12 @@ def main() -> None:
         measure, n = CASES[options.cases[0]]
         print(json.dumps(timed(lambda: partial(measure, *views(n)))))
         return
-    results = [
-        {"measure": name, "n": CASES[name][1], "width": WIDTH}
-        | in_subprocess(__file__, name, "--alone", threads=options.threads)
-        for name in options.cases
-    ]
+    results = []
+    for name in options.cases:
+        case = {"measure": name, "n": CASES[name][1], "width": WIDTH}
+        case |= in_subprocess(__file__, name, "--alone", threads=options.threads)
+        print(json.dumps(case), file=sys.stderr, flush=True)  # the larger cases take minutes
+        results.append(case)
     print(json.dumps({"threads": options.threads, "results": results}, indent=2))
 
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def test_every_alarm_is_raised_or_counted(levels, cooldown, clear):
     assert gate.raised["kind"] + gate.held_back["kind"] == len(alarms)
     assert set(raised) <= set(alarms)
     assert raised[:1] == alarms[:1]
-    assert all(b - a >= cooldown for a, b in zip(raised, raised[1:], strict=False))
+    assert all(b - a >= cooldown for a, b in pairwise(raised))
 
 
 @pytest.mark.parametrize(

@@ -39,17 +39,36 @@ CRYSTALS = {
     "perovskite": (perovskite(), 221, 3),
     "perovskite 2x2x2": (perovskite() * (2, 2, 2), 221, 3),
     "rutile": (
-        crystal(["Ti", "O"], [(0, 0, 0), (0.3, 0.3, 0)], spacegroup=136, cellpar=[4.6, 4.6, 2.95, 90, 90, 90]),
+        crystal(
+            ["Ti", "O"],
+            [(0, 0, 0), (0.3, 0.3, 0)],
+            spacegroup=136,
+            cellpar=[4.6, 4.6, 2.95, 90, 90, 90],
+        ),
         136,
         2,
     ),
     "calcite": (
-        crystal(["Ca", "C", "O"], [(0, 0, 0), (0, 0, 0.25), (0.257, 0, 0.25)], spacegroup=167, cellpar=[4.99, 4.99, 17.06, 90, 90, 120]),
+        crystal(
+            ["Ca", "C", "O"],
+            [(0, 0, 0), (0, 0, 0.25), (0.257, 0, 0.25)],
+            spacegroup=167,
+            cellpar=[4.99, 4.99, 17.06, 90, 90, 120],
+        ),
         167,
         3,
     ),
-    "triclinic": (Atoms("HHe", [[0, 0, 0], [1, 0.7, 0.4]], cell=[[3, 0, 0], [0.4, 3.5, 0], [0.2, 0.6, 4]], pbc=True), 1, 2),
-}  # fmt: skip
+    "triclinic": (
+        Atoms(
+            "HHe",
+            [[0, 0, 0], [1, 0.7, 0.4]],
+            cell=[[3, 0, 0], [0.4, 3.5, 0], [0.2, 0.6, 4]],
+            pbc=True,
+        ),
+        1,
+        2,
+    ),
+}
 
 
 @pytest.fixture(params=CRYSTALS)

@@ -7,7 +7,13 @@ from ase.optimize import BFGS
 
 from platonic_ase import OrbitSplitting, PlatonicCalculator
 from platonic_ase.errors import SymmetryWarning
-from platonic_ase.testing import DirectForceMock, GeometricEncoder, MockCalculator, MockEncoder, mock_anchors
+from platonic_ase.testing import (
+    DirectForceMock,
+    GeometricEncoder,
+    MockCalculator,
+    MockEncoder,
+    mock_anchors,
+)
 
 
 def salt():

@@ -116,7 +116,9 @@ def test_incomplete(anchors, tmp_path):
     path = write_arrays(tmp_path / "f", "anchors", {"embeddings": anchors.embeddings}, header)
     with pytest.raises(SpaceFileError, match="numbers"):
         AnchorSet.load(path)
-    path = write_arrays(tmp_path / "f", "anchors", {"embeddings": np.eye(4), "numbers": np.ones(4)}, {})
+    path = write_arrays(
+        tmp_path / "f", "anchors", {"embeddings": np.eye(4), "numbers": np.ones(4)}, {}
+    )
     with pytest.raises(SpaceFileError, match="identity"):
         AnchorSet.load(path)
 

@@ -18,7 +18,12 @@ def environments(rng, n_groups=60, per_group=3, atoms=4):
     n = n_groups * per_group
     structures = np.repeat(np.arange(n), atoms)
     groups = [f"compound {i // per_group}" for i in range(n)]
-    return rng.normal(size=(len(structures), 3)), np.tile([1, 8], len(structures) // 2), structures, groups
+    return (
+        rng.normal(size=(len(structures), 3)),
+        np.tile([1, 8], len(structures) // 2),
+        structures,
+        groups,
+    )
 
 
 @given(st.integers(1, 200), st.sampled_from([0.5, 0.8, 0.9, 0.99]))
@@ -74,9 +79,7 @@ def test_the_split_never_mixes_groups(monkeypatch):
             level=0.9, alarm_level=0.8, per_element=10**6, seed=seed,
         )  # fmt: skip
         owner = {tuple(row): groups[s] for row, s in zip(z.tolist(), structures, strict=True)}
-        sets = [
-            {owner[row] for row in rows} for rows in (parts["references"], *parts["calls"][:2])
-        ]
+        sets = [{owner[row] for row in rows} for rows in (parts["references"], *parts["calls"][:2])]
         assert len(sets) == 3
         assert set.union(*sets) == set(groups)
         for a in range(3):
@@ -98,6 +101,6 @@ def test_too_little_is_said():
         fit_reference(z, numbers, structures, groups, ANCHORS)
     z, numbers, structures, groups = environments(np.random.default_rng(0), n_groups=6)
     with pytest.raises(ValueError, match=r"too few for level 0\.99; 99 are needed"):
-        fit_reference(z, numbers, structures, groups, ANCHORS)
+        fit_reference(z, numbers, structures, groups, ANCHORS, level=0.99)
     with pytest.raises(ValueError, match=r"too few held-out structures for alarm level 0\.99"):
         fit_reference(z, numbers, structures, groups, ANCHORS, level=0.5)

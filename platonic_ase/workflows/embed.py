@@ -1,0 +1,146 @@
+"""Embedding a file of structures: with a progress bar, and resumable after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platonic_ase.calibration.embed import embed_each
+from platonic_ase.encoders import find_encoder
+from platonic_ase.errors import EncoderError, SpaceFileError, StructureError
+from platonic_ase.loading import load_calculator
+from platonic_ase.space.embeddings import EmbeddingSet
+from platonic_ase.workflows.replay import read_frames
+
+if TYPE_CHECKING:
+    from platonic_ase.space.identity import ModelIdentity
+
+logger = logging.getLogger("platonic_ase")
+
+SHARD = 50
+"""Structures per partial file: at most so many are lost to a kill."""
+
+
+def embed_file(
+    structures: str | os.PathLike[str],
+    calculator: Any,
+    output: str | os.PathLike[str],
+    *,
+    layer: str | None = None,
+    device: str | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> EmbeddingSet:
+    """Embed all atoms of all structures of a file.
+
+    The result is read in any environment by :meth:`EmbeddingSet.load`. Until it is complete,
+    partial files lie in a folder beside it, ``OUTPUT.partial``; the same call again goes on from
+    there, if the structures, the model and its settings are still the same.
+
+    Parameters
+    ----------
+    structures : path-like
+        Anything that ``ase.io.read`` reads, with any number of structures.
+    calculator : str or ase calculator
+        A name for :func:`~platonic_ase.loading.load_calculator`, or a calculator.
+    output : path-like
+        File to write, safetensors.
+    layer : str, optional
+        Layer to read; the encoder's first by default.
+    device : str, optional
+        For a calculator given by name.
+    resume : bool
+        Whether to go on from partial files; if not, they are made anew.
+    progress : bool
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    EmbeddingSet
+        As written; structures that the model could not evaluate are listed in ``failures``.
+
+    Raises
+    ------
+    StructureError
+        If the file is missing, cannot be read or holds no structure.
+    EncoderError
+        If no structure could be embedded.
+    """
+    from tqdm.auto import tqdm
+
+    atoms = list(read_frames(structures))
+    if not atoms:
+        raise StructureError(f"{os.fspath(structures)} holds no structure")
+    if isinstance(calculator, str):
+        calculator = load_calculator(calculator, device=device)
+    encoder = find_encoder(calculator, layer)
+    source = {
+        "file": Path(structures).name,
+        "sha256": hashlib.sha256(Path(structures).read_bytes()).hexdigest(),
+        "structures": len(atoms),
+    }
+    folder = Path(output).with_name(Path(output).name + ".partial")
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    parts = []
+    label = f"embedding with {encoder.identity.model}"
+    with (
+        encoder.many() as reader,
+        tqdm(total=len(atoms), desc=label, disable=not progress) as bar,
+    ):
+        for start in range(0, len(atoms), SHARD):
+            chunk = atoms[start : start + SHARD]
+            path = folder / f"{start:09d}.safetensors"
+            part = _load_part(path, encoder.identity, source)
+            if part is None:
+                part = embed_each(reader, chunk, encoder.identity, bar.update, source=source)
+                part.save(path)
+            else:
+                bar.update(len(chunk))
+            parts.append(part)
+    result = _join(parts)
+    if not len(result):
+        reasons = "; ".join(dict.fromkeys(result.failures.values()))
+        raise EncoderError(f"none of {len(atoms)} structures could be embedded: {reasons}")
+    result.save(output)
+    shutil.rmtree(folder)
+    return result
+
+
+def _load_part(path: Path, identity: ModelIdentity, source: dict[str, Any]) -> EmbeddingSet | None:
+    if not path.exists():
+        return None
+    try:
+        part = EmbeddingSet.load(path)
+    except SpaceFileError as error:
+        logger.warning("a partial file is made anew: %s", error)
+        return None
+    differences = part.identity.differences(identity)
+    if differences or dict(part.source) != source:
+        reason = "; ".join(differences) or "other structures"
+        logger.warning("%s is of another run (%s) and is made anew", path, reason)
+        return None
+    return part
+
+
+def _join(parts: list[EmbeddingSet]) -> EmbeddingSet:
+    """One set of the sets of consecutive shards."""
+    starts = [SHARD * k for k in range(len(parts))]
+    return EmbeddingSet(
+        embeddings=np.concatenate([part.embeddings for part in parts]),
+        numbers=np.concatenate([part.numbers for part in parts]),
+        structures=np.concatenate([p.structures + s for p, s in zip(parts, starts, strict=True)]),
+        identity=parts[0].identity,
+        source=parts[0].source,
+        failures={
+            index + start: reason
+            for part, start in zip(parts, starts, strict=True)
+            for index, reason in part.failures.items()
+        },
+    )
