@@ -23,7 +23,10 @@ def compare(
         ),
     ] = None,
     more: Annotated[
-        list[str] | None, typer.Argument(help="Further models.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Further models or embedding files, after the options that begin them."
+        ),
     ] = None,
     embeddings: Annotated[
         list[Path] | None,
@@ -68,7 +71,10 @@ def compare(
     from platonic_ase.workflows.compare.run import compare_models, embed_models, file_name
     from platonic_ase.workflows.outputs import keep_previous
 
-    names = [name for text in [*(calculators or []), *(more or [])] for name in text.split(",")]
+    # the shell's "--calculators A B C" gives A to the option and leaves the rest
+    files = [Path(text) for text in more or () if text.endswith(".safetensors")]
+    rest = [text for text in more or () if not text.endswith(".safetensors")]
+    names = [name for text in [*(calculators or ()), *rest] for name in text.split(",")]
     opened = {name: partial(load_model, name, device=device) for name in dict.fromkeys(names)}
     stem = f"{structures.stem}-compare"
     folder = folder or Path(stem)
@@ -82,7 +88,7 @@ def compare(
         read,
         opened,
         folder=folder,
-        embeddings=embeddings or (),
+        embeddings=[*(embeddings or ()), *files],
         centred=centred,
         progress=not quiet,
         k=k,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from platonic_ase.calibration.defaults import anchor_environments
-from platonic_ase.calibration.embed import embed_one
-from platonic_ase.errors import CaptureError, ComparisonError, SpaceFileError
+from platonic_ase.calibration.embed import embed_each
+from platonic_ase.errors import ComparisonError, SpaceFileError
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.workflows.compare.analogies import analogy_structures
 from platonic_ase.workflows.compare.catalogue import digest
@@ -73,16 +73,21 @@ def embed_to_file(
         return _reuse(path, encoder, expected)
     parts: list[EmbeddingSet] = []
     label = f"embedding with {encoder.model_name}"
-    with tqdm(total=len(expected), desc=label, disable=not progress) as bar:
+    with (
+        encoder.many() as reader,
+        tqdm(total=len(expected), desc=label, disable=not progress) as bar,
+    ):
         for number, batch in enumerate(_batches(chain(before, structures))):
             shard = path.with_name(f".{path.name}.part{number}")
             hashes = [digest(atoms) for atoms in batch]
             part = _stored(shard, encoder, hashes)
             if part is None:
-                part = _embed_batch(encoder, batch, number * SHARD, hashes)
+                source = {"digests": hashes}
+                part = embed_each(reader, batch, encoder.identity, bar.update, source=source)
                 part.save(shard)
+            else:
+                bar.update(len(batch))
             parts.append(part)
-            bar.update(len(batch))
     joined = _join(encoder, parts, len(before))
     if joined.source["digests"] != expected:
         raise ComparisonError(
@@ -101,48 +106,22 @@ def _batches(structures: Iterable[Atoms]) -> Iterator[list[Atoms]]:
         yield batch
 
 
-def _embed_batch(
-    encoder: Encoder, batch: Sequence[Atoms], start: int, hashes: list[str]
-) -> EmbeddingSet:
-    rows, owners = [np.empty((0, encoder.width))], [np.empty(0, int)]
-    numbers, failures = [np.empty(0, int)], {}
-    for index, atoms in enumerate(batch, start):
-        try:
-            found = embed_one(encoder, atoms)
-        except CaptureError:
-            raise
-        except Exception as error:
-            failures[index] = f"{type(error).__name__}: {error}"
-            continue
-        if not np.isfinite(found).all():
-            failures[index] = "embeddings are not finite"
-            continue
-        rows.append(found)
-        owners.append(np.full(len(atoms), index))
-        numbers.append(atoms.numbers)
-    dtype = rows[-1].dtype
-    return EmbeddingSet(
-        embeddings=np.concatenate(rows).astype(dtype),
-        numbers=np.concatenate(numbers),
-        structures=np.concatenate(owners),
-        identity=encoder.identity,
-        source={"digests": hashes},
-        failures=failures,
-    )
-
-
 def _join(encoder: Encoder, parts: list[EmbeddingSet], before: int) -> EmbeddingSet:
     joined = EmbeddingSet(
         embeddings=np.concatenate([part.embeddings for part in parts]),
         numbers=np.concatenate([part.numbers for part in parts]),
-        structures=np.concatenate([part.structures for part in parts]),
+        structures=np.concatenate([p.structures + SHARD * k for k, p in enumerate(parts)]),
         identity=encoder.identity,
         source={
             "anchors": len(anchor_environments()),
             "before": before,
             "digests": [value for part in parts for value in part.source["digests"]],
         },
-        failures={index: why for part in parts for index, why in part.failures.items()},
+        failures={
+            index + SHARD * k: why
+            for k, part in enumerate(parts)
+            for index, why in part.failures.items()
+        },
     )
     if not len(joined):
         reasons = "; ".join(list(dict.fromkeys(joined.failures.values()))[:3])

@@ -96,9 +96,7 @@ def stitches(
 Pool = Callable[[np.ndarray], np.ndarray]
 
 
-def _tasks(
-    views: Views, catalogue: Catalogue
-) -> dict[str, tuple[Pool, np.ndarray, np.ndarray]]:
+def _tasks(views: Views, catalogue: Catalogue) -> dict[str, tuple[Pool, np.ndarray, np.ndarray]]:
     """By label: how its rows come from those of atoms, its values, and the structure of each."""
     tasks: dict[str, tuple[Pool, np.ndarray, np.ndarray]] = {}
     kinds, which = np.unique(views.structures, return_inverse=True)

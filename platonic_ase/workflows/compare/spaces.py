@@ -77,7 +77,5 @@ def common_space(views: Views, space: str, a: str, b: str) -> tuple[Floats, Floa
     if space == "pca":
         return pca_aligned(views.raw[a], views.raw[b])
     if space == "procrustes":
-        return procrustes_aligned(
-            views.raw[a], views.raw[b], views.anchors[a], views.anchors[b]
-        )
+        return procrustes_aligned(views.raw[a], views.raw[b], views.anchors[a], views.anchors[b])
     return own_space(views, space, a), own_space(views, space, b)

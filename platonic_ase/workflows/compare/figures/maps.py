@@ -35,9 +35,7 @@ def principal_maps(views: Views) -> Figure:
     """
     names, rows = views.names, views.distinct
     size = max(WIDTH / len(names), 1.5)
-    figure = Figure(
-        figsize=(size * len(names), size * len(ROWS) + 1.0), layout="constrained"
-    )
+    figure = Figure(figsize=(size * len(names), size * len(ROWS) + 1.0), layout="constrained")
     axes = figure.subplots(len(ROWS), len(names), squeeze=False)
     for line, (space, label) in enumerate(ROWS.items()):
         points = {name: own_space(views, space, name)[rows] for name in names}

@@ -80,10 +80,12 @@ def transport_accuracies(comparison: Comparison) -> Figure:
     """
     pairs = sorted(
         {(entry.a, entry.b) for entry in comparison.transport},
-        key=lambda pair: -max(
-            e.same_atom
-            for e in comparison.transport
-            if (e.a, e.b) == pair and e.space == "platonic"
+        key=lambda pair: (
+            -max(
+                e.same_atom
+                for e in comparison.transport
+                if (e.a, e.b) == pair and e.space == "platonic"
+            )
         ),
     )
     place = {pair: len(pairs) - 1 - i for i, pair in enumerate(pairs)}
@@ -100,9 +102,7 @@ def transport_accuracies(comparison: Comparison) -> Figure:
     if comparison.transport:
         atoms.axvline(comparison.transport[0].chance_atom, color=INK, lw=0.8, ls=":")
         elements.axvline(comparison.transport[0].chance_element, color=INK, lw=0.8, ls=":")
-    atoms.set_yticks(
-        [place[pair] for pair in pairs], [f"{a} → {b}" for a, b in pairs], fontsize=7
-    )
+    atoms.set_yticks([place[pair] for pair in pairs], [f"{a} → {b}" for a, b in pairs], fontsize=7)
     atoms.set_xlabel("share of mass on the same atom (dotted: chance)")
     elements.set_xlabel("share of mass on the same element (dotted: chance)")
     figure.legend(loc="outside lower center", ncols=3)

@@ -40,9 +40,7 @@ def analogy_parallelograms(views: Views, *, most: int = 4) -> Figure:
     axes = figure.subplots(len(EXAMPLES), len(names), squeeze=False)
     for line, (family, (a, b, x, y)) in zip(axes, EXAMPLES.items(), strict=True):
         kind = next(entry for entry in FAMILIES if entry.name == family)
-        members = [
-            i for i, label in enumerate(labels) if label[:2] == (family, kind.prototypes[0])
-        ]
+        members = [i for i, label in enumerate(labels) if label[:2] == (family, kind.prototypes[0])]
         corners = [
             labels.index((family, kind.prototypes[0], first, second))
             for first, second in ((a, x), (b, x), (b, y), (a, y))

@@ -35,9 +35,7 @@ def bias_tables(comparison: Comparison) -> Figure:
     """
     names = [name for name in comparison.models if any(e.model == name for e in comparison.bias)]
     by_model: dict[str, Mapping[int, Departure]] = {
-        name: {
-            int(e.label): e for e in comparison.bias if e.by == "element" and e.model == name
-        }
+        name: {int(e.label): e for e in comparison.bias if e.by == "element" and e.model == name}
         for name in names
     }
     largest = max(
