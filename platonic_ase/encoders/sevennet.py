@@ -37,8 +37,9 @@ class SevenNetEncoder(Encoder):
 
     @property
     def width(self) -> int:
-        """Number of scalars that the readout takes; 128 in the released checkpoints."""
-        irreps: Any = self._readout.irreps_in
+        """Number of scalars of a node; 128 in the released checkpoints."""
+        # a multi-fidelity readout appends the modal to what it is given
+        irreps: Any = getattr(self._readout, "_irreps_in_wo_modal", self._readout.irreps_in)
         return int(irreps.dim)
 
     @property

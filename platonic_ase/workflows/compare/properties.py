@@ -17,7 +17,7 @@ MIN_LABELLED = 20
 """Fewest labelled structures that a head is fitted on and tested with."""
 
 RIDGE = 1.0
-"""Penalty of the heads: platonic axes are collinear, and a weaker one fits what models differ in."""
+"""Penalty of the heads. Axes are collinear: a weak one fits the directions that models differ in."""
 
 
 @dataclass(frozen=True)

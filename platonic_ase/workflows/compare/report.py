@@ -69,7 +69,10 @@ def render(comparison: Comparison, drawings: Mapping[str, Drawing]) -> str:
 
 
 def _section(title: str, note: str, content: str) -> str:
-    return f'<section>\n<h2>{escape(title)}</h2>\n<p class="muted">{escape(note)}</p>\n{content}</section>'
+    return (
+        f'<section>\n<h2>{escape(title)}</h2>\n<p class="muted">{escape(note)}</p>\n'
+        f"{content}</section>"
+    )
 
 
 def _interval(low: float, high: float) -> str:

@@ -76,8 +76,8 @@ def draw_all(comparison: Comparison, views: Views) -> dict[str, Drawing]:
     if views.analogies:
         drawings["analogies"] = Drawing(
             "Embedding arithmetic",
-            "a - b + c (cross) against d (ring) in Platonic coordinates, in the plane that holds most "
-            "of the four; the gap is their distance in all dimensions, per mean side.",
+            "a - b + c (cross) against d (ring) in Platonic coordinates, in the plane that holds "
+            "most of the four; the gap is their distance in all dimensions, per mean side.",
             analogy_parallelograms(views),
         )
     if any(entry.by == "element" for entry in comparison.bias):
