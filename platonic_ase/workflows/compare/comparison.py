@@ -114,6 +114,7 @@ def compare(
     from tqdm.auto import tqdm
 
     m = len(views.names)
+    halves = max(n_resamples // 5, 5) if n_resamples else 0  # transport is the slowest measure
     total = m * (m - 1) + (m * (m - 1) + m if catalogue is not None else 0)
     with tqdm(total=total, desc="comparing", disable=not progress) as bar:
         tick = bar.update
@@ -126,7 +127,7 @@ def compare(
             tick=tick,
         )
         found_transports = transports(
-            views, n_atoms=transport_atoms, n_resamples=n_resamples // 5, seed=seed, tick=tick
+            views, n_atoms=transport_atoms, n_resamples=halves, seed=seed, tick=tick
         )
         stitched: list[Stitch] = []
         bias: list[Departure] = []

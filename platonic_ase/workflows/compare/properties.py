@@ -17,7 +17,7 @@ MIN_LABELLED = 20
 """Fewest labelled structures that a head is fitted on and tested with."""
 
 RIDGE = 1.0
-"""Penalty of the heads. Axes are collinear: a weak one fits the directions that models differ in."""
+"""Penalty of the heads: a weak one fits the very directions in which models differ."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ def cells():
 
 @pytest.fixture
 def few_anchors(monkeypatch):
-    """Ten anchors instead of a hundred, and two small families of analogies."""
-    from platonic_ase.workflows.compare import alignment, analogies, embedding
+    """Ten anchors instead of a hundred."""
+    from platonic_ase.workflows.compare import alignment, embedding
 
     environments = []
     for k in range(10):
@@ -31,11 +31,6 @@ def few_anchors(monkeypatch):
         environments.append((atoms, k % 2))
     for module in (alignment, embedding):
         monkeypatch.setattr(module, "anchor_environments", lambda: environments)
-    families = (
-        analogies.Family("halides", "Na K", "Cl Br", (1, -1), ("rocksalt", "cscl")),
-        analogies.Family("perovskites", "Sr Ba", "Ti Zr", (2, 4, -2), ("perovskite",), (8,)),
-    )
-    monkeypatch.setattr(analogies, "FAMILIES", families)
     return environments
 
 
