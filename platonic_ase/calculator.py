@@ -24,12 +24,14 @@ from ase.outputs import all_outputs
 
 from platonic_ase.calibration.defaults import resolve_space
 from platonic_ase.calibration.embed import to_numpy
+from platonic_ase.calibration.phonon_packs import resolve_phonon_risk
 from platonic_ase.diagnostics import (
     Diagnosis,
     Diagnostic,
     Event,
     EventGate,
     PhysicalCompanions,
+    Signal,
     default_diagnostics,
 )
 from platonic_ase.diagnostics.physics import PhysicsState
@@ -53,6 +55,7 @@ from platonic_ase.structures import check_structure, require_computable
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from platonic_ase.calibration.phonon_risk import PhononRisk
     from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.reference import ReferenceManifold
 
@@ -92,6 +95,8 @@ class PlatonicCalculator(Calculator):
     second_opinion : ase calculator or SecondOpinion, optional
         Another model, run once on a geometry at which an event is raised; see
         :mod:`platonic_ase.second_opinion`.
+    phonon_risk : PhononRisk, path, None or "default"
+        Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
     progress : bool
         Whether embedding the default anchors on first use shows a progress bar.
 
@@ -131,6 +136,7 @@ class PlatonicCalculator(Calculator):
         encoder: Encoder | None = None,
         gate: EventGate | None = None,
         second_opinion: Any = None,
+        phonon_risk: PhononRisk | str | os.PathLike[str] | None = "default",
         progress: bool = True,
     ) -> None:
         if interval < 1:
@@ -146,13 +152,14 @@ class PlatonicCalculator(Calculator):
         self.anchors, self.reference = resolve_space(
             self.encoder, anchors, reference, progress=progress
         )
+        self.phonon_risk = resolve_phonon_risk(self.anchors, phonon_risk)
         if isinstance(diagnostics, str):
             if diagnostics != "default":
                 raise ValueError(
                     f"diagnostics = {diagnostics!r}; 'default' or a list of Diagnostic objects "
                     "is needed"
                 )
-            diagnostics = default_diagnostics()
+            diagnostics = default_diagnostics(self.phonon_risk)
         self.watch = Watch(tuple(diagnostics), gate or EventGate(), self.reference)
         self.policy = Policy(on_warning)
         self.second_opinion = as_second_opinion(second_opinion, calculator)
@@ -356,6 +363,34 @@ class PlatonicCalculator(Calculator):
                 f"the latest diagnosis is of {self.atoms.symbols}, not of {atoms.symbols}"
             )
         return annotate(atoms, self.diagnosis)
+
+    def report(self, signal: Signal) -> Event | None:
+        """Raise an alarm that a workflow found, through the gate and the policy.
+
+        Parameters
+        ----------
+        signal : Signal
+            Nothing happens below level 1.
+
+        Returns
+        -------
+        Event or None
+            None where hysteresis or the rate limit held it back.
+
+        Raises
+        ------
+        WarningRaised
+            If the policy says so.
+        """
+        latest = self.diagnosis
+        index, track = (0, 0) if latest is None else (latest.index, latest.track)
+        event = self.watch.gate.admit(signal, track, index)
+        if event is None:
+            return None
+        if self._recorder is not None:
+            self._recorder.log.write("event", event.to_dict())
+        self.policy.act(event)
+        return event
 
     def summary(self) -> RunSummary:
         """Sum up what was seen so far: geometries, events, worst values."""

@@ -198,6 +198,81 @@ def relax(
 
 
 @app.command(
+    epilog="Example: platonic-ase phonon NaCl.cif --calculator chgnet --json NaCl.json "
+    "--report NaCl.html"
+)
+def phonon(
+    structure: StructureArg,
+    calculator: CalculatorOpt = "chgnet",
+    supercell: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(
+            help="Repeat the cell along its three vectors.  [default: at least 10 Å wide, at most "
+            "200 atoms]",
+            show_default=False,
+        ),
+    ] = None,
+    relax: Annotated[
+        bool, typer.Option("--relax/--no-relax", help="Relax first, with the symmetry kept.")
+    ] = True,
+    fmax: Annotated[float, typer.Option(help="Largest force after relaxation, eV/Å.")] = 1e-3,
+    displacement: Annotated[float, typer.Option(help="Of the atoms, Å.")] = 0.03,
+    mesh: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(
+            help="Wave vectors, centred on Γ.  [default: at least 9 9 9]", show_default=False
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Result.  [default: STRUCTURE-phonon.json]")
+    ] = None,
+    report: ReportOpt = None,
+    params: Annotated[
+        Path | None,
+        typer.Option(help="For phonopy.  [default: STRUCTURE-phonopy_params.yaml]"),
+    ] = None,
+    risk: Annotated[
+        str, typer.Option(help="'default', 'none' or a phonon pack.", show_default=True)
+    ] = "default",
+    log: LogOpt = None,
+    on_warning: PolicyOpt = OnWarning.WARN,
+    layer: LayerOpt = None,
+    device: DeviceOpt = None,
+    anchors: AnchorsOpt = "default",
+    reference: ReferenceOpt = "default",
+    quiet: QuietOpt = False,
+) -> None:
+    """Phonons, and the risk that they are wrong: bands, DOS, thermal properties, report.
+
+    An interrupted run goes on where it was when the command is given again.
+    """
+    from platonic_ase.workflows.phonon import run_phonon
+
+    atoms = _read(structure, (1, 1, 1))
+    files = _Files(structure, "phonon", log, report)
+    calc = _wrap(
+        calculator, layer, device, anchors, reference, on_warning, 1, files.log, quiet, risk
+    )
+    result = run_phonon(
+        atoms,
+        calc,
+        supercell=supercell,
+        displacement=displacement,
+        mesh=mesh,
+        relax=relax,
+        fmax=fmax,
+        json=json_file or files.path("json"),
+        report=files.report,
+        params=params or Path(f"{structure.stem}-phonopy_params.yaml"),
+        store=files.path("parts"),
+        progress=not quiet,
+    )
+    calc.close()
+    typer.echo(result.describe())
+    _conclude(result)
+
+
+@app.command(
     epilog="Example: platonic-ase replay run.traj --calculator 7net-0 --report replay.html"
 )
 def replay(
@@ -391,6 +466,7 @@ def _wrap(
     interval: int,
     log: Path,
     quiet: bool,
+    risk: str = "default",
 ) -> Any:
     from platonic_ase.calculator import PlatonicCalculator
     from platonic_ase.loading import load_calculator
@@ -403,6 +479,7 @@ def _wrap(
         on_warning=on_warning.value,
         interval=interval,
         log=log,
+        phonon_risk=None if risk == "none" else risk,
         progress=not quiet,
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from platonic_ase.diagnostics.base import Event
@@ -41,6 +42,18 @@ class Policy:
             )
         self.on_warning = on_warning
         self.stopped_by: Event | None = None
+        self._listeners: list[list[Event]] = []
+
+    @contextmanager
+    def listening(self) -> Iterator[list[Event]]:
+        """Collect the events of a stretch of a run, whatever else happens to them."""
+        events: list[Event] = []
+        self._listeners.append(events)
+        try:
+            yield events
+        finally:
+            # by identity: two empty lists are equal
+            self._listeners = [each for each in self._listeners if each is not events]
 
     def act(self, event: Event) -> None:
         """Act on one event.
@@ -51,6 +64,8 @@ class Policy:
             Under ``"raise"``.
         """
         logger.warning("%s", event)
+        for listener in self._listeners:
+            listener.append(event)
         if callable(self.on_warning):
             self.on_warning(event)
         elif self.on_warning == "raise":

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
-from ase.io.formats import UnknownFileTypeError
 
 from platonic_ase.errors import StructureError
 
@@ -48,6 +46,9 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
         If the file is missing, a directory, empty, unreadable or of unknown format, if it has no
         structure of that index, or if the structure has no atoms.
     """
+    import ase.io  # imports scipy
+    from ase.io.formats import UnknownFileTypeError
+
     file = Path(path)
     if not file.exists():
         raise StructureError(

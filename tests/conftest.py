@@ -4,12 +4,13 @@ import warnings
 import pytest
 
 from platonic_ase import register_encoder
-from platonic_ase.testing import GeometricEncoder, MockEncoder, small_space
+from platonic_ase.testing import GeometricEncoder, MockEncoder, SpringEncoder, small_space
 
 
 def pytest_configure(config):
     register_encoder(MockEncoder)
     register_encoder(GeometricEncoder)
+    register_encoder(SpringEncoder)
 
 
 def require(package, extra):

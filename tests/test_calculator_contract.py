@@ -44,7 +44,10 @@ MOCKS = {
 
 
 @pytest.mark.parametrize("check", CALCULATOR_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("kind", [*MOCKS, "generic", "emt", "chgnet", "sevennet"])
+@pytest.mark.parametrize(
+    "kind",
+    [*MOCKS, "generic", "emt", "chgnet", pytest.param("sevennet", marks=pytest.mark.slow)],
+)
 def test_contract(check, kind, request, small_spaces):
     if kind == "lazy" and check is check_model_is_found_in_sums:
         pytest.skip("the mixer asks a lazy calculator once per property: see the test below")

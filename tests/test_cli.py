@@ -76,7 +76,7 @@ def test_replay_and_report(folder):
     done = runner.invoke(app, ["replay", "Cu-md.traj", "--annotated", "a.xyz", *arguments])
     assert done.exit_code == 0, done.output
     assert len(read("a.xyz", ":")) == 3
-    again = runner.invoke(app, ["report", "Cu-replay.jsonl", "-o", "again.html"])
+    again = runner.invoke(app, ["report", "Cu-md-replay.jsonl", "-o", "again.html"])
     assert again.exit_code == 0, again.output
     assert "<html" in (folder / "again.html").read_text()[:200]
 
@@ -116,3 +116,23 @@ def test_unknown_model_is_named(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert "chgnet" in capsys.readouterr().err
+
+
+def test_phonon(folder):
+    bulk("Cu", "fcc", a=3.62).write("fcc.cif")
+    command = ["phonon", "fcc.cif", "--anchors", "cu.anchors.safetensors", "--reference", "none",
+               "--supercell", "3", "3", "3", "--mesh", "9", "9", "9", "--quiet"]  # fmt: skip
+    done = runner.invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "Cu: phonon risk uncalibrated" in done.output
+    values = json.loads((folder / "fcc-phonon.json").read_text())
+    assert values["risk"]["calibration"] == "uncalibrated"
+    assert len(values["frequency_quantiles_THz"]) == 17
+    for name in ("fcc-phonopy_params.yaml", "fcc-phonon.html", "fcc-phonon.jsonl"):
+        assert (folder / name).is_file()
+    assert not (folder / "fcc-phonon.parts").exists()
+    again = runner.invoke(app, [*command, "--no-relax", "--json", "out/own.json"])
+    assert again.exit_code == 0, again.output
+    own = json.loads((folder / "out" / "own.json").read_text())
+    assert own["settings"]["relaxation"]["done"] is False
+    assert (folder / "fcc-phonon.1.html").is_file()

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from platonic_ase.calibration.embed import embed
-from platonic_ase.calibration.pool import generate_pool
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
@@ -102,6 +101,8 @@ def default_space(
         if found is not None:
             return found
     logger.info("no stored anchors for %s: embedding the pool", encoder.identity.model)
+    from platonic_ase.calibration.pool import generate_pool  # imports spacegroups and scipy
+
     structures = generate_pool(seed=POOL_SEED)
     anchors, reference = build_space(encoder, structures, progress=progress)
     stem = file_stem(encoder.identity)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols, covalent_radii
-from ase.neighborlist import neighbor_list
 
 from platonic_ase.calibration.compounds import ELEMENTS, Compound, all_compounds, select_compounds
 from platonic_ase.calibration.crystals import build
@@ -218,5 +217,7 @@ def _rattled(atoms: Atoms, amplitude: float, rng: np.random.Generator) -> tuple[
 
 def _overlaps(atoms: Atoms) -> bool:
     """Whether any two atoms are closer than ``MIN_CONTACT`` times their covalent radii."""
+    from ase.neighborlist import neighbor_list  # imports scipy
+
     radii = MIN_CONTACT * covalent_radii[atoms.numbers]
     return len(neighbor_list("i", atoms, list(radii))) > 0

@@ -3,12 +3,14 @@
 from platonic_ase.diagnostics.base import Diagnosis, Diagnostic, Event, Finding, Frame, Signal
 from platonic_ase.diagnostics.extrapolation import ManifoldDistance
 from platonic_ase.diagnostics.gate import EventGate
+from platonic_ase.diagnostics.phonons import DisplacementResponse, PhononRiskModel
 from platonic_ase.diagnostics.physics import PhysicalCompanions
 from platonic_ase.diagnostics.symmetry import OrbitSplitting
 
 __all__ = [
     "Diagnosis",
     "Diagnostic",
+    "DisplacementResponse",
     "Event",
     "EventGate",
     "Finding",
@@ -21,6 +23,17 @@ __all__ = [
 ]
 
 
-def default_diagnostics() -> tuple[Diagnostic, ...]:
-    """What a calculator watches unless told otherwise."""
-    return (ManifoldDistance(), OrbitSplitting(), PhysicalCompanions())
+def default_diagnostics(phonon_risk: PhononRiskModel | None = None) -> tuple[Diagnostic, ...]:
+    """What a calculator watches unless told otherwise.
+
+    Parameters
+    ----------
+    phonon_risk : PhononRiskModel, optional
+        Calibration of the model in use, for displaced supercells.
+    """
+    return (
+        ManifoldDistance(),
+        OrbitSplitting(),
+        PhysicalCompanions(),
+        DisplacementResponse(phonon_risk),
+    )

@@ -73,6 +73,9 @@ class Signal:
         Indices of the atoms concerned, worst first; empty where the whole structure is meant.
     category : type
         Warning category.
+    group : str
+        Alarms of one group are one alarm, whichever Atoms objects they are seen in; the track by
+        default.
     """
 
     kind: str
@@ -84,6 +87,7 @@ class Signal:
     advice: str
     atoms: tuple[int, ...] = ()
     category: type[PlatonicWarning] = PlatonicWarning
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,10 +231,12 @@ class Diagnostic(ABC):
 
     It holds settings only. What it remembers of a trajectory is the state that :meth:`start`
     makes and :meth:`examine` is handed back, one per track, so that several structures can share
-    a calculator.
+    a calculator. Where ``shared`` is set, all tracks of a calculator share one state, made at
+    the first: what is watched then comes in many Atoms objects.
     """
 
     name: ClassVar[str]
+    shared: ClassVar[bool] = False
 
     def start(self, reference: Atoms) -> Any:
         """Make the state of a new track from the structure that it is compared with."""

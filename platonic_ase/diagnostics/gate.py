@@ -31,8 +31,8 @@ class EventGate:
     cooldown: int = 100
     raised: Counter[str] = field(default_factory=Counter)
     held_back: Counter[str] = field(default_factory=Counter)
-    _up: set[tuple[int, str]] = field(default_factory=set)
-    _last: dict[tuple[int, str], int] = field(default_factory=dict)
+    _up: set[tuple[int | str, str]] = field(default_factory=set)
+    _last: dict[tuple[int | str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.clear <= 1:
@@ -53,7 +53,7 @@ class EventGate:
         -------
         Event or None
         """
-        key = (track, signal.kind)
+        key = (signal.group or track, signal.kind)
         if math.isnan(signal.level) or signal.level < 1:
             if signal.level < self.clear:
                 self._up.discard(key)
@@ -70,6 +70,6 @@ class EventGate:
 
     def rearm(self, event: Event) -> None:
         """Let the same alarm be raised again at once: the caller was interrupted by it."""
-        key = (event.track, event.kind)
+        key = (event.signal.group or event.track, event.kind)
         self._up.discard(key)
         self._last.pop(key, None)

@@ -235,9 +235,10 @@ def fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
     """Displacements from the reference in fractional coordinates, drift removed, (n_atoms, 3)."""
     live = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
     shift = live - orbits.fractional
-    # the drift as a mean of angles: a crystal that wanders as a whole crosses the cell's faces
-    shift -= np.angle(np.exp(2j * np.pi * shift).sum(axis=0)) / (2 * np.pi)
-    shift -= np.rint(shift)
+    if np.abs(shift).max() > 0.25:
+        # the drift as a mean of angles: a crystal that wanders as a whole crosses the cell's faces
+        shift -= np.angle(np.exp(2j * np.pi * shift).sum(axis=0)) / (2 * np.pi)
+        shift -= np.rint(shift)
     return np.asarray(shift - shift.mean(axis=0))
 
 

@@ -155,6 +155,7 @@ class Watch:
         self._diagnosed = 0
         self._worst: dict[str, float] = {}
         self._tracks: dict[int, tuple[weakref.ref[Atoms], Track]] = {}
+        self._shared: dict[str, Any] = {}
         self._count = 0
 
     def fresh(self) -> Watch:
@@ -188,8 +189,13 @@ class Watch:
             reference = ideal
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
+            if diagnostic.name in self._shared:
+                states[diagnostic.name] = self._shared[diagnostic.name]
+                continue
             try:
                 states[diagnostic.name] = diagnostic.start(reference)
+                if diagnostic.shared:
+                    self._shared[diagnostic.name] = states[diagnostic.name]
             except Exception as error:
                 self._switch_off(diagnostic, error)
         track = Track(self._count, owner.numbers.copy(), states)
@@ -208,6 +214,7 @@ class Watch:
     def restart(self, symmetric: Atoms | None) -> None:
         """Forget all histories; compare structures of the same atoms with ``symmetric``."""
         self._tracks.clear()
+        self._shared.clear()
         self.symmetric = None if symmetric is None else symmetric.copy()
 
     def observe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ class MACEEncoder(Encoder):
     def __init__(self, calculator: Any, layer: str | None = None) -> None:
         super().__init__(calculator, layer)
         self.captures_per_forward = len(calculator.models)
+        self._columns = [self._find_columns(model) for model in calculator.models]
 
     @classmethod
     def recognises(cls, calculator: Any) -> bool:
@@ -64,11 +65,7 @@ class MACEEncoder(Encoder):
     @property
     def width(self) -> int:
         """Number of invariants, 128 per layer in MACE-MP-0, times the size of a committee."""
-        return sum(
-            part.stop - part.start
-            for model in self.calculator.models
-            for part in self._columns(model)
-        )
+        return sum(part.stop - part.start for parts in self._columns for part in parts)
 
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
         """Listen to ``node_feats`` in the output of each member."""
@@ -77,21 +74,11 @@ class MACEEncoder(Encoder):
     @contextmanager
     def _listen(self, receive: Receiver) -> Iterator[None]:
         with ExitStack() as stack:
-            for model in self.calculator.models:
-                stack.enter_context(output_of(model, receive, self._pick(model)))
+            for model, parts in zip(self.calculator.models, self._columns, strict=True):
+                stack.enter_context(output_of(model, receive, _picker(parts)))
             yield
 
-    def _pick(self, model: torch.nn.Module) -> Any:
-        columns = self._columns(model)
-
-        def pick(output: Mapping[str, Tensor]) -> Tensor:
-            import torch
-
-            return torch.cat([output["node_feats"][:, part] for part in columns], dim=1)
-
-        return pick
-
-    def _columns(self, model: Any) -> list[slice]:
+    def _find_columns(self, model: Any) -> list[slice]:
         layers = even_scalars([str(product.linear.irreps_out) for product in model.products])
         chosen = {"first": layers[:1], "last": layers[-1:], "all": layers}[self.layer]
         return [part for parts in chosen for part in parts]
@@ -116,6 +103,16 @@ class MACEEncoder(Encoder):
             yield self
         finally:
             vars(self.calculator).update(state)
+
+
+def _picker(parts: list[slice]) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    def pick(output: Mapping[str, Tensor]) -> Tensor:
+        import torch
+
+        features = output["node_feats"]
+        return torch.cat([features[:, part] for part in parts], dim=1)
+
+    return pick
 
 
 def even_scalars(layers: list[str]) -> list[list[slice]]:

@@ -179,7 +179,9 @@ def find_entry(name: str) -> tuple[ModelEntry, str | None]:
     base, _, chosen = name.strip().lower().partition(":")
     entry = MODELS.get(ALIASES.get(base, base))
     if entry is None:
-        near = difflib.get_close_matches(base, [*MODELS, *ALIASES], n=3, cutoff=0.5)
+        names = [*MODELS, *ALIASES]
+        near = [other for other in names if other.startswith(base)] if base else []
+        near = near[:3] or difflib.get_close_matches(base, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ModelNotFoundError(
             f"no potential is called {name!r}; {hint}'platonic-ase models' lists all names"

@@ -148,6 +148,8 @@ class RunRecord:
         None where the run was killed.
     damaged : int
         Lines that could not be read.
+    raised : list of mapping
+        Events of a workflow rather than of one geometry.
     """
 
     header: Mapping[str, Any]
@@ -155,11 +157,13 @@ class RunRecord:
     structures: list[Mapping[str, Any]] = field(default_factory=list)
     summary: Mapping[str, Any] | None = None
     damaged: int = 0
+    raised: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def events(self) -> list[Mapping[str, Any]]:
-        """All events, in order."""
-        return [event for record in self.geometries for event in record.get("events") or ()]
+        """All events, in order; those of the workflow last."""
+        seen = [event for record in self.geometries for event in record.get("events") or ()]
+        return [*seen, *self.raised]
 
 
 def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[RunRecord]:
@@ -206,6 +210,8 @@ def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[Run
                     runs[-1].geometries.append(record)
                 elif kind == "structure":
                     runs[-1].structures.append(record)
+                elif kind == "event":
+                    runs[-1].raised.append(record)
                 elif kind == "summary":
                     runs[-1] = replace(runs[-1], summary=record)
                 else:

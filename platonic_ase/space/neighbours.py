@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_SMALL = 100_000  # bytes of squared distances up to which one pass is faster than blocks
+
 
 def nearest_distances(
     queries: np.ndarray, references: np.ndarray, k: int = 1, max_bytes: int = 4_000_000
@@ -42,6 +44,8 @@ def nearest_distances(
             f"queries have width {queries.shape[1:]}, references {references.shape[1:]}: "
             "project both onto the same anchors"
         )
+    if n * m * queries.itemsize <= min(max_bytes, _SMALL) and k < m:
+        return _nearest_of_few(queries, references, k)
     half_squares = 0.5 * np.einsum("ij,ij->i", references, references)
     references_t = references.T
     indices = np.empty((n, k), dtype=np.int64)
@@ -66,3 +70,16 @@ def nearest_distances(
         return distances, indices
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+
+
+def _nearest_of_few(
+    queries: np.ndarray, references: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Do the same for few points, where the number of calls is what takes time."""
+    block = 0.5 * np.einsum("ij,ij->i", references, references) - queries @ references.T
+    indices = np.argpartition(block, k - 1, axis=1)[:, :k]
+    difference = queries[:, None] - references[indices]  # (n, k, D)
+    distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
+    order = distances.argsort(axis=1, kind="stable")
+    rows = np.arange(len(queries))[:, None]
+    return distances[rows, order], indices[rows, order]

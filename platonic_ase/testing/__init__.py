@@ -21,6 +21,7 @@ from platonic_ase.testing.mocks import (
 )
 from platonic_ase.testing.probes import FailingDiagnostic, FrameKeeper, PlannedAlarm
 from platonic_ase.testing.space import small_space
+from platonic_ase.testing.springs import SpringCrystal, SpringEncoder, spring_frequencies
 
 CALCULATOR_CHECKS = STATE_CHECKS + EVENT_CHECKS
 """All checks of a wrapped calculator, to parametrise a test with."""
@@ -39,8 +40,11 @@ __all__ = [
     "MockEncoder",
     "PlannedAlarm",
     "SilentMock",
+    "SpringCrystal",
+    "SpringEncoder",
     "TwoPassMock",
     "mock_anchors",
     "pair_energy",
     "small_space",
+    "spring_frequencies",
 ]

@@ -122,7 +122,7 @@ class _Plant(torch.nn.Module):
         return torch.cat([units, (math.sqrt(WIDTH) * self.size * sign)[:, None]], dim=1)
 
 
-class MockCalculator(Calculator):  # type: ignore[misc]
+class MockCalculator(Calculator):
     """The mock potential as an ASE calculator; computes everything in one pass.
 
     Parameters

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from contract import BackendContract, salt
+from contract import BackendContract, run_example, salt
 from random_models import save_mace
 
 from platonic_ase import PlatonicCalculator, find_encoder
@@ -112,3 +112,11 @@ def test_compiled_model_is_read_and_keeps_its_padding(path):
     atoms.rattle(0.01, seed=1)
     atoms.get_forces()
     assert calc.summary().diagnosed == 2
+
+
+def test_example_runs(path, tmp_path, monkeypatch, capsys):
+    from mace.calculators import foundations_models
+
+    monkeypatch.setattr(foundations_models, "download_mace_mp_checkpoint", lambda name: str(path))
+    run_example("mace_md.py", tmp_path, monkeypatch)
+    assert "21 of 21 geometries diagnosed" in capsys.readouterr().out

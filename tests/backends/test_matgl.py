@@ -56,12 +56,14 @@ def test_chgnet_is_read_and_unchanged(tmp_path):
 @pytest.mark.parametrize(("kind", "feature"), [("TensorNet", "readout"), ("M3GNet", "gc_3")])
 def test_equals_matgl_features(tmp_path, kind, feature):
     calculator = load(tmp_path, kind)
+    model, graphs = calculator.potential.model, []
+    handle = model.register_forward_pre_hook(
+        lambda module, args, kwargs: graphs.append((args, kwargs)), with_kwargs=True
+    )
     found = embed_one(find_encoder(calculator), rattled())
-    graph, lattice, state = calculator._atoms2graph.get_graph(rattled())
-    graph.pbc_offshift = graph.pbc_offset @ lattice[0]
-    graph.pos = graph.frac_coords @ lattice[0]
-    features = calculator.potential.model(g=graph, state_attr=state, return_all_layer_output=True)
-    own = features[feature]
+    handle.remove()
+    args, kwargs = graphs[0]
+    own = model(*args, **kwargs, return_all_layer_output=True)[feature]
     own = own["node_feat"] if isinstance(own, dict) else own
     assert np.array_equal(found, own.detach().numpy())
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from contract import BackendContract, salt
+from contract import BackendContract, run_example, salt
 from random_models import save_orb
 
 from platonic_ase import PlatonicCalculator, find_encoder
@@ -84,3 +84,15 @@ def test_compiled_model_is_read_and_not_recompiled_for_the_anchors(tmp_path):
     atoms.rattle(0.01, seed=1)
     atoms.get_forces()
     assert atoms.calc.summary().diagnosed == 2
+
+
+def test_example_runs(tmp_path, monkeypatch, capsys):
+    from orb_models.forcefield import pretrained
+
+    path = save_orb(tmp_path / "orb.ckpt", "orb_v3_direct")
+    monkeypatch.setattr(pretrained, "cached_path", lambda place: path)
+    run_example("orb_relax.py", tmp_path, monkeypatch)
+    said = capsys.readouterr().out
+    assert "invariant under rotations: NO" in said
+    assert "forces are a gradient: NO" in said
+    assert "the model tells apart atoms that are equivalent in P4_2/mnm" in said

@@ -41,7 +41,15 @@ def test_distances_and_scores_are_those_of_the_element():
     np.testing.assert_allclose(finding.per_atom["manifold_distance"], [0.5, 0.5])
     np.testing.assert_allclose(finding.per_atom["extrapolation_score"], [1.0, 2.0])
     assert finding.scalars["beyond_threshold"] == 1
-    assert finding.signals[0].atoms == (1,)
+    assert finding.signals[0].atoms == ()
+
+
+def test_atoms_beyond_the_alarm_are_named_worst_first():
+    z = np.array([[0, 0, 3.0], [0, 5, 1.5], [0, 5, 0.5]])
+    finding = examine(ManifoldDistance(), [], z, symbols="HOO")
+    # hydrogen: (3 + sqrt(10)) / 2 / 0.5, oxygen: 1.5 / 0.25 and 0.5 / 0.25, against 4
+    np.testing.assert_allclose(finding.per_atom["extrapolation_score"], [3 + np.sqrt(10), 6.0, 2.0])
+    assert finding.signals[0].atoms == (0, 1)
 
 
 def test_an_unknown_element_is_said():

@@ -1,0 +1,62 @@
+"""Chemistry that a structure implies: electronegativities, formal valence, bonded neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# fmt: off
+_PAULING = [
+    0.0, 2.2, 0.0, 0.98, 1.57, 2.04, 2.55, 3.04, 3.44, 3.98, 0.0, 0.93, 1.31, 1.61, 1.9, 2.19,
+    2.58, 3.16, 0.0, 0.82, 1.0, 1.36, 1.54, 1.63, 1.66, 1.55, 1.83, 1.88, 1.91, 1.9, 1.65, 1.81,
+    2.01, 2.18, 2.55, 2.96, 3.0, 0.82, 0.95, 1.22, 1.33, 1.6, 2.16, 1.9, 2.2, 2.28, 2.2, 1.93,
+    1.69, 1.78, 1.96, 2.05, 2.1, 2.66, 2.6, 0.79, 0.89, 1.1, 1.12, 1.13, 1.14, 1.13, 1.17, 1.2,
+    1.2, 1.1, 1.22, 1.23, 1.24, 1.25, 1.1, 1.27, 1.3, 1.5, 2.36, 1.9, 2.2, 2.2, 2.28, 2.54, 1.8,
+    1.62, 1.87, 2.02, 2.0, 2.2, 2.2, 0.7, 0.9, 1.1, 1.3, 1.5, 1.38, 1.36, 1.28,
+]
+# fmt: on
+ELECTRONEGATIVITY = np.array(_PAULING + [1.3] * (119 - len(_PAULING)))
+"""Pauling scale by atomic number, 0 for He, Ne and Ar; Pb as Pb(II), Hg 1.8; 1.3 beyond Pu."""
+
+ANION_VALENCE = {
+    1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 32: 4, 33: 3, 34: 2, 35: 1,
+    50: 4, 51: 3, 52: 2, 53: 1, 82: 4, 83: 3,
+}  # fmt: skip
+"""Electrons that an atom takes up to complete its shell, by atomic number."""
+
+
+def formal_valence(numbers: np.ndarray) -> float:
+    """Valence of the most electronegative element of a crystal; 1 where it forms no anion.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n_atoms,)
+        Atomic numbers.
+    """
+    elements = np.unique(numbers)
+    anion = int(elements[np.argmax(ELECTRONEGATIVITY[elements])])
+    return float(ANION_VALENCE.get(anion, 1))
+
+
+def bonded_neighbours(distances: np.ndarray, atom: int, tolerance: float = 1.2) -> np.ndarray:
+    """Mask of the atoms bonded to one atom.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n_atoms,)
+        Minimum-image distances to the atom, Å.
+    atom : int
+        Its index.
+    tolerance : float
+        Bonded is what is closer than this times the shortest distance.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_atoms,)
+        Without the atom itself; all False where it has no neighbour.
+    """
+    others = np.array(distances, dtype=float)
+    others[atom] = np.inf
+    shortest = others.min()
+    if not np.isfinite(shortest):
+        return np.zeros(len(others), dtype=bool)
+    return np.asarray(others < tolerance * shortest)

@@ -1,0 +1,190 @@
+"""Figures of a phonon calculation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from platonic_ase.diagnostics.displacement import SiteResponse
+from platonic_ase.recording.plots.style import (
+    ALARM,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    WIDTH,
+    element_colours,
+    new_figure,
+    styled,
+)
+
+
+@styled
+def bands_and_dos(
+    segments: Sequence[tuple[np.ndarray, np.ndarray]],
+    labels: Sequence[tuple[float, str]],
+    dos_frequencies: np.ndarray,
+    dos: np.ndarray,
+) -> Figure:
+    """Band structure beside the density of states, on one frequency axis.
+
+    Parameters
+    ----------
+    segments : sequence of (ndarray, ndarray)
+        Distances, shape (n,), and frequencies, shape (n, n_bands), THz; imaginary ones negative.
+    labels : sequence of (float, str)
+        Special points.
+    dos_frequencies, dos : ndarray, shape (m,)
+        THz, and states per THz.
+    """
+    figure = new_figure(4.2)
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3.4, 1))
+    for distances, frequencies in segments:
+        left.plot(distances, frequencies, color=BLUE, lw=1.1)
+        left.plot(distances, np.where(frequencies < 0, frequencies, np.nan), color=ALARM, lw=1.6)
+    for position, _ in labels:
+        left.axvline(position, color=GREY, lw=0.6)
+    left.set_xticks([p for p, _ in labels], [name for _, name in labels])
+    left.set_xlim(segments[0][0][0], segments[-1][0][-1])
+    left.set_ylabel("frequency (THz)")
+    left.grid(axis="x", visible=False)
+    below = dos_frequencies < 0
+    right.fill_betweenx(dos_frequencies, 0, dos, color=BLUE, alpha=0.25, lw=0)
+    right.plot(dos, dos_frequencies, color=BLUE)
+    if below.any():
+        right.plot(dos[below], dos_frequencies[below], color=ALARM, lw=1.6)
+    right.set_xlim(left=0)
+    right.set_xlabel("states per THz and cell")
+    lowest = min(float(f.min()) for _, f in segments)
+    highest = max(float(f.max()) for _, f in segments)
+    for ax in (left, right):
+        ax.axhline(0, color=GREY, lw=0.8)
+        margin = 0.03 * (highest - min(lowest, 0.0)) or 0.1
+        ax.set_ylim(lowest - margin if lowest < -margin else 0, highest + margin)
+    return figure
+
+
+@styled
+def thermal_properties(
+    temperatures: np.ndarray,
+    free_energy: np.ndarray,
+    entropy: np.ndarray,
+    heat_capacity: np.ndarray,
+    n_atoms: int,
+) -> Figure:
+    """Free energy, entropy and heat capacity against temperature.
+
+    Parameters
+    ----------
+    temperatures, free_energy, entropy, heat_capacity : ndarray, shape (m,)
+        K, kJ/mol, J/K/mol and J/K/mol, of primitive cells.
+    n_atoms : int
+        Per primitive cell, for the limit of Dulong and Petit.
+    """
+    figure = new_figure(2.6)
+    axes = figure.subplots(1, 3)
+    for ax, values, label, colour in (
+        (axes[0], free_energy, "free energy (kJ/mol)", BLUE),
+        (axes[1], entropy, "entropy (J/K/mol)", GREEN),
+        (axes[2], heat_capacity, "heat capacity $C_V$ (J/K/mol)", ORANGE),
+    ):
+        ax.plot(temperatures, values, color=colour)
+        ax.set_xlabel("temperature (K)")
+        ax.set_ylabel(label)
+    limit = 3 * 8.314462618 * n_atoms
+    axes[2].axhline(limit, color=GREY, ls="--", lw=0.9)
+    axes[2].annotate(
+        "Dulong–Petit", (0.98, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+        fontsize=8,
+    )  # fmt: skip
+    axes[2].set_ylim(0, 1.12 * limit)
+    return figure
+
+
+@dataclass(frozen=True)
+class ResponseBar:
+    """One displaced atom, for the figure.
+
+    Attributes
+    ----------
+    label, symbol : str
+        What to call it, and its element.
+    values : mapping of str to float
+        By the name of the panel.
+    """
+
+    label: str
+    symbol: str
+    values: Mapping[str, float]
+
+
+_PANELS = (
+    ("response", "Platonic response r (1/Å)"),
+    ("curvature", "restoring curvature k (eV/Å²)"),
+    ("restoring", "k / r (eV/Å)"),
+    ("locality", "response share"),
+    ("force_share", "force share"),
+)
+
+
+@styled
+def displacement_responses(bars: Sequence[ResponseBar]) -> Figure:
+    """How each displaced atom responded: one panel a quantity, one bar a displacement.
+
+    Parameters
+    ----------
+    bars : sequence of ResponseBar
+        At least one.
+    """
+    bars = bars[:40]
+    colours = element_colours(bar.symbol for bar in bars)
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(bars)), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(_PANELS), sharey=True))
+    rows = np.arange(len(bars))
+    for ax, (name, label) in zip(axes, _PANELS, strict=True):
+        values = np.array([bar.values[name] for bar in bars])
+        ax.barh(rows, values, color=[colours[bar.symbol] for bar in bars], height=0.7)
+        for row, value in zip(rows, values, strict=True):
+            _number(ax, int(row), float(value))
+        ax.set_xlabel(label)
+        ax.axvline(0, color=GREY, lw=0.8)
+        ax.margins(x=0.28)
+        if (values >= 0).all():
+            ax.set_xlim(left=0)
+        ax.grid(axis="y", visible=False)
+    axes[0].set_yticks(rows, [bar.label for bar in bars])
+    axes[0].set_ylim(len(bars) - 0.5, -0.5)
+    return figure
+
+
+def _number(ax: Axes, row: int, value: float) -> None:
+    if not np.isfinite(value):
+        return
+    ax.annotate(
+        f"{value:.3g}", (value, row), xytext=(3 if value >= 0 else -3, 0),
+        textcoords="offset points", va="center", ha="left" if value >= 0 else "right", fontsize=8,
+        color=ALARM if value < 0 else None,
+    )  # fmt: skip
+
+
+def as_bars(symbols: Sequence[str], responses: Sequence[SiteResponse]) -> list[ResponseBar]:
+    """Bars of site responses.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Of the supercell.
+    responses : sequence of SiteResponse
+    """
+    return [
+        ResponseBar(
+            label=f"{symbols[each.atom]}{each.atom}",
+            symbol=symbols[each.atom],
+            values={name: float(getattr(each, name)) for name, _ in _PANELS},
+        )
+        for each in responses
+    ]
