@@ -155,10 +155,7 @@ class SecondOpinion:
     ) -> Opinion:
         """Evaluate the other model once and compare.
 
-        Parameters
-        ----------
-        atoms, platonic, results, anchors
-            See :meth:`extend`.
+        The parameters are those of :meth:`extend`.
         """
         asked = ["energy"]
         if "forces" in self.calculator.implemented_properties:

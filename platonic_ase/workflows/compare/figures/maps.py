@@ -35,7 +35,8 @@ def principal_maps(views: Views) -> Figure:
     """
     names, rows = views.names, views.distinct
     size = max(WIDTH / len(names), 1.5)
-    figure = Figure(figsize=(size * len(names), size * len(ROWS) + 1.0), layout="constrained")
+    height = len(ROWS) * min(size, 2.6) + 1.0
+    figure = Figure(figsize=(size * len(names), height), layout="constrained")
     axes = figure.subplots(len(ROWS), len(names), squeeze=False)
     for line, (space, label) in enumerate(ROWS.items()):
         points = {name: own_space(views, space, name)[rows] for name in names}

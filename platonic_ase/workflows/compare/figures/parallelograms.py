@@ -77,7 +77,8 @@ def analogy_parallelograms(views: Views, *, most: int = 4) -> Figure:
     figure.text(
         0.5,
         -0.01,
-        "cross: a - b + c; ring: the answer; grey: the other compounds of the family",
+        "cross: a - b + c; ring: the answer; grey: other compounds of the family; gap: distance of "
+        "cross and ring in all dimensions, per mean side",
         ha="center", va="top", fontsize=8,
     )  # fmt: skip
     return figure
