@@ -27,24 +27,28 @@ MODELS = (
 
 
 def kind(a: str, b: str) -> str:
-    if is_control(a) or is_control(b):
-        return "with random weights"
+    for name in (b, a):
+        if is_control(name):
+            return f"with {name}"
     same = a.partition("-")[0] == b.partition("-")[0]
     return "same architecture" if same else "CHGNet with SevenNet"
 
 
 def averages(comparison):
-    """Mean over the pairs of a kind: by kind and space, a row of names and values."""
-    kinds = ("same architecture", "CHGNet with SevenNet", "with random weights")
-    for group in kinds:
+    """Median over the pairs of a kind: by kind and space, a row of names and values."""
+    pairs = {(entry.a, entry.b) for entry in comparison.similarity}
+    for group in sorted({kind(*pair) for pair in pairs}):
         for space in ("raw", *SPACES):
             row = {}
             for entry in comparison.similarity:
                 if kind(entry.a, entry.b) == group and entry.space == space:
                     row.setdefault(entry.measure, []).append(entry.estimate.value)
+                    baseline = row.setdefault(f"{entry.measure} element only", [])
+                    baseline.append(entry.estimate.baseline_mean)
             for entry in comparison.transport:
                 if kind(entry.a, entry.b) == group and entry.space == space:
                     row.setdefault("OT same atom", []).append(entry.same_atom)
+                    row.setdefault("OT element only", []).append(entry.element_baseline)
                     row.setdefault("OT same element", []).append(entry.same_element)
             for entry in comparison.stitching:
                 if kind(entry.source, entry.target) == group and entry.space == space:
@@ -84,7 +88,7 @@ def main() -> None:
         if options.figures:
             save_all(drawings, options.figures)
     for group, space, row in averages(comparison):
-        print(f"{group:22s}{space:14s}", *(f"{name} {value:.3f} " for name, value in row.items()))
+        print(f"{group:26s}{space:14s}", *(f"{name} {value:.3f} " for name, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ class Similarity:
         ``"mutual_knn"``, ``"cka"`` (linear, debiased) or ``"procrustes"`` (angle in radians:
         small is similar).
     estimate : Estimate
-        Value, interval over structures and permutation baseline.
+        Value, interval over structures, and the baseline of models that know nothing but the
+        element: atoms permuted within elements.
     """
 
     a: str
@@ -96,7 +97,8 @@ def similarities(
     k : int
         Neighbours of the mutual nearest-neighbour measure.
     n_resamples, n_permutations : int
-        See :func:`~platonic_ase.space.compare.significance.estimate`; groups are structures.
+        See :func:`~platonic_ase.space.compare.significance.estimate`; groups are structures,
+        strata elements.
     seed : int
     tick : callable
         Called after each pair.
@@ -124,6 +126,7 @@ def similarities(
                     x,
                     y,
                     groups=groups,
+                    strata=views.numbers[rows],
                     alternative="less" if name == "procrustes" else "greater",
                     n_resamples=n_resamples if enough else 0,
                     n_permutations=n_permutations,

@@ -100,7 +100,7 @@ def _failures(comparison: Comparison) -> str:
 def _similarity(comparison: Comparison) -> str:
     columns = (
         ("models", ""), ("space", "k"), ("measure", "k"), ("value", "n"),
-        ("95 % interval", "n"), ("permuted", "n"), ("p", "n"),
+        ("95 % interval", "n"), ("element only", "n"), ("p", "n"),
     )  # fmt: skip
     rows = [
         (
@@ -116,7 +116,8 @@ def _similarity(comparison: Comparison) -> str:
     ]
     note = (
         "Mutual k nearest neighbours, linear debiased CKA and Procrustes angle (radians, small is "
-        "similar); intervals from halves of the structures, baseline from permuted atoms."
+        "similar); intervals from halves of the structures. 'Element only' is the baseline with "
+        "atoms permuted within elements: what models that know the element alone share."
     )
     return _section("Similarity", note, table(columns, rows))
 
