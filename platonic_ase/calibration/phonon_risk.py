@@ -1,12 +1,12 @@
 r"""Phonon risk: from displacement features to the probability that phonons are wrong.
 
-The logarithm of the relative error is linear in standardised features x (ridge regression) with
+The square root of the relative error is linear in standardised features x (ridge regression) with
 normal residuals, the odds of a spurious imaginary mode are log-linear in them:
 
 .. math::
 
-    \ln \epsilon = b_0 + b \cdot x + \sigma \xi, \qquad
-    P(\epsilon > t) = \Phi\!\left(\frac{b_0 + b \cdot x - \ln t}{\sigma}\right), \qquad
+    \sqrt{\epsilon} = \mu + \sigma \xi, \quad \mu = b_0 + b \cdot x, \qquad
+    P(\epsilon > t) = \Phi\!\left(\frac{\mu - \sqrt{t}}{\sigma}\right), \qquad
     P_{imag} = \frac{1}{1 + e^{-(c_0 + c \cdot x)}}
 
 with :math:`\epsilon` the Wasserstein-1 distance of the model's phonon spectrum to the true one
@@ -99,9 +99,9 @@ class PhononRisk:
     name : str
         Shown wherever a risk is; says which model and which labels.
     error : LinearPart
-        Of the logarithm of the relative error.
+        Of the square root of the relative error.
     sigma : float
-        Standard deviation of the logarithm on crystals left out.
+        Standard deviation of that root on crystals left out.
     imaginary : LinearPart or None
         Log-odds of an imaginary mode; None where no training crystal had one.
     identity : ModelIdentity or None
@@ -110,6 +110,8 @@ class PhononRisk:
         The anchors in use, where a feature depends on them; else empty.
     alarm_error, alarm_imaginary : float
         Probabilities above which a warning is raised.
+    element_counts : tuple of int
+        How many elements the crystals of the calibration have; empty where that was not recorded.
     provenance : mapping
         Labels, their number and licence, scores on what was left out; JSON-safe.
     """
@@ -122,6 +124,7 @@ class PhononRisk:
     anchors_digest: str = ""
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
+    element_counts: tuple[int, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -159,13 +162,22 @@ class PhononRisk:
             return PhononRiskEstimate()
         odds = math.nan if self.imaginary is None else self.imaginary(values)
         return PhononRiskEstimate(
-            relative_error=math.exp(mean),
-            interval=(math.exp(mean - _Z90 * self.sigma), math.exp(mean + _Z90 * self.sigma)),
+            relative_error=max(mean, 0.0) ** 2,
+            interval=(
+                max(mean - _Z90 * self.sigma, 0.0) ** 2,
+                max(mean + _Z90 * self.sigma, 0.0) ** 2,
+            ),
             probability_above_25_percent=probability_above(mean, self.sigma, ERROR_THRESHOLD),
             probability_imaginary=1 / (1 + math.exp(-odds)) if math.isfinite(odds) else None,
             calibration=self.name,
-            outside=self.error.outside(values),
+            outside=self._outside(values),
         )
+
+    def _outside(self, values: Mapping[str, float]) -> tuple[str, ...]:
+        outside = self.error.outside(values)
+        if self.element_counts and round(values["n_elements"]) not in self.element_counts:
+            outside += ("n_elements",)
+        return outside
 
     def require(self, anchors: AnchorSet) -> None:
         """Refuse a model, or anchors, that the pack was not made with.
@@ -194,6 +206,7 @@ class PhononRisk:
             "anchors": self.anchors_digest,
             "alarm_error": self.alarm_error,
             "alarm_imaginary": self.alarm_imaginary,
+            "element_counts": list(self.element_counts),
             "provenance": dict(self.provenance),
             "parts": {},
         }
@@ -239,6 +252,7 @@ class PhononRisk:
                 anchors_digest=header["anchors"],
                 alarm_error=header["alarm_error"],
                 alarm_imaginary=header["alarm_imaginary"],
+                element_counts=tuple(header["element_counts"]),
                 provenance=header["provenance"],
             )
         except (KeyError, TypeError) as error:
@@ -250,8 +264,8 @@ class PhononRisk:
 
 
 def probability_above(mean: float, sigma: float, threshold: float) -> float:
-    r"""P(error > threshold) of a log-normal error, :math:`\Phi((\mu - \ln t) / \sigma)`."""
-    return 0.5 * math.erfc(-(mean - math.log(threshold)) / (sigma * math.sqrt(2)))
+    r"""P(error > t) where the root of the error is normal, :math:`\Phi((\mu-\sqrt t)/\sigma)`."""
+    return 0.5 * math.erfc(-(mean - math.sqrt(threshold)) / (sigma * math.sqrt(2)))
 
 
 def fit_phonon_risk(
@@ -262,7 +276,7 @@ def fit_phonon_risk(
     *,
     imaginary: Sequence[bool] | None = None,
     error_features: Sequence[str],
-    imaginary_features: Sequence[str] = ("force_share", "stiffness_excess"),
+    imaginary_features: Sequence[str] = ("force_odds",),
     penalty: float = 3.0,
     identity: ModelIdentity | None = None,
     anchors_digest: str = "",
@@ -276,7 +290,7 @@ def fit_phonon_risk(
         Of the pack.
     crystals : sequence of DisplacementFeatures, length n
     relative_errors : sequence of float, length n
-        Wasserstein-1 distance over mean true frequency; positive.
+        Wasserstein-1 distance over mean true frequency.
     groups : sequence of str, length n
         Crystals of one group (one anion, say) are left out together for ``sigma``.
     imaginary : sequence of bool, length n, optional
@@ -304,13 +318,12 @@ def fit_phonon_risk(
         raise ValueError(f"{len(set(groups))} groups; at least 3 are needed to leave one out")
     values = [crystal.to_dict() for crystal in crystals]
     x = np.array([[each[f] for f in error_features] for each in values])
-    y = np.log(np.asarray(relative_errors, dtype=float))
+    y = np.sqrt(np.asarray(relative_errors, dtype=float))
     left_out = np.empty(n)
     for group in np.unique(labels):
         test = labels == group
         part = _ridge(tuple(error_features), x[~test], y[~test], penalty)
         left_out[test] = part.standardise(x[test]) @ part.coefficients + part.intercept
-    residual = y - left_out
     modes = None
     if imaginary is not None and 0 < sum(imaginary) < n:
         modes = _logistic(
@@ -321,10 +334,11 @@ def fit_phonon_risk(
     return PhononRisk(
         name=name,
         error=_ridge(tuple(error_features), x, y, penalty),
-        sigma=max(float(np.sqrt((residual**2).mean())), 1e-3),
+        sigma=max(float(np.sqrt(((y - left_out) ** 2).mean())), 1e-3),
         imaginary=modes,
         identity=identity,
         anchors_digest=anchors_digest,
+        element_counts=tuple(sorted({round(each["n_elements"]) for each in values})),
         provenance={"crystals": n, "groups": len(set(groups)), **(provenance or {})},
     )
 

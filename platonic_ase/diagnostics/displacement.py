@@ -148,6 +148,10 @@ class DisplacementFeatures:
         The chemistry itself; logarithms of the quantities of :class:`SiteResponse`.
     neighbour_share, force_share : float
         As in :class:`SiteResponse`.
+    force_odds : float
+        :math:`\ln s / (1 - s)` of the force share s.
+    n_elements : float
+        How many elements the crystal has.
     response, locality, spread, participation : float
         As in :class:`SiteResponse`.
     log_response, log_restoring : float
@@ -169,6 +173,8 @@ class DisplacementFeatures:
     log_stretch: float
     neighbour_share: float
     force_share: float
+    force_odds: float
+    n_elements: float
     response: float
     locality: float
     spread: float
@@ -278,6 +284,7 @@ def aggregate(
 
     valence = formal_valence(rest.numbers)
     curvature, bond = mean("curvature"), mean("bond")
+    share = float(mean("force_share").mean())
     excess = np.log(np.maximum(curvature, 1e-3)) - np.log(valence) + 3 * np.log(bond)
     return DisplacementFeatures(
         stiffness_excess=float(excess.mean()),
@@ -288,7 +295,9 @@ def aggregate(
         mean_radius=float(mean("radius").mean()),
         log_stretch=float(mean("stretch").mean()),
         neighbour_share=float(mean("neighbour_share").mean()),
-        force_share=float(mean("force_share").mean()),
+        force_share=share,
+        force_odds=float(np.log(max(share, 1e-6) / max(1 - share, 1e-6))),
+        n_elements=float(len(np.unique(rest.numbers))),
         response=float(mean("response").mean()),
         locality=float(mean("locality").mean()),
         spread=float(mean("spread").mean()),

@@ -144,13 +144,17 @@ def choose_mesh(lengths: Sequence[float], reach: float = 60.0) -> tuple[int, int
 def frequency_quantiles(frequencies: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Quantiles of a spectrum at 17 equally spaced levels, shape (17,).
 
+    A level that falls into a gap of the spectrum takes its lower edge (the inverse of the
+    cumulative distribution), so that no quantile is a frequency that the crystal does not have.
+
     Parameters
     ----------
     frequencies : ndarray, shape (n_q, n_bands)
     weights : ndarray of int, shape (n_q,)
         How many points of the whole mesh each stands for.
     """
-    return np.asarray(np.quantile(np.repeat(frequencies, weights, axis=0).ravel(), LEVELS))
+    everything = np.repeat(frequencies, weights, axis=0).ravel()
+    return np.asarray(np.quantile(everything, LEVELS, method="inverted_cdf"))
 
 
 def force_constant_errors(force_constants: np.ndarray) -> dict[str, float]:
@@ -236,10 +240,12 @@ def _imaginary_modes(
     exact = commensurate_points(np.rint(in_primitive).astype(int))
     phonon.run_qpoints(exact)
     exact_frequencies = np.array(phonon.qpoints.frequencies)
+    held = np.abs(mesh_points @ in_primitive - np.rint(mesh_points @ in_primitive)).max(axis=1)
+    between = held > 1e-6
     modes: list[ImaginaryMode] = []
     for points, values, commensurate in (
         (exact, exact_frequencies, True),
-        (mesh_points, frequencies, False),
+        (mesh_points[between], frequencies[between], False),
     ):
         lowest = values.min(axis=1)
         # points of equal frequency are equivalent, as a rule

@@ -94,3 +94,20 @@ def test_forces_against_dft(calc, name):
         to_ase(made.supercell).get_chemical_formula()
         == to_ase(dft.supercell).get_chemical_formula()
     )
+
+
+@pytest.mark.parametrize(
+    ("atoms", "warned"),
+    [
+        (bulk("BP", "zincblende", a=4.55), True),
+        (bulk("NaCl", "rocksalt", a=5.69), False),
+    ],
+    ids=["BP", "NaCl"],
+)
+def test_the_packaged_calibration_warns_where_it_must(chgnet, atoms, warned):
+    calc = PlatonicCalculator(chgnet, on_warning="ignore", progress=False)
+    matrix = 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+    result = run_phonon(atoms, calc, supercell=matrix, mesh=(9, 9, 9), progress=False)
+    assert result.risk.calibration.startswith("CHGNet 0.3.0")
+    assert (result.risk.probability_above_25_percent > 0.5) is warned
+    assert [event.kind for event in result.events] == ["phonon_error"] * warned

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from platonic_ase.diagnostics.displacement import SiteResponse
 from platonic_ase.recording.plots.style import (
@@ -153,6 +154,7 @@ def displacement_responses(bars: Sequence[ResponseBar]) -> Figure:
         ax.set_xlabel(label)
         ax.axvline(0, color=GREY, lw=0.8)
         ax.margins(x=0.28)
+        ax.xaxis.set_major_locator(MaxNLocator(3))
         if (values >= 0).all():
             ax.set_xlim(left=0)
         ax.grid(axis="y", visible=False)
