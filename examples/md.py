@@ -12,9 +12,9 @@ from ase.io import read
 from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import thermalize_momenta
 from chgnet.model.dynamics import CHGNetCalculator
-from platonic_ase.recording.report import write_report
 
 from platonic_ase import PlatonicCalculator
+from platonic_ase.recording.report import write_report
 
 # %%
 structures = Path(__file__).parent / "structures"

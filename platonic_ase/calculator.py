@@ -48,6 +48,7 @@ from platonic_ase.errors import (
 from platonic_ase.policy import Policy, PolicyName
 from platonic_ase.recording.annotate import annotate
 from platonic_ase.recording.recorder import Recorder
+from platonic_ase.second_opinion import as_second_opinion
 from platonic_ase.space.projection import TorchProjector
 from platonic_ase.structures import check_structure, require_computable
 
@@ -91,6 +92,9 @@ class PlatonicCalculator(Calculator):
         Used instead of the one that the registry finds.
     gate : EventGate, optional
         Hysteresis and rate limit of events.
+    second_opinion : ase calculator or SecondOpinion, optional
+        Another model, run once on a geometry at which an event is raised; see
+        :mod:`platonic_ase.second_opinion`.
     phonon_risk : PhononRisk, path, None or "default"
         Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
     progress : bool
@@ -131,6 +135,7 @@ class PlatonicCalculator(Calculator):
         layer: str | None = None,
         encoder: Encoder | None = None,
         gate: EventGate | None = None,
+        second_opinion: Any = None,
         phonon_risk: PhononRisk | str | os.PathLike[str] | None = "default",
         progress: bool = True,
     ) -> None:
@@ -157,6 +162,7 @@ class PlatonicCalculator(Calculator):
             diagnostics = default_diagnostics(self.phonon_risk)
         self.watch = Watch(tuple(diagnostics), gate or EventGate(), self.reference)
         self.policy = Policy(on_warning)
+        self.second_opinion = as_second_opinion(second_opinion, calculator)
         self.interval = interval
         self.diagnosis: Diagnosis | None = None
         self.embeddings: np.ndarray | None = None
@@ -466,6 +472,10 @@ class PlatonicCalculator(Calculator):
             self.diagnosis = self.watch.observe(
                 owner, self.atoms, self.embeddings, self.platonic, self.results
             )
+            if self.second_opinion is not None:
+                self.diagnosis = self.second_opinion.extend(
+                    self.diagnosis, self.atoms, self.platonic, self.results, self.anchors
+                )
             if self._recorder is not None:
                 self._recorder.record(
                     self.atoms, self.platonic, self.results, self.diagnosis, self._step()

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from platonic_ase.errors import PlatonicError, PlatonicWarning
+from platonic_ase.workflows.compare.command import compare
 
 app = typer.Typer(
     name="platonic-ase",
@@ -315,6 +316,11 @@ def report(
     from platonic_ase.recording.report import write_report
 
     typer.echo(f"report: {write_report(log, output or log.with_suffix('.html'), run=run)}")
+
+
+app.command(
+    epilog="Example: platonic-ase compare my.xyz --calculators chgnet-0.3.0 7net-0 --report c.html"
+)(compare)
 
 
 @app.command()

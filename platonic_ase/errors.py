@@ -37,6 +37,10 @@ class ModelMismatchError(SpaceFileError):
     """A file made with another model, layer or setting than the one in use."""
 
 
+class ComparisonError(PlatonicError, ValueError):
+    """Models that cannot be compared: different structures, too few atoms, constant rows, ..."""
+
+
 class LogError(PlatonicError, ValueError):
     """A run log that cannot be read."""
 

@@ -1,0 +1,159 @@
+"""All tables of a comparison in one object that goes to JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from platonic_ase.recording.log import to_json
+from platonic_ase.workflows.compare.catalogue import Catalogue
+from platonic_ase.workflows.compare.pairs import (
+    Similarity,
+    TransportAccuracy,
+    similarities,
+    transports,
+)
+from platonic_ase.workflows.compare.portraits import (
+    Analogies,
+    Departure,
+    Dimension,
+    anchor_departures,
+    arithmetic,
+    departures,
+    dimensions,
+)
+from platonic_ase.workflows.compare.properties import Stitch, stitches
+from platonic_ase.workflows.compare.views import Views
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Tables of a comparison of models.
+
+    Attributes
+    ----------
+    models : tuple of str
+    data : mapping
+        What was compared: structures, atoms, anchors, settings.
+    similarity : list of Similarity
+    transport : list of TransportAccuracy
+    stitching : list of Stitch
+    analogies : list of Analogies
+    bias : list of Departure
+    dimension : list of Dimension
+    anchors : mapping of str to list of float
+        Departure of each model on each anchor.
+    failures : mapping of str to mapping of int to str
+        By model, structures that it could not evaluate; they are left out for all.
+    """
+
+    models: tuple[str, ...]
+    data: Mapping[str, Any]
+    similarity: list[Similarity]
+    transport: list[TransportAccuracy]
+    stitching: list[Stitch]
+    analogies: list[Analogies]
+    bias: list[Departure]
+    dimension: list[Dimension]
+    anchors: Mapping[str, list[float]]
+    failures: Mapping[str, Mapping[int, str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe dictionary; what is not finite becomes None."""
+        found: dict[str, Any] = to_json(asdict(self))
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the tables as JSON."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False))
+        return path
+
+
+def compare(
+    views: Views,
+    catalogue: Catalogue | None = None,
+    *,
+    k: int = 10,
+    n_resamples: int = 50,
+    n_permutations: int = 50,
+    transport_atoms: int = 800,
+    seed: int = 0,
+    progress: bool = True,
+) -> Comparison:
+    """Compare models on the same atoms.
+
+    Parameters
+    ----------
+    views : Views
+        From :func:`~platonic_ase.workflows.compare.views.make_views` (arrays) or
+        :func:`~platonic_ase.workflows.compare.alignment.align` (embedding files).
+    catalogue : Catalogue, optional
+        Of the structures of the views; without it nothing is stitched and no bias tested.
+    k : int
+        Neighbours of the mutual nearest-neighbour measure.
+    n_resamples, n_permutations : int
+        For intervals and permutation baselines; 0 for none, as is wise beyond 10⁴ atoms.
+    transport_atoms : int
+        Distinct atoms that are transported, at most.
+    seed : int
+        Of every random draw.
+    progress : bool
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    ComparisonError
+        If the atoms are too few for k.
+    """
+    from tqdm.auto import tqdm
+
+    m = len(views.names)
+    halves = max(n_resamples // 5, 5) if n_resamples else 0  # transport is the slowest measure
+    total = m * (m - 1) + (m * (m - 1) + m if catalogue is not None else 0)
+    with tqdm(total=total, desc="comparing", disable=not progress) as bar:
+        tick = bar.update
+        found_similarities = similarities(
+            views,
+            k=k,
+            n_resamples=n_resamples,
+            n_permutations=n_permutations,
+            seed=seed,
+            tick=tick,
+        )
+        found_transports = transports(
+            views, n_atoms=transport_atoms, n_resamples=halves, seed=seed, tick=tick
+        )
+        stitched: list[Stitch] = []
+        bias: list[Departure] = []
+        if catalogue is not None:
+            stitched = stitches(views, catalogue, seed=seed, tick=tick)
+            bias = departures(views, catalogue, seed=seed, tick=tick)
+    return Comparison(
+        models=tuple(views.names),
+        data={
+            "n_structures": views.n_structures,
+            "n_atoms": len(views.numbers),
+            "n_distinct": len(views.distinct),
+            "n_anchors": len(next(iter(views.anchors.values()))),
+            "left_out_anchors": list(views.left_out_anchors),
+            "centred": views.centred,
+            "k": k,
+            "n_resamples": n_resamples,
+            "n_permutations": n_permutations,
+            "seed": seed,
+        },
+        similarity=found_similarities,
+        transport=found_transports,
+        stitching=stitched,
+        analogies=arithmetic(views),
+        bias=bias,
+        dimension=dimensions(views),
+        anchors=anchor_departures(views),
+        failures=views.failures,
+    )

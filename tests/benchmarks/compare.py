@@ -1,0 +1,95 @@
+"""Tables of a comparison of the seven checkpoints that run offline, with random-weight controls.
+
+    python tests/benchmarks/compare.py ../shared/data/mptrj_random_1k.xyz --json compare.json
+
+The structures are the first NUMBER frames of the file with at most MAX_ATOMS atoms. Embedding
+goes on where it was stopped; the last table on the screen is the one in the README.
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from platonic_ase.workflows.compare import compare_models
+from platonic_ase.workflows.compare.controls import is_control, load_model
+from platonic_ase.workflows.compare.figures import draw_all, save_all
+from platonic_ase.workflows.compare.report import write_report
+from platonic_ase.workflows.compare.spaces import SPACES
+from platonic_ase.workflows.replay import read_frames
+
+MODELS = (
+    "chgnet-0.3.0", "chgnet-0.2.0", "chgnet-r2scan", "7net-0", "7net-0-22may2024",
+    "7net-mf-0:PBE", "7net-l3i5", "chgnet-0.3.0*random", "7net-0*random",
+)  # fmt: skip
+
+
+def kind(a: str, b: str) -> str:
+    for name in (b, a):
+        if is_control(name):
+            return f"with {name}"
+    same = a.partition("-")[0] == b.partition("-")[0]
+    return "same architecture" if same else "CHGNet with SevenNet"
+
+
+def averages(comparison):
+    """Median over the pairs of a kind: by kind and space, a row of names and values."""
+    pairs = {(entry.a, entry.b) for entry in comparison.similarity}
+    for group in sorted({kind(*pair) for pair in pairs}):
+        for space in ("raw", *SPACES):
+            row = {}
+            for entry in comparison.similarity:
+                if kind(entry.a, entry.b) == group and entry.space == space:
+                    row.setdefault(entry.measure, []).append(entry.estimate.value)
+                    baseline = row.setdefault(f"{entry.measure} element only", [])
+                    baseline.append(entry.estimate.baseline_mean)
+            for entry in comparison.transport:
+                if kind(entry.a, entry.b) == group and entry.space == space:
+                    row.setdefault("OT same atom", []).append(entry.same_atom)
+                    row.setdefault("OT element only", []).append(entry.element_baseline)
+                    row.setdefault("OT same element", []).append(entry.same_element)
+            for entry in comparison.stitching:
+                if kind(entry.source, entry.target) == group and entry.space == space:
+                    row.setdefault(f"stitched {entry.label}", []).append(entry.stitched)
+            yield group, space, {name: float(np.median(v)) for name, v in row.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("structures", type=Path)
+    parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("--max-atoms", type=int, default=20)
+    parser.add_argument("--number", type=int, default=200)
+    parser.add_argument("--resamples", type=int, default=10)
+    parser.add_argument("--transport-atoms", type=int, default=600)
+    parser.add_argument("--folder", type=Path, default=Path("compare-embeddings"))
+    parser.add_argument("--json", type=Path, default=Path("compare.json"))
+    parser.add_argument("--report", type=Path)
+    parser.add_argument("--figures", type=Path)
+    options = parser.parse_args()
+    if not options.structures.is_file():
+        sys.exit(f"no file at {options.structures}: this benchmark needs MPtrj frames (CC BY 4.0)")
+    frames = [atoms for atoms in read_frames(options.structures) if len(atoms) <= options.max_atoms]
+    comparison, views = compare_models(
+        frames[: options.number],
+        {name: partial(load_model, name, device="cpu") for name in options.models},
+        folder=options.folder,
+        n_resamples=options.resamples,
+        n_permutations=options.resamples,
+        transport_atoms=options.transport_atoms,
+    )
+    comparison.save(options.json)
+    if options.report or options.figures:
+        drawings = draw_all(comparison, views)
+        if options.report:
+            write_report(comparison, drawings, options.report)
+        if options.figures:
+            save_all(drawings, options.figures)
+    for group, space, row in averages(comparison):
+        print(f"{group:26s}{space:14s}", *(f"{name} {value:.3f} " for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()
