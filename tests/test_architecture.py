@@ -20,6 +20,7 @@ LAYERS = (
     ("calibration",),
     ("structures",),
     ("recording",),
+    ("second_opinion",),
     ("policy", "calculator"),
     ("workflows",),
     ("testing",),

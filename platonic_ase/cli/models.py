@@ -1,0 +1,144 @@
+"""Commands about models and their anchors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platonic_ase.cli.options import (
+    CalculatorOpt,
+    DeviceOpt,
+    LayerOpt,
+    QuietOpt,
+    Selection,
+    StructureArg,
+    SupercellOpt,
+    read_input,
+)
+
+
+def models() -> None:
+    """What is installed, which encoder reads it, and which checkpoints work offline."""
+    from platonic_ase.loading import format_models_table
+
+    typer.echo(format_models_table())
+
+
+def anchors_build(
+    calculator: CalculatorOpt = "chgnet",
+    structures: Annotated[
+        Path | None,
+        typer.Option(help="Structures to choose from; the generated pool by default."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Anchors file; the reference goes beside it.")
+    ] = Path("mine.anchors.safetensors"),
+    n: Annotated[int, typer.Option("--number", "-k", min=1, help="How many anchors.")] = 100,
+    method: Annotated[Selection, typer.Option(help="Selection.")] = Selection.DIRECT,
+    centred: Annotated[
+        bool, typer.Option("--centred", help="Subtract the mean before cosines.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of selection and split.")] = 0,
+    layer: LayerOpt = None,
+    device: DeviceOpt = None,
+    quiet: QuietOpt = False,
+) -> None:
+    """Choose anchors among structures and make the reference manifold that goes with them."""
+    from platonic_ase.calibration.defaults import GENERATED, build_custom_space
+    from platonic_ase.calibration.pool import generate_pool
+    from platonic_ase.encoders import find_encoder
+    from platonic_ase.loading import load_calculator
+    from platonic_ase.workflows.outputs import keep_previous
+    from platonic_ase.workflows.replay import read_frames
+
+    chosen = list(generate_pool() if structures is None else read_frames(structures))
+    encoder = find_encoder(load_calculator(calculator, device=device), layer)
+    made, reference = build_custom_space(
+        encoder,
+        chosen,
+        n=n,
+        method=method.value,
+        centred=centred,
+        seed=seed,
+        source=GENERATED if structures is None else structures.name,
+        progress=not quiet,
+    )
+    typer.echo(f"anchors: {made.save(keep_previous(output))}")
+    if reference is None:
+        typer.echo("reference: none (too few structures to calibrate; distances are uncalibrated)")
+    else:
+        beside = keep_previous(
+            output.with_name(
+                output.name.replace(".anchors", "").removesuffix(".safetensors")
+                + ".reference.safetensors"
+            )
+        )
+        typer.echo(f"reference: {reference.save(beside)}")
+
+
+def anchors_show(
+    path: Annotated[
+        Path | None, typer.Argument(help="Anchors file; those stored on this machine by default.")
+    ] = None,
+) -> None:
+    """Say what anchors hold: model, layer, elements, origin."""
+    from platonic_ase.calibration.defaults import cache_folder, packaged_folder
+    from platonic_ase.space.anchors import AnchorSet
+
+    paths = (
+        [path]
+        if path is not None
+        else [
+            found
+            for folder in (packaged_folder(), cache_folder())
+            for found in sorted(folder.glob("*.anchors.safetensors"))
+        ]
+    )
+    if not paths:
+        typer.echo("no anchors are stored yet; they are made on first use of a model")
+    for each in paths:
+        typer.echo(f"{each.name}\n{AnchorSet.load(each).describe()}\n")
+
+
+def embed(
+    structures: Annotated[Path, typer.Argument(help="Structures: anything that ase.io reads.")],
+    calculator: CalculatorOpt = "chgnet",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Embeddings file, for any environment.")
+    ] = Path("embeddings.safetensors"),
+    layer: LayerOpt = None,
+    device: DeviceOpt = None,
+    quiet: QuietOpt = False,
+) -> None:
+    """Embed all atoms of many structures; the same command goes on after a kill."""
+    from platonic_ase.workflows.embed import embed_file
+
+    made = embed_file(
+        structures, calculator, output, layer=layer, device=device, progress=not quiet
+    )
+    for index, reason in made.failures.items():
+        typer.echo(f"structure {index} failed: {reason}", err=True)
+    typer.echo(f"embeddings: {output} ({len(made)} atoms, width {made.identity.width})")
+
+
+def audit(
+    structure: StructureArg,
+    calculator: CalculatorOpt = "chgnet",
+    supercell: SupercellOpt = (1, 1, 1),
+    device: DeviceOpt = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+) -> None:
+    """What the model gets wrong by construction: symmetry, force constants, work around a loop."""
+    import json as jsonlib
+
+    from platonic_ase.loading import load_calculator
+    from platonic_ase.workflows.audit import audit as run_audit
+    from platonic_ase.workflows.outputs import keep_previous
+
+    report = run_audit(load_calculator(calculator, device=device), read_input(structure, supercell))
+    typer.echo(str(report))
+    if json is not None:
+        keep_previous(json).write_text(jsonlib.dumps(report.to_dict(), indent=2), encoding="utf-8")
+        typer.echo(f"json: {json}")
