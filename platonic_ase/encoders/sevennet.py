@@ -37,10 +37,10 @@ class SevenNetEncoder(Encoder):
 
     @property
     def width(self) -> int:
-        """Number of scalars of a node; 128 in the released checkpoints."""
-        # a multi-fidelity readout appends the modal to what it is given
-        irreps: Any = getattr(self._readout, "_irreps_in_wo_modal", self._readout.irreps_in)
-        return int(irreps.dim)
+        """Number of scalars that the readout is given; 128 in the released checkpoints."""
+        readout: Any = self._readout
+        flags = readout.num_modalities if readout.num_modalities > 1 else 0
+        return int(readout.irreps_in.dim) - int(flags)  # it adds the modal's flags by itself
 
     @property
     def elements(self) -> frozenset[int]:
