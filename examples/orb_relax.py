@@ -33,8 +33,11 @@ print(audit(orb, rutile))
 
 # %%
 rutile.calc = PlatonicCalculator(orb, on_warning="ignore", log="orb_relax.jsonl")
-FIRE(rutile, logfile=None).run(fmax=0.02, steps=10)
+rutile.get_forces()
 for signal in rutile.calc.diagnosis.alarms:
     print(signal.message, signal.advice)
+
+# %%
+FIRE(rutile, logfile=None).run(fmax=0.02, steps=10)
 print(rutile.calc.summary())
 rutile.calc.close()

@@ -528,7 +528,8 @@ class PlatonicCalculator(Calculator):
             )
         from ase.md.verlet import VelocityVerlet  # slow to import, and loaded by now
 
-        if isinstance(dynamics, VelocityVerlet) and self._observing:
+        # thermostats such as Bussi inherit from it, and are not NVE
+        if type(dynamics) is VelocityVerlet and self._observing:
             state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
             if isinstance(state, PhysicsState):
                 energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)

@@ -151,7 +151,7 @@ def test_dynamics(name, wrap):
 
 
 def test_drift_is_measured_in_nve_only(wrap):
-    for name, measured in (("VelocityVerlet", True), ("Langevin", False)):
+    for name, measured in (("VelocityVerlet", True), ("Langevin", False), ("Bussi", False)):
         calc = wrap()
         taped(warm(alloy()), calc, thermostats()[name], 110)
         assert ("energy_drift" in calc.diagnosis.scalars) == measured

@@ -87,7 +87,7 @@ class FAIRChemEncoder(Encoder):
 
     @property
     def width(self) -> int:
-        """Number of channels; 128 in UMA."""
+        """Number of channels; 128 by default."""
         return int(self._predictor.model.module.backbone.sphere_channels)
 
     @property

@@ -123,7 +123,7 @@ def call_of(
     shadowed = vars(owner).get(method)
 
     def spy(*args: Any, **kwargs: Any) -> Any:
-        receive(select(*args, **kwargs))
+        deliver(receive, lambda: select(*args, **kwargs))
         return original(*args, **kwargs)
 
     setattr(owner, method, spy)

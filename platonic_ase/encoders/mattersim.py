@@ -32,7 +32,7 @@ class MatterSimEncoder(Encoder):
 
     @property
     def width(self) -> int:
-        """Length of an atom feature; 128 in the 1M model, 256 in the 5M model."""
+        """Length of an atom feature; 128 by default."""
         return input_width(self.calculator.potential.model.final)
 
     @property

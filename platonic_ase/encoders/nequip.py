@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.encoders.base import Encoder, Receiver, comes_from
@@ -31,7 +32,7 @@ class NequIPEncoder(Encoder):
         """Whether the calculator is NequIP's own."""
         return comes_from(calculator, "nequip") and hasattr(calculator, "call_model")
 
-    @property
+    @cached_property
     def _readout(self) -> torch.nn.Module:
         for path, module in self.calculator.model.named_modules():
             if path.rpartition(".")[2] == READOUT and hasattr(module, "irreps_in"):
