@@ -1,6 +1,6 @@
 """What the wrapper costs: whole MD runs, wrapped against bare, as JSON.
 
-    python tests/benchmarks/overhead.py [--steps 20] [--rounds 9] [--cases chgnet-64 ...]
+    python tests/benchmarks/overhead.py [--steps 20] [--rounds 15] [--log] [--cases chgnet-64 ...]
 
 Bare and wrapped runs of the same trajectory alternate in one process; each pair gives a ratio,
 and the median over the pairs is reported with its quartiles. One torch thread.
@@ -46,11 +46,11 @@ def seconds(atoms, calculator, steps: int) -> float:
     return time.perf_counter() - start
 
 
-def measure(case: str, steps: int, rounds: int) -> dict:
+def measure(case: str, steps: int, rounds: int, log: bool) -> dict:
     name, n_atoms, target = CASES[case]
     atoms = silicon(n_atoms)
     inner = load_calculator(name, device="cpu")
-    wrapped = PlatonicCalculator(inner, log=os.devnull)
+    wrapped = PlatonicCalculator(inner, log=os.devnull if log else None)
     for calculator in (inner, wrapped):
         seconds(atoms, calculator, 2)
     bare_times, ratios = [], []
@@ -73,12 +73,15 @@ def measure(case: str, steps: int, rounds: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--log", action="store_true", help="write a run log as well")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    results = [measure(case, arguments.steps, arguments.rounds) for case in arguments.cases]
-    print(json.dumps({"threads": 1, "log": "written", "results": results}, indent=2))
+    results = [
+        measure(case, arguments.steps, arguments.rounds, arguments.log) for case in arguments.cases
+    ]
+    print(json.dumps({"threads": 1, "log": arguments.log, "results": results}, indent=2))
 
 
 if __name__ == "__main__":
