@@ -84,12 +84,16 @@ def test_forces_against_dft(calc, name):
     forces = np.array(result.phonon.forces)
     cosine = (forces * expected).sum() / np.linalg.norm(forces) / np.linalg.norm(expected)
     assert cosine > 0.9
-    restoring = [
-        np.linalg.norm(f[each["number"]]) / np.linalg.norm(e[each["number"]])
+    # restoring force on the moved atom, along its displacement, against DFT. How large the ratio is
+    # is what the benchmark of phonon errors is about; here only its side is known beforehand:
+    # potentials trained on near-equilibrium MPtrj frames push an atom back, but too weakly (Deng
+    # et al., npj Comput. Mater. 11, 9 (2025): systematic softening)
+    ratios = [
+        (f[each["number"]] @ each["displacement"]) / (e[each["number"]] @ each["displacement"])
         for f, e, each in zip(forces, expected, sets, strict=True)
     ]
-    # softer than DFT, as foundation models of this generation are (Deng et al., 2025)
-    assert 0.25 < np.mean(restoring) < 1.2
+    assert min(ratios) > 0
+    assert np.mean(ratios) < 1
     assert (
         to_ase(made.supercell).get_chemical_formula()
         == to_ase(dft.supercell).get_chemical_formula()
