@@ -65,7 +65,7 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
     if atoms.cell.rank < 3 or not atoms.pbc.any():
         return None
     fractional = atoms.get_scaled_positions(wrap=False)
-    dataset = _symmetry_dataset((atoms.cell.array, fractional, atoms.numbers), symprec)
+    dataset = symmetry_dataset((atoms.cell.array, fractional, atoms.numbers), symprec)
     if dataset is None:
         return None
     _, labels = np.unique(dataset.equivalent_atoms, return_inverse=True)
@@ -86,8 +86,16 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
     )
 
 
-def _symmetry_dataset(cell: Any, symprec: float) -> Any:
-    """Dataset of spglib, None where it finds no symmetry, by its old and its new conventions."""
+def symmetry_dataset(cell: Any, symprec: float) -> Any:
+    """Dataset of spglib, None where it finds no symmetry, by its old and its new conventions.
+
+    Parameters
+    ----------
+    cell : tuple
+        Cell vectors in rows (Å), fractional coordinates, atomic numbers.
+    symprec : float
+        Tolerance, Å.
+    """
     import spglib
 
     failure = getattr(spglib, "SpglibError", RuntimeError)

@@ -16,6 +16,7 @@ from platonic_ase.diagnostics.displacement import (
     aggregate,
     site_responses,
 )
+from platonic_ase.diagnostics.orbits import symmetry_dataset
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -303,13 +304,8 @@ class DisplacedCrystal:
     def _find_symmetry(self) -> None:
         if self._orbits is not None:
             return
-        import spglib
-
         cell = (self.atoms.cell.array, self.atoms.get_scaled_positions(), self.atoms.numbers)
-        try:
-            dataset = spglib.get_symmetry_dataset(cell, symprec=_SYMPREC)
-        except spglib.SpglibError:
-            dataset = None
+        dataset = symmetry_dataset(cell, _SYMPREC)
         if dataset is None:
             self._orbits = np.arange(len(self.atoms))
             self._rotations = np.eye(3, dtype=int)[None]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import units
 
+from platonic_ase.diagnostics.orbits import symmetry_dataset
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -187,11 +189,5 @@ def _conventional(atoms: Atoms) -> np.ndarray:
 
 
 def _symmetry(atoms: Atoms, symprec: float) -> Any:
-    import spglib
-
-    try:
-        return spglib.get_symmetry_dataset(
-            (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), symprec=symprec
-        )
-    except spglib.SpglibError:
-        return None
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+    return symmetry_dataset(cell, symprec)
