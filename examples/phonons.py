@@ -5,16 +5,14 @@
 # like any other. Needs `platonic_ase[chgnet]`.
 
 # %%
-from pathlib import Path
-
-from ase.io import read
+from ase.build import bulk
 from ase.phonons import Phonons
 from chgnet.model.dynamics import CHGNetCalculator
 
 from platonic_ase import PlatonicCalculator
 
 # %%
-atoms = read(Path(__file__).parent / "structures" / "Si.cif", primitive_cell=True)
+atoms = bulk("Si", "diamond", a=5.431)
 calc = PlatonicCalculator(CHGNetCalculator())
 phonons = Phonons(atoms, calc, supercell=(2, 2, 2), delta=0.03, name="phonons_cache")
 phonons.clean()
