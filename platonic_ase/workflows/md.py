@@ -9,7 +9,7 @@ import numpy as np
 from ase import units
 
 from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.workflows.outputs import RunResult, keep_previous, try_report
+from platonic_ase.workflows.outputs import RunResult, record_run
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -71,9 +71,7 @@ def run_md(
     On Ctrl-C the trajectory, log and report of what ran so far are completed, and the result says
     ``"interrupted"``.
     """
-    from ase.io.trajectory import Trajectory
     from ase.md.velocitydistribution import Stationary, thermalize_momenta
-    from tqdm.auto import tqdm
 
     rng = np.random.default_rng(seed)
     atoms.calc = calculator
@@ -82,29 +80,23 @@ def run_md(
         if len(atoms) > 1:
             Stationary(atoms)
     dynamics = _dynamics(atoms, ensemble, temperature, timestep * units.fs, pressure, rng)
-    calculator.attach(dynamics)
-    written = None
-    if trajectory is not None:
-        written = keep_previous(trajectory)
-        writer = Trajectory(str(written), "w", atoms)
-        dynamics.attach(writer.write, interval=trajectory_interval)
-    bar = tqdm(total=steps, desc=f"{ensemble.upper()} {temperature:g} K", disable=not progress)
-    dynamics.attach(lambda: bar.update(dynamics.nsteps - bar.n))
-    ended = "finished"
-    try:
+
+    def start() -> str:
         dynamics.run(steps)
-        if calculator.stopped_by is not None:
-            ended = str(calculator.stopped_by)
-    except KeyboardInterrupt:
-        ended = "interrupted"
-    finally:
-        bar.close()
-        if written is not None:
-            writer.close()
-        calculator.close()
-        log = calculator.log_path
-        html = try_report(log, report)
-    return RunResult(calculator.summary(), written, log, html, dynamics.nsteps, ended)
+        return "finished"
+
+    return record_run(
+        start,
+        dynamics,
+        atoms,
+        calculator,
+        steps=steps,
+        label=f"{ensemble.upper()} {temperature:g} K",
+        trajectory=trajectory,
+        trajectory_interval=trajectory_interval,
+        report=report,
+        progress=progress,
+    )
 
 
 def _dynamics(

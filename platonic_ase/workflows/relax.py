@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.workflows.outputs import RunResult, keep_previous, try_report
+from platonic_ase.workflows.outputs import RunResult, record_run
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -67,8 +67,6 @@ def run_relaxation(
     import ase.optimize
     from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
-    from ase.io.trajectory import Trajectory
-    from tqdm.auto import tqdm
 
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer = {optimizer!r}; one of {', '.join(OPTIMIZERS)} is needed")
@@ -77,27 +75,19 @@ def run_relaxation(
         atoms.set_constraint([*atoms.constraints, FixSymmetry(atoms)])
     target: Any = FrechetCellFilter(atoms) if cell else atoms
     dynamics = getattr(ase.optimize, optimizer)(target, logfile=None)
-    calculator.attach(dynamics)
-    written = None
-    if trajectory is not None:
-        written = keep_previous(trajectory)
-        writer = Trajectory(str(written), "w", atoms)
-        dynamics.attach(writer.write)
-    bar = tqdm(total=steps, desc=f"{optimizer} to {fmax:g} eV/Å", disable=not progress)
-    dynamics.attach(lambda: bar.update(dynamics.nsteps - bar.n))
-    ended = "not converged"
-    try:
-        if dynamics.run(fmax=fmax, steps=steps):
-            ended = "converged"
-        if calculator.stopped_by is not None:
-            ended = str(calculator.stopped_by)
-    except KeyboardInterrupt:
-        ended = "interrupted"
-    finally:
-        bar.close()
-        if written is not None:
-            writer.close()
-        calculator.close()
-        log = calculator.log_path
-        html = try_report(log, report)
-    return RunResult(calculator.summary(), written, log, html, dynamics.nsteps, ended)
+
+    def start() -> str:
+        return "converged" if dynamics.run(fmax=fmax, steps=steps) else "not converged"
+
+    return record_run(
+        start,
+        dynamics,
+        atoms,
+        calculator,
+        steps=steps,
+        label=f"{optimizer} to {fmax:g} eV/Å",
+        trajectory=trajectory,
+        trajectory_interval=1,
+        report=report,
+        progress=progress,
+    )

@@ -1,6 +1,6 @@
 """Tables of a comparison of the seven checkpoints that run offline, with random-weight controls.
 
-    python tests/benchmarks/compare.py ../shared/data/mptrj_random_1k.xyz --json compare.json
+    python tests/benchmarks/compare.py MPTRJ_FRAMES.xyz --json compare.json
 
 The structures are the first NUMBER frames of the file with at most MAX_ATOMS atoms. Embedding
 goes on where it was stopped; the last table on the screen is the one in the README.
