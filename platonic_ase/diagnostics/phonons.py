@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 UNCALIBRATED = "uncalibrated"
 
+CALIBRATED_DISPLACEMENTS = (0.02, 0.045)
+"""Displacements, Å, at which a risk is given: it is calibrated at 0.03 Å, and the curvature that it
+reads depends on the displacement (CHGNet 0.3.0 on NaCl: 0.48 eV/Å² at 0.01 Å, 1.08 at 0.03 Å)."""
+
 
 @dataclass(frozen=True)
 class PhononRiskEstimate:
@@ -81,9 +85,17 @@ class PhononRiskModel(Protocol):
         """Risks of one crystal."""
 
 
-def estimate(features: DisplacementFeatures, model: PhononRiskModel | None) -> PhononRiskEstimate:
-    """Risks of one crystal; uncalibrated without a model."""
-    return PhononRiskEstimate() if model is None else model.predict(features)
+def estimate(
+    crystal: DisplacedCrystal, features: DisplacementFeatures, model: PhononRiskModel | None
+) -> PhononRiskEstimate:
+    """Risks of one crystal; uncalibrated without a model, or at another displacement."""
+    if model is None:
+        return PhononRiskEstimate()
+    lengths = [float(np.linalg.norm(probe.displacement)) for probe in crystal.probes]
+    low, high = CALIBRATED_DISPLACEMENTS
+    if not all(low <= length <= high for length in lengths):
+        return PhononRiskEstimate(outside=("displacement",))
+    return model.predict(features)
 
 
 def phonon_signals(
@@ -262,7 +274,7 @@ class DisplacementResponse(Diagnostic):
             Probe(probe.atom, probe.displacement.copy(), probe.forces, probe.platonic.copy())
         )
         features = crystal.features(frame.reference)
-        risk = estimate(features, self.risk)
+        risk = estimate(crystal, features, self.risk)
         return Finding(
             self.name,
             scalars={

@@ -16,7 +16,12 @@ from platonic_ase._version import __version__
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.diagnostics.base import Event, Signal
 from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResponse
-from platonic_ase.diagnostics.phonons import PhononRiskEstimate, estimate, phonon_signals
+from platonic_ase.diagnostics.phonons import (
+    CALIBRATED_DISPLACEMENTS,
+    PhononRiskEstimate,
+    estimate,
+    phonon_signals,
+)
 from platonic_ase.diagnostics.supercells import DisplacedCrystal
 from platonic_ase.errors import PhononWarning, RecordingWarning, WarningRaised
 from platonic_ase.structures import check_structure
@@ -314,7 +319,7 @@ def _phonons(
             if crystal is not None:
                 features = crystal.features(calculator.reference)
                 responses = crystal.responses()
-                risk = estimate(features, calculator.phonon_risk)
+                risk = estimate(crystal, features, calculator.phonon_risk)
                 for signal in (
                     *phonon_signals(crystal, risk, calculator.phonon_risk),
                     loose_relaxation(crystal, residual),
@@ -412,7 +417,12 @@ def _remarks(
     spectrum: Spectrum | None,
 ) -> list[str]:
     remarks = []
-    if risk.outside:
+    if risk.outside == ("displacement",):
+        low, high = CALIBRATED_DISPLACEMENTS
+        remarks.append(
+            f"No risk is given: it is calibrated for displacements of {low} to {high} Å."
+        )
+    elif risk.outside:
         remarks.append(
             f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "
             "risk is an extrapolation."

@@ -60,6 +60,8 @@ def test_displaced_supercells_raise_no_false_alarm(calc, displacement):
         progress=False,
     )
     assert [event.kind for event in result.events] == []
+    # curvatures depend on the displacement, and the calibration is for 0.03 Å
+    assert (result.to_dict()["risk"]["calibration"] == "uncalibrated") == (displacement == 0.01)
 
 
 @pytest.mark.parametrize("name", ["NaCl", "MgO"])
