@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class ManifoldDistance(Diagnostic):
     """Distance in Platonic space to the nearest reference environments of the same element.
 
-    An atom is flagged when its distance exceeds the split-conformal threshold of its element;
-    an alarm is raised when the worst ratio distance / threshold exceeds what held-out reference
-    structures show at the reference's alarm level, and stays above for ``persistence``
-    geometries in a row.
+    The score of an atom is its distance over the split-conformal threshold of its element. An
+    alarm is raised when the worst score exceeds what held-out reference structures show at the
+    reference's alarm level, and stays above for ``persistence`` geometries in a row; it names the
+    atoms whose score exceeds that level.
 
     Parameters
     ----------
