@@ -138,7 +138,9 @@ def test_the_log_and_the_warning_say_it(atoms, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
     entry = next(line for line in lines if line["type"] == "geometry")
     assert "Second opinion of" in entry["events"][0]["advice"]
-    assert entry["scalars"]["second_opinion_disagreement"] >= 0
+    logged = entry["scalars"]["second_opinion_disagreement"]
+    assert logged == pytest.approx(calc.diagnosis.scalars["second_opinion_disagreement"], rel=1e-6)
+    assert logged > 0
 
 
 def test_anchors_of_another_model_are_refused():

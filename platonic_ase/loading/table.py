@@ -15,6 +15,8 @@ class ModelRow:
     ----------
     name : str
         For :func:`load_calculator`; with its default task or modal where it has one.
+    encoder : str
+        Name of the encoder that reads it.
     package : str
         Name on PyPI.
     installed : str or None
@@ -32,6 +34,7 @@ class ModelRow:
     """
 
     name: str
+    encoder: str
     package: str
     installed: str | None
     tested: str
@@ -46,6 +49,7 @@ def installed_models() -> list[ModelRow]:
     return [
         ModelRow(
             name=entry.name,
+            encoder=entry.package.extra,
             package=entry.package.distribution,
             installed=entry.package.installed,
             tested=entry.package.tested,
@@ -60,11 +64,14 @@ def installed_models() -> list[ModelRow]:
 
 def format_models_table() -> str:
     """Text of the table, one line a potential, for a terminal."""
-    rows = [("name", "package", "installed", "tested", "weights", "licence of the weights")]
+    rows = [
+        ("name", "encoder", "package", "installed", "tested", "weights", "licence of the weights")
+    ]
     for row in installed_models():
         name = f"{row.name}:{{{','.join(row.choices)}}}" if row.choices else row.name
         weights = row.weights if "://" not in row.weights else "downloaded at first use"
-        rows.append((name, row.package, row.installed or "-", row.tested, weights, row.licence))
+        version = row.installed or "-"
+        rows.append((name, row.encoder, row.package, version, row.tested, weights, row.licence))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

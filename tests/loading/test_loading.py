@@ -15,7 +15,14 @@ from platonic_ase.errors import (
     PlatonicError,
     UntestedVersionWarning,
 )
-from platonic_ase.loading import MODELS, find_entry, format_models_table, load, load_calculator
+from platonic_ase.loading import (
+    MODELS,
+    find_entry,
+    format_models_table,
+    installed_models,
+    load,
+    load_calculator,
+)
 from platonic_ase.testing import MockCalculator
 
 PAPER = (
@@ -177,6 +184,10 @@ def test_table_lists_every_name_and_how_to_install(monkeypatch):
 )
 def test_tested_range(version, covered):
     assert Package("a", "b", "1.0.0".removesuffix(".0"), "1.3.0").covers(version) is covered
+
+
+def test_every_name_has_an_encoder():
+    assert {row.encoder for row in installed_models()} <= known_encoders().keys()
 
 
 def test_untested_version_warns_with_both_versions(monkeypatch):
