@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import logging
-import os
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonic_ase._version import __version__
 from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.diagnostics.base import Event, Signal
+from platonic_ase.diagnostics.base import Event
 from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResponse
-from platonic_ase.diagnostics.phonons import (
-    CALIBRATED_DISPLACEMENTS,
-    PhononRiskEstimate,
-    estimate,
-    phonon_signals,
-)
+from platonic_ase.diagnostics.phonons import PhononRiskEstimate, estimate, phonon_signals
 from platonic_ase.diagnostics.supercells import DisplacedCrystal
-from platonic_ase.errors import PhononWarning, RecordingWarning, WarningRaised
+from platonic_ase.errors import WarningRaised
 from platonic_ase.structures import check_structure
-from platonic_ase.workflows.outputs import keep_previous
+from platonic_ase.workflows.phonon_checks import loose_relaxation, remarks, settings
 from platonic_ase.workflows.phonon_forces import ForceStore, evaluate_supercells
+from platonic_ase.workflows.phonon_outputs import PathLike, PhononOutputs
 from platonic_ase.workflows.phonon_result import PhononResult
 from platonic_ase.workflows.phonon_spectrum import (
     Spectrum,
@@ -37,20 +28,12 @@ from platonic_ase.workflows.phonon_spectrum import (
 from platonic_ase.workflows.phonon_structure import (
     Relaxation,
     choose_supercell,
-    face_distances,
     relax_crystal,
+    to_ase,
 )
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-logger = logging.getLogger("platonic_ase")
-
-PathLike = str | os.PathLike[str]
-
-LOOSE = 0.05
-"""Residual force, as a share of the smallest restoring force, above which a relaxation is loose."""
-_PRESSURE = 0.5  # GPa: said in a remark
 
 
 def run_phonon(
@@ -144,7 +127,7 @@ def run_phonon(
             warnings.simplefilter("ignore", UserWarning)  # that "auto" means a primitive cell
             phonon = Phonopy(unit_cell, supercell_matrix=matrix, primitive_matrix="auto")
         phonon.generate_displacements(distance=displacement)
-        outputs = _Outputs(json, report, params)
+        outputs = PhononOutputs(json, report, params)
         return _phonons(
             atoms, phonon, calculator, relaxation, mesh, kept, outputs, events, progress, ended
         )
@@ -189,66 +172,10 @@ def assess_phonopy(
             None,
             mesh,
             ForceStore(store, calculator),
-            _Outputs(json, report, params),
+            PhononOutputs(json, report, params),
             events,
             progress,
         )
-
-
-def to_ase(cell: Any) -> Atoms:
-    """ASE structure of a phonopy cell."""
-    from ase import Atoms
-
-    return Atoms(
-        numbers=cell.numbers,
-        positions=cell.positions,
-        cell=cell.cell,
-        masses=cell.masses,
-        pbc=True,
-    )
-
-
-class _Outputs:
-    """Where to write."""
-
-    def __init__(
-        self, json: PathLike | None, report: PathLike | None, params: PathLike | None
-    ) -> None:
-        self.json, self.report, self.params = json, report, params
-
-    def write(self, result: PhononResult) -> dict[str, Path]:
-        """Write all that was asked for; a file that cannot be written loses nothing else."""
-        files: dict[str, Path] = {}
-        for role, path, write in (
-            ("json", self.json, _write_json),
-            ("phonopy", self.params, _write_params),
-            ("report", self.report, _write_report),
-        ):
-            if path is None or (role == "phonopy" and result.spectrum is None):
-                continue
-            try:
-                files[role] = keep_previous(path)
-                write(result, files[role])
-            except OSError as error:
-                files.pop(role, None)
-                message = f"{path} cannot be written: {error}"
-                logger.warning(message)
-                warnings.warn(message, RecordingWarning, stacklevel=2)
-        return files
-
-
-def _write_json(result: PhononResult, path: Path) -> None:
-    path.write_text(jsonlib.dumps(result.to_dict(), indent=1) + "\n", encoding="utf-8")
-
-
-def _write_params(result: PhononResult, path: Path) -> None:
-    result.phonon.save(str(path), settings={"force_constants": True})
-
-
-def _write_report(result: PhononResult, path: Path) -> None:
-    from platonic_ase.workflows.phonon_report import render_phonons
-
-    path.write_text(render_phonons(result), encoding="utf-8")
 
 
 def _matrix(supercell: Sequence[int] | Sequence[Sequence[int]]) -> np.ndarray:
@@ -288,7 +215,7 @@ def _phonons(
     relaxation: Relaxation | None,
     mesh: Sequence[int] | None,
     kept: ForceStore,
-    outputs: _Outputs,
+    outputs: PhononOutputs,
     events: list[Event],
     progress: bool,
     ended: str = "finished",
@@ -347,8 +274,8 @@ def _phonons(
         spectrum=spectrum,
         force_constant_errors=errors,
         events=tuple(events),
-        remarks=tuple(_remarks(phonon, relaxation, crystal, risk, spectrum)),
-        settings=_settings(phonon, rest, calculator, relaxation, mesh),
+        remarks=tuple(remarks(phonon, relaxation, crystal, risk, spectrum)),
+        settings=settings(phonon, rest, calculator, relaxation, mesh),
         summary=calculator.summary(),
         ended=ended,
         resumed=resumed,
@@ -358,42 +285,6 @@ def _phonons(
         files["log"] = calculator.log_path
     object.__setattr__(result, "files", files)
     return result
-
-
-def loose_relaxation(crystal: DisplacedCrystal, residual: np.ndarray) -> Signal:
-    """Compare the residual forces of the supercell at rest with the forces of the displacements.
-
-    Parameters
-    ----------
-    crystal : DisplacedCrystal
-    residual : ndarray, shape (n_atoms, 3)
-        eV/Å.
-    """
-    restoring = min(
-        float(np.linalg.norm(probe.forces[probe.atom] - residual[probe.atom]))
-        for probe in crystal.probes
-    )
-    restoring = max(restoring, 0.02)  # soft modes and rounding
-    lengths = np.linalg.norm(residual, axis=1)
-    share = float(lengths.max()) / restoring
-    worst = np.argsort(-lengths, kind="stable")
-    return Signal(
-        kind="loose_relaxation",
-        level=share / LOOSE,
-        value=share,
-        threshold=LOOSE,
-        unit="of the smallest restoring force",
-        message=(
-            f"the crystal is not at rest: residual forces of up to {lengths.max():.3g} eV/Å, "
-            f"{100 * share:.0f} % of the smallest restoring force of a displaced atom."
-        ),
-        advice=(
-            "Harmonic phonons need a stationary point: relax further (a smaller fmax, more "
-            "steps), or relax with this very model."
-        ),
-        atoms=tuple(int(i) for i in worst[:8] if lengths[i] > LOOSE * restoring),
-        category=PhononWarning,
-    )
 
 
 def _solve(phonon: Any, mesh: Sequence[int]) -> tuple[Spectrum, dict[str, float]]:
@@ -407,94 +298,3 @@ def _solve(phonon: Any, mesh: Sequence[int]) -> tuple[Spectrum, dict[str, float]
 
 def _largest(forces: np.ndarray | None) -> float:
     return float("nan") if forces is None else float(np.linalg.norm(forces, axis=1).max())
-
-
-def _remarks(
-    phonon: Any,
-    relaxation: Relaxation | None,
-    crystal: DisplacedCrystal | None,
-    risk: PhononRiskEstimate,
-    spectrum: Spectrum | None,
-) -> list[str]:
-    remarks = []
-    if risk.outside == ("displacement",):
-        low, high = CALIBRATED_DISPLACEMENTS
-        remarks.append(
-            f"No risk is given: it is calibrated for displacements of {low} to {high} Å."
-        )
-    elif risk.outside:
-        remarks.append(
-            f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "
-            "risk is an extrapolation."
-        )
-    width = float(face_distances(phonon.supercell.cell).min())
-    if width < 8:
-        remarks.append(f"The supercell is {width:.1f} Å wide: a displaced atom meets its images.")
-    if relaxation is not None:
-        if relaxation.converged is False:
-            remarks.append(
-                f"The relaxation did not converge in {relaxation.steps} steps (residual force "
-                f"{relaxation.max_force:.2g} eV/Å)."
-            )
-        if relaxation.pressure is not None and abs(relaxation.pressure) > _PRESSURE:
-            remarks.append(
-                f"The model puts this cell under {relaxation.pressure:.1f} GPa: frequencies "
-                "belong to that pressure."
-            )
-        if relaxation.space_group != relaxation.space_group_before:
-            remarks.append(
-                f"The space group changed from {relaxation.space_group_before} to "
-                f"{relaxation.space_group} in the relaxation."
-            )
-    if spectrum is not None and crystal is None:
-        remarks.append(
-            "The displacements could not be assessed: several atoms move at a time, or the "
-            "embeddings could not be read."
-        )
-    if spectrum is not None and spectrum.imaginary:
-        if not any(mode.commensurate for mode in spectrum.modes):
-            remarks.append(
-                "Imaginary frequencies lie between the wave vectors that the supercell holds: "
-                "they may be due to interpolation; try a larger supercell."
-            )
-        remarks.append("Thermal properties leave out the imaginary modes.")
-    if len(set(phonon.unitcell.symbols)) > 1:
-        remarks.append(
-            "No non-analytical term: LO-TO splitting, if the crystal is polar, is missing."
-        )
-    return remarks
-
-
-def _settings(
-    phonon: Any,
-    rest: Atoms,
-    calculator: PlatonicCalculator,
-    relaxation: Relaxation | None,
-    mesh: Sequence[int],
-) -> dict[str, Any]:
-    import phonopy
-
-    identity = calculator.anchors.identity
-    atoms_moved = phonon.dataset.get("first_atoms")
-    vectors = (
-        phonon.displacements
-        if atoms_moved is None
-        else [each["displacement"] for each in atoms_moved]
-    )
-    return {
-        "model": identity.model,
-        "fingerprint": identity.fingerprint,
-        "layer": identity.layer,
-        "supercell": np.array(phonon.supercell_matrix).tolist(),
-        "supercell_atoms": len(rest),
-        "supercell_width_A": float(face_distances(rest.cell.array).min()),
-        "primitive_atoms": len(phonon.primitive),
-        "displacement_A": float(np.linalg.norm(vectors, axis=-1).max()),
-        "displacements": len(phonon.displacements),
-        "residual_forces_subtracted": True,
-        "symmetrised": True,
-        "mesh": list(mesh),
-        "relaxation": None if relaxation is None else relaxation.to_dict(),
-        "phonopy": phonopy.__version__,
-        "platonic_ase": __version__,
-    }

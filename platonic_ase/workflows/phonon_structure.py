@@ -172,6 +172,19 @@ def choose_supercell(
     return np.asarray(best[1].T)
 
 
+def to_ase(cell: Any) -> Atoms:
+    """ASE structure of a phonopy cell."""
+    from ase import Atoms
+
+    return Atoms(
+        numbers=cell.numbers,
+        positions=cell.positions,
+        cell=cell.cell,
+        masses=cell.masses,
+        pbc=True,
+    )
+
+
 def face_distances(cell: np.ndarray) -> np.ndarray:
     """Distances between opposite faces of a cell, shape (3,), in the unit of the cell (rows)."""
     return np.asarray(1 / np.linalg.norm(np.linalg.inv(cell), axis=0))

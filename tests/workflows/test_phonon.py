@@ -14,9 +14,9 @@ from platonic_ase.calibration.phonon_risk import LinearPart, PhononRisk
 from platonic_ase.errors import PhononWarning, WarningRaised
 from platonic_ase.testing import SpringCrystal, mock_anchors, spring_frequencies
 from platonic_ase.workflows import phonon as workflow
-from platonic_ase.workflows.phonon import assess_phonopy, run_phonon, to_ase
+from platonic_ase.workflows.phonon import assess_phonopy, run_phonon
 from platonic_ase.workflows.phonon_spectrum import choose_mesh, commensurate_points
-from platonic_ase.workflows.phonon_structure import choose_supercell, face_distances
+from platonic_ase.workflows.phonon_structure import choose_supercell, face_distances, to_ase
 
 CUBE = 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
 
