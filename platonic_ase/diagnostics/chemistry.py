@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from ase.data import chemical_symbols
 
 # fmt: off
 _PAULING = [
@@ -23,6 +24,14 @@ ANION_VALENCE = {
 }  # fmt: skip
 """Electrons that an atom takes up to complete its shell, by atomic number."""
 
+CATION_VALENCES = {
+    **dict.fromkeys((3, 11, 19, 37, 55, 29, 47, 79), (1,)),
+    **dict.fromkeys((4, 12, 20, 38, 56, 30, 48, 80), (2,)),
+    **dict.fromkeys((5, 13, 31, 49, 81), (3, 1)),
+    **dict.fromkeys((6, 14, 32, 50, 82), (4, 2)),
+}
+"""Electrons that an atom of the s, p and late d blocks gives away, by atomic number."""
+
 
 def formal_valence(numbers: np.ndarray) -> float:
     """Valence of the most electronegative element of a crystal; 1 where it forms no anion.
@@ -35,6 +44,34 @@ def formal_valence(numbers: np.ndarray) -> float:
     elements = np.unique(numbers)
     anion = int(elements[np.argmax(ELECTRONEGATIVITY[elements])])
     return float(ANION_VALENCE.get(anion, 1))
+
+
+def why_no_octet(numbers: np.ndarray) -> str:
+    """Why a crystal is no octet binary such as NaCl, ZnS or GaN; empty where it is one.
+
+    An octet binary has as many cations as anions, and each anion takes what one cation of the s, p
+    or late d block gives. Hydrides are none: hydrogen completes no octet.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n_atoms,)
+        Atomic numbers.
+    """
+    elements, counts = np.unique(numbers, return_counts=True)
+    if len(elements) != 2:
+        return f"the crystal has {len(elements)} elements, not two"
+    anion, cation = (int(z) for z in elements[np.argsort(-ELECTRONEGATIVITY[elements])])
+    if 1 in (anion, cation):
+        return "the crystal is a hydride"
+    if counts[0] != counts[1]:
+        return "the crystal has not as many cations as anions"
+    if ANION_VALENCE.get(anion) not in CATION_VALENCES.get(cation, ()):
+        gives, takes = chemical_symbols[cation], chemical_symbols[anion]
+        return (
+            f"{gives} does not give the electrons that {takes} takes (a metal, or a compound of d "
+            "or f electrons)"
+        )
+    return ""
 
 
 def bonded_neighbours(distances: np.ndarray, atom: int, tolerance: float = 1.2) -> np.ndarray:

@@ -41,8 +41,13 @@ class PhononRiskEstimate:
         Where it lies with probability 0.9.
     probability_above_25_percent : float or None
         That the relative error exceeds 0.25.
+    probability_worst_third : float or None
+        That it is among the largest third of this model's errors in the calibration.
     probability_imaginary : float or None
         That the spectrum has a spurious imaginary mode.
+    rank : float or None
+        Share of the crystals of the calibration with a smaller predicted error, where the pack was
+        made from other models and says no more.
     calibration : str
         Which pack says so; ``"uncalibrated"``, and None for all numbers, without one.
     outside : tuple of str
@@ -52,7 +57,9 @@ class PhononRiskEstimate:
     relative_error: float | None = None
     interval: tuple[float, float] | None = None
     probability_above_25_percent: float | None = None
+    probability_worst_third: float | None = None
     probability_imaginary: float | None = None
+    rank: float | None = None
     calibration: str = UNCALIBRATED
     outside: tuple[str, ...] = ()
 
@@ -67,7 +74,10 @@ class PhononRiskEstimate:
             "phonon_probability_above_25_percent": self.probability_above_25_percent,
             "phonon_probability_imaginary": self.probability_imaginary,
         }
-        return {name: UNCALIBRATED if v is None else v for name, v in values.items()}
+        risks = {name: UNCALIBRATED if v is None else v for name, v in values.items()}
+        if self.rank is not None:
+            risks["phonon_error_rank"] = self.rank
+        return risks
 
 
 class PhononRiskModel(Protocol):
@@ -80,6 +90,10 @@ class PhononRiskModel(Protocol):
     @property
     def alarm_imaginary(self) -> float:
         """Probability of an imaginary mode from which a warning is raised."""
+
+    @property
+    def alarm_rank(self) -> float:
+        """Rank from which a warning is raised, where there is no probability."""
 
     def predict(self, features: DisplacementFeatures) -> PhononRiskEstimate:
         """Risks of one crystal."""
@@ -101,7 +115,7 @@ def estimate(
 def phonon_signals(
     crystal: DisplacedCrystal, risk: PhononRiskEstimate, model: PhononRiskModel | None
 ) -> tuple[Signal, ...]:
-    """Signals of the two risks, one alarm each per crystal; none without a calibration.
+    """Signals of the risks, one alarm each per crystal; none without a calibration.
 
     Parameters
     ----------
@@ -134,6 +148,28 @@ def phonon_signals(
                 advice=(
                     "Compare the forces of one displaced supercell with DFT, or use a second "
                     "model, before trusting frequencies and thermal properties."
+                ),
+                atoms=atoms,
+                category=PhononWarning,
+                group=group,
+            )
+        )
+    if risk.rank is not None:
+        signals.append(
+            Signal(
+                kind="phonon_error",
+                level=risk.rank / model.alarm_rank,
+                value=risk.rank,
+                threshold=model.alarm_rank,
+                unit="rank",
+                message=(
+                    f"the phonons of {name} are suspect: they stand above {100 * risk.rank:.0f} % "
+                    "of the crystals of the calibration, which was made with other models "
+                    f"({risk.calibration})."
+                ),
+                advice=(
+                    "How large the error is cannot be said. Compare the forces of one displaced "
+                    "supercell with DFT, or calibrate this model."
                 ),
                 atoms=atoms,
                 category=PhononWarning,

@@ -9,7 +9,11 @@ import numpy as np
 
 from platonic_ase._version import __version__
 from platonic_ase.diagnostics.base import Signal
-from platonic_ase.diagnostics.phonons import CALIBRATED_DISPLACEMENTS, PhononRiskEstimate
+from platonic_ase.diagnostics.phonons import (
+    CALIBRATED_DISPLACEMENTS,
+    UNCALIBRATED,
+    PhononRiskEstimate,
+)
 from platonic_ase.diagnostics.supercells import DisplacedCrystal
 from platonic_ase.errors import PhononWarning
 from platonic_ase.workflows.phonon_spectrum import Spectrum
@@ -73,6 +77,11 @@ def remarks(
     if risk.outside == ("displacement",):
         low, high = CALIBRATED_DISPLACEMENTS
         said.append(f"No risk is given: it is calibrated for displacements of {low} to {high} Å.")
+    elif risk.outside and risk.calibration == UNCALIBRATED:
+        said.append(
+            f"No risk is given: the crystal is unlike all of the calibration in "
+            f"{', '.join(risk.outside)}."
+        )
     elif risk.outside:
         said.append(
             f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "

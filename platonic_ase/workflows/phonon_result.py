@@ -101,6 +101,12 @@ class PhononResult:
             if risk.probability_imaginary is not None:
                 lines[0] += f", of spurious imaginary modes: {risk.probability_imaginary:.2f}"
             lines.append(f"calibration: {risk.calibration}")
+        elif risk.rank is not None:
+            lines[0] = (
+                f"{self.formula}: predicted error larger than those of {100 * risk.rank:.0f} % of "
+                "the crystals of other models; how large is not known"
+            )
+            lines.append(f"calibration: {risk.calibration}")
         if spectrum is not None:
             lines.append(
                 f"frequencies {spectrum.lowest:.2f} to {spectrum.quantiles[-1]:.2f} THz, mean "

@@ -5,13 +5,10 @@ import pytest
 
 from platonic_ase import find_encoder
 from platonic_ase.calibration.defaults import identity_key
+from platonic_ase.calibration.linear import LinearPart
+from platonic_ase.calibration.phonon_fit import fit_phonon_risk
 from platonic_ase.calibration.phonon_packs import find_phonon_risk, resolve_phonon_risk
-from platonic_ase.calibration.phonon_risk import (
-    LinearPart,
-    PhononRisk,
-    fit_phonon_risk,
-    probability_above,
-)
+from platonic_ase.calibration.phonon_risk import PhononRisk, probability_above
 from platonic_ase.diagnostics.displacement import FEATURES, DisplacementFeatures
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.testing import MockCalculator, mock_anchors
@@ -58,18 +55,47 @@ def test_probability_of_a_large_error():
     assert probability_above(0.6, 0.1, 0.25) == pytest.approx((draws > 0.25).mean(), abs=5e-3)
 
 
+def test_a_pack_of_other_models_gives_a_rank_and_no_more(data, tmp_path):
+    crystals, errors, groups, imaginary = data
+    pack = fit_phonon_risk(
+        "others", crystals, errors, groups, imaginary=imaginary, error_features=USED,
+        log_factors=errors, rank_only=True, penalty=1e-6,
+    )  # fmt: skip
+    pack = PhononRisk.load(pack.save(tmp_path / "others.phonons.safetensors"))
+    inside = [k for k, one in enumerate(crystals) if not pack.error.outside(one.to_dict())]
+    assert len(inside) > 70
+    for one, error in ((crystals[k], errors[k]) for k in inside):
+        risk = pack.predict(one)
+        assert risk.rank == pytest.approx((errors < error).mean(), abs=1 / 80)
+        assert risk.relative_error is risk.interval is risk.probability_above_25_percent is None
+        assert risk.to_risks()["phonon_error_rank"] == risk.rank
+        assert "no correction" in pack.correct(one, np.array([11, 17])).reason
+    far = pack.predict(crystal(stiffness_excess=20.0))
+    assert (far.calibration, far.rank, far.outside) == ("uncalibrated", None, ("stiffness_excess",))
+
+
+def test_the_worst_third_has_a_probability(data):
+    crystals, errors, groups, _ = data
+    pack = fit_phonon_risk("p", crystals, errors, groups, error_features=USED, penalty=1e-6)
+    chances = np.array([pack.predict(one).probability_worst_third for one in crystals])
+    assert ((chances > 0.5) == (errors > np.quantile(errors, 2 / 3))).all()
+
+
 def test_files_keep_everything(data, tmp_path):
     crystals, errors, groups, imaginary = data
     identity = find_encoder(MockCalculator()).identity
     pack = fit_phonon_risk(
         "kept", crystals, errors, groups, imaginary=imaginary, error_features=USED,
+        log_factors=np.log(1 + errors), octet=True,
         identity=identity, provenance={"licence": "none"},
     )  # fmt: skip
     back = PhononRisk.load(pack.save(tmp_path / "kept.phonons.safetensors"))
     assert back.identity == identity
     assert back.provenance["crystals"] == 80
+    salt = np.array([11, 17])
     for one in crystals[:5]:
         assert back.predict(one) == pack.predict(one)
+        assert back.correct(one, salt) == pack.correct(one, salt)
 
 
 def test_broken_files(tmp_path):
@@ -84,7 +110,7 @@ def test_broken_files(tmp_path):
 def test_malformed_packs_are_refused():
     ones = np.ones(1)
     with pytest.raises(SpaceFileError, match="unknown features"):
-        LinearPart(("colour",), ones, ones, ones, 0.0)
+        PhononRisk("p", LinearPart(("colour",), ones, ones, ones, 0.0), sigma=1.0)
     with pytest.raises(SpaceFileError, match=r"\(1,\) is needed"):
         LinearPart(("log_bond",), np.ones(2), ones, ones, 0.0)
     with pytest.raises(SpaceFileError, match="positive"):

@@ -10,7 +10,8 @@ from ase.md.verlet import VelocityVerlet
 from phonopy.structure.atoms import PhonopyAtoms
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.calibration.phonon_risk import LinearPart, PhononRisk
+from platonic_ase.calibration.linear import LinearPart
+from platonic_ase.calibration.phonon_risk import PhononRisk
 from platonic_ase.errors import PhononWarning, WarningRaised
 from platonic_ase.testing import SpringCrystal, mock_anchors, spring_frequencies
 from platonic_ase.workflows import phonon as workflow
@@ -107,6 +108,8 @@ def test_json_schema(tmp_path):
         "relative_error": pytest.approx(0.1),
         "interval": [pytest.approx(low, rel=1e-5), pytest.approx(high, rel=1e-5)],
         "probability_above_25_percent": pytest.approx(1.190e-4, rel=0.01),
+        "probability_worst_third": None,
+        "rank": None,
         "probability_imaginary": pytest.approx(1 / (1 + np.exp(2))),
         "calibration": "constant",
         "outside": [],
