@@ -1,8 +1,9 @@
-"""Embedding many structures with one calculator."""
+"""Embedding many structures with one calculator, in batches where its package can."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
     from platonic_ase.encoders import Encoder
     from platonic_ase.space.identity import ModelIdentity
+
+logger = logging.getLogger("platonic_ase")
+
+BATCH_ATOMS, BATCH_ATOMS_CPU = 1024, 64
+"""Most atoms in a batch of several structures; they bound the memory."""
 
 
 def embed_one(encoder: Encoder, atoms: Atoms) -> np.ndarray:
@@ -38,6 +44,35 @@ def embed_one(encoder: Encoder, atoms: Atoms) -> np.ndarray:
     with encoder.capture() as capture:
         calculator.calculate(atoms, ["energy"], all_changes)
     return to_numpy(capture.take(len(atoms)))
+
+
+def embed_batch(encoder: Encoder, structures: Sequence[Atoms]) -> list[np.ndarray]:
+    """Embeddings of several structures, in one forward pass.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        One that :attr:`~platonic_ase.Encoder.batches`.
+    structures : sequence of Atoms
+        At least one.
+
+    Returns
+    -------
+    list of ndarray, shape (n_atoms, d)
+        One a structure.
+
+    Raises
+    ------
+    ValueError
+        If some are not finite.
+    """
+    lengths = [len(atoms) for atoms in structures]
+    with encoder.capture() as capture:
+        encoder.run_batch(structures)
+    rows = to_numpy(capture.take(sum(lengths)))
+    if not np.isfinite(rows).all():
+        raise ValueError("embeddings are not finite")
+    return np.split(rows, np.cumsum(lengths)[:-1])
 
 
 def embed(
@@ -89,49 +124,54 @@ def embed(
 
 def embed_each(
     encoder: Encoder,
-    structures: Iterable[Atoms],
+    structures: Sequence[Atoms],
     identity: ModelIdentity,
-    done: Callable[[], object],
+    done: Callable[[int], object],
     *,
     source: Mapping[str, Any] | None = None,
+    batch_atoms: int | None = None,
 ) -> EmbeddingSet:
-    """Embed structures one by one; all of them may fail.
+    """Embed structures, in batches where the package can; all of them may fail.
+
+    A batch that fails is run again one by one, so that only the structures that the model cannot
+    evaluate are lost.
 
     Parameters
     ----------
     encoder : Encoder
         From :meth:`Encoder.many`.
-    structures : iterable of Atoms
+    structures : sequence of Atoms
     identity : ModelIdentity
         Recorded in the result.
     done : callable
-        Called after each structure.
+        Called with the number of structures done since the last call.
     source : mapping, optional
         Recorded in the result.
+    batch_atoms : int, optional
+        Most atoms in a batch; a larger structure is a batch of its own. 64 by default on a CPU,
+        which larger batches do not make faster, and 1024 elsewhere.
 
     Raises
     ------
     CaptureError
         If the model cannot be observed.
     """
+    if batch_atoms is None:
+        batch_atoms = _batch_atoms(encoder)
     rows = [np.empty((0, identity.width), dtype=identity.dtype)]
     numbers = [np.empty(0, dtype=np.int64)]
     owners = [np.empty(0, dtype=np.int64)]
     failures: dict[int, str] = {}
-    for index, atoms in enumerate(structures):
-        try:
-            found = embed_one(encoder, atoms)
-            if not np.isfinite(found).all():
-                raise ValueError("embeddings are not finite")
-        except CaptureError:
-            raise
-        except Exception as error:
-            failures[index] = f"{type(error).__name__}: {error}"
-        else:
-            rows.append(found)
-            numbers.append(atoms.numbers)
-            owners.append(np.full(len(atoms), index))
-        done()
+    for batch in batches_of([len(atoms) for atoms in structures], batch_atoms):
+        found = _embed_batch_or_each(encoder, [structures[index] for index in batch])
+        for index, result in zip(batch, found, strict=True):
+            if isinstance(result, Exception):
+                failures[index] = f"{type(result).__name__}: {result}"
+            else:
+                rows.append(result)
+                numbers.append(structures[index].numbers)
+                owners.append(np.full(len(structures[index]), index))
+        done(len(batch))
     return EmbeddingSet(
         embeddings=np.concatenate(rows),
         numbers=np.concatenate(numbers),
@@ -140,6 +180,72 @@ def embed_each(
         source=dict(source or {}),
         failures=failures,
     )
+
+
+def batches_of(sizes: Sequence[int], most: int) -> Iterator[range]:
+    """Consecutive structures that together have at most so many atoms.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Atoms of each structure.
+    most : int
+        A larger structure is a batch of its own.
+
+    Yields
+    ------
+    range
+        Indices of the structures of a batch.
+
+    Examples
+    --------
+    >>> list(batches_of([4, 4, 9, 1, 1], most=8))
+    [range(0, 2), range(2, 3), range(3, 5)]
+    """
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and total + size > most:
+            yield range(start, index)
+            start, total = index, 0
+        total += size
+    if len(sizes):
+        yield range(start, len(sizes))
+
+
+def _batch_atoms(encoder: Encoder) -> int:
+    if not encoder.batches:
+        return 1
+    on_cpu = next(encoder.model.parameters()).device.type == "cpu"
+    return BATCH_ATOMS_CPU if on_cpu else BATCH_ATOMS
+
+
+def _embed_batch_or_each(
+    encoder: Encoder, structures: Sequence[Atoms]
+) -> list[np.ndarray | Exception]:
+    """Rows of each structure, or why there are none."""
+    if encoder.batches:
+        try:
+            return [*embed_batch(encoder, structures)]
+        except Exception as error:
+            logger.info(
+                "a batch of %d structures goes one by one (%s: %s)",
+                len(structures),
+                type(error).__name__,
+                error,
+            )
+    return [_rows_or_error(encoder, atoms) for atoms in structures]
+
+
+def _rows_or_error(encoder: Encoder, atoms: Atoms) -> np.ndarray | Exception:
+    try:
+        found = embed_one(encoder, atoms)
+        if not np.isfinite(found).all():
+            raise ValueError("embeddings are not finite")
+    except CaptureError:
+        raise
+    except Exception as error:
+        return error
+    return found
 
 
 def to_numpy(array: Any) -> np.ndarray:

@@ -108,15 +108,32 @@ def embed(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Embeddings file, for any environment.")
     ] = Path("embeddings.safetensors"),
+    batch_atoms: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most atoms in a batch of structures.  [default: 64 on a CPU, else 1024]",
+            show_default=False,
+        ),
+    ] = None,
     layer: LayerOpt = None,
     device: DeviceOpt = None,
     quiet: QuietOpt = False,
 ) -> None:
-    """Embed all atoms of many structures; the same command goes on after a kill."""
+    """Embed all atoms of many structures, in batches where the model's package can.
+
+    The same command goes on after a kill.
+    """
     from platonic_ase.workflows.embed import embed_file
 
     made = embed_file(
-        structures, calculator, output, layer=layer, device=device, progress=not quiet
+        structures,
+        calculator,
+        output,
+        layer=layer,
+        device=device,
+        batch_atoms=batch_atoms,
+        progress=not quiet,
     )
     for index, reason in made.failures.items():
         typer.echo(f"structure {index} failed: {reason}", err=True)

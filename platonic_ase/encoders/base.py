@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +18,7 @@ from platonic_ase.space.identity import ModelIdentity
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
     from torch import Tensor
 
 Array = Union["Tensor", np.ndarray]
@@ -188,6 +189,25 @@ class Encoder(ABC):
         """
         yield self
 
+    @property
+    def batches(self) -> bool:
+        """Whether :meth:`run_batch` can be called: the package batches structures."""
+        return False
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the network once on several structures, as far as the layer that is read.
+
+        No energies or forces are kept, and what the calculator remembers is left alone. Listeners
+        get the rows of all atoms, structure after structure: those that each structure gives
+        alone, to rounding.
+
+        Parameters
+        ----------
+        structures : sequence of Atoms
+            At least one.
+        """
+        raise NotImplementedError(f"the encoder {self.name!r} runs structures one by one")
+
     def combine(self, captured: list[Array]) -> Array:
         """Make one array of the captures of one calculation; the only one by default."""
         return captured[0]
@@ -273,6 +293,18 @@ def parameter_dtype(model: torch.nn.Module) -> str:
         if parameter.is_floating_point():
             return str(parameter.dtype).removeprefix("torch.")
     return "float32"
+
+
+def calculates_as(calculator: Any, package: str) -> bool:
+    """Whether a calculator runs its model as a package does: its ``calculate`` is the package's.
+
+    Parameters
+    ----------
+    calculator : object
+    package : str
+        Top-level import name, such as ``"chgnet"``.
+    """
+    return str(type(calculator).calculate.__module__).partition(".")[0] == package
 
 
 def comes_from(calculator: Any, package: str) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders.base import Encoder, Receiver, comes_from
+from platonic_ase.encoders.base import Encoder, Receiver, calculates_as, comes_from
 from platonic_ase.encoders.hooks import output_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 class CHGNetEncoder(Encoder):
@@ -50,3 +54,19 @@ class CHGNetEncoder(Encoder):
         if model.readout_norm is not None:
             return output_of(model.readout_norm, receive)
         return output_of(model.atom_conv_layers[-1], receive)
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs its model as the package does."""
+        return calculates_as(self.calculator, "chgnet")
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the model on a batch of graphs, for the energy alone."""
+        import torch
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        model, device = self.calculator.model, self.calculator.device
+        graphs = [model.graph_converter(AseAtomsAdaptor.get_structure(a)) for a in structures]
+        model.eval()
+        with torch.no_grad():
+            model([graph.to(device) for graph in graphs], task="e")

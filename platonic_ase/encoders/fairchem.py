@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonic_ase.encoders.base import Encoder, Receiver, comes_from
+from platonic_ase.encoders.base import Encoder, Receiver, calculates_as, comes_from
 from platonic_ase.encoders.hooks import call_of
 from platonic_ase.errors import EncoderError
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
     from torch import Tensor
 
 
@@ -137,6 +138,23 @@ class FAIRChemEncoder(Encoder):
             finally:
                 random.setstate(states[0])
                 np.random.set_state(states[1])  # noqa: NPY002
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs its model as the package does, and no merged one."""
+        merged = self._predictor.inference_settings.merge_mole
+        return calculates_as(self.calculator, "fairchem") and not merged
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the model on a batch of the package's own; forces are computed all the same."""
+        from fairchem.core.datasets.atomic_data import atomicdata_list_to_batch
+
+        calculator, graphs = self.calculator, []
+        for atoms in structures:
+            checked = atoms.copy()  # the check writes charge and spin
+            self._predictor.validate_atoms_data(checked, calculator.task_name)
+            graphs.append(calculator.a2g(checked))
+        self._predictor.predict(atomicdata_list_to_batch(graphs))
 
 
 def _hands_out_embeddings(head: Any) -> bool:

@@ -137,6 +137,38 @@ def call_of(
 
 
 @contextmanager
+def up_to(module: torch.nn.Module) -> Iterator[None]:
+    """Run a model as far as the input of one of its modules, and without gradients.
+
+    The forward pass in the context ends there: what comes after, readout and derivatives, costs
+    more than what comes before. A module that is never reached changes nothing.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Listeners that it has already hear of its input.
+    """
+    import torch
+
+    def stop(_module: torch.nn.Module, _args: Any) -> None:
+        raise _Reached
+
+    refuse_scripted(module)
+    handle = module.register_forward_pre_hook(stop)
+    try:
+        with torch.no_grad():
+            yield
+    except _Reached:
+        pass
+    finally:
+        handle.remove()
+
+
+class _Reached(Exception):  # noqa: N818 - a signal, not an error
+    """The forward pass has come far enough."""
+
+
+@contextmanager
 def uncompiled(model: torch.nn.Module) -> Iterator[None]:
     """Run modules that were compiled in place (``module.compile()``) eagerly for a while.
 

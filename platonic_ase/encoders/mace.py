@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders.base import Array, Encoder, Receiver, comes_from
+from platonic_ase.encoders.base import Array, Encoder, Receiver, calculates_as, comes_from
 from platonic_ase.encoders.hooks import output_of
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
     from torch import Tensor
 
 
@@ -103,6 +104,49 @@ class MACEEncoder(Encoder):
             yield self
         finally:
             vars(self.calculator).update(state)
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs models of energies as the package does."""
+        calculator = self.calculator
+        return calculates_as(calculator, "mace") and calculator.model_type == "MACE"
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run each member on a batch of graphs, for the energy alone."""
+        import torch
+        from mace import data
+        from mace.tools import torch_geometric, torch_tools
+
+        calculator = self.calculator
+        keys = data.KeySpecification(
+            info_keys=calculator.info_keys,
+            arrays_keys={**calculator.arrays_keys, calculator.charges_key: "charges"},
+        )
+        with torch_tools.default_dtype(calculator.default_dtype):
+            graphs = [
+                data.AtomicData.from_config(
+                    data.config_from_atoms(
+                        atoms, key_specification=keys, head_name=calculator.head
+                    ),
+                    z_table=calculator.z_table,
+                    cutoff=calculator.r_max,
+                    heads=calculator.available_heads,
+                )
+                for atoms in structures
+            ]
+        batch = torch_geometric.Batch.from_data_list(graphs).to(calculator.device)
+        with torch.no_grad():
+            for model in calculator.models:
+                model(_in_dtype_of(model, batch), compute_force=False)
+
+
+def _in_dtype_of(model: torch.nn.Module, batch: Any) -> dict[str, Tensor]:
+    dtype = next(model.parameters()).dtype
+    contents: dict[str, Tensor] = batch.clone().to_dict()
+    return {
+        key: value.to(dtype) if hasattr(value, "dtype") and value.is_floating_point() else value
+        for key, value in contents.items()
+    }
 
 
 def _picker(parts: list[slice]) -> Callable[[Mapping[str, Tensor]], Tensor]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders.base import Encoder, Receiver, comes_from
-from platonic_ase.encoders.hooks import input_of, input_width
+from platonic_ase.encoders.base import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.encoders.hooks import input_of, input_width, up_to
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
 
 
 class MatGLEncoder(Encoder):
@@ -45,3 +47,27 @@ class MatGLEncoder(Encoder):
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
         """Listen to the node features on their way into the final layer."""
         return input_of(self.calculator.potential.model.final_layer, receive)
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs a model without charges as the package does."""
+        return calculates_as(self.calculator, "matgl") and not self.calculator.compute_charge
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the model on a batch of graphs, as far as the final layer."""
+        import torch
+        from torch_geometric.data import Batch
+
+        calculator = self.calculator
+        graphs, lattices, states = zip(
+            *(calculator._atoms2graph.get_graph(atoms) for atoms in structures), strict=True
+        )
+        state = torch.stack(
+            [
+                torch.as_tensor(own if calculator.state_attr is None else calculator.state_attr)
+                for own in states
+            ]
+        )
+        lattice = torch.stack([lattice.reshape(3, 3) for lattice in lattices])
+        with up_to(calculator.potential.model.final_layer):
+            calculator.potential(Batch.from_data_list(list(graphs)), lattice, state)

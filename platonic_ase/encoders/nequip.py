@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders.base import Encoder, Receiver, comes_from
-from platonic_ase.encoders.hooks import input_of
+from platonic_ase.encoders.base import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.encoders.hooks import input_of, up_to
 from platonic_ase.errors import EncoderError
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
 
 READOUT = "per_atom_energy_readout"
 
@@ -66,3 +68,17 @@ class NequIPEncoder(Encoder):
         """Listen to the node features on their way into the readout."""
         readout: Any = self._readout
         return input_of(readout, receive, lambda data: data[readout.field])
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs its model as the package does."""
+        return calculates_as(self.calculator, "nequip")
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the model on a batch of graphs, as far as the readout."""
+        from nequip.data import AtomicDataDict
+
+        calculator = self.calculator
+        graphs = [calculator.atoms_to_data(atoms) for atoms in structures]
+        with up_to(self._readout):
+            calculator.call_model(AtomicDataDict.batched_from_list(graphs))

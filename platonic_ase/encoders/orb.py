@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders.base import Encoder, Receiver, comes_from
-from platonic_ase.encoders.hooks import input_of, input_width, uncompiled
+from platonic_ase.encoders.base import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.encoders.hooks import input_of, input_width, uncompiled, up_to
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
 
 
 class OrbEncoder(Encoder):
@@ -56,3 +57,29 @@ class OrbEncoder(Encoder):
         """Run the series without the compiled code, which new shapes would recompile."""
         with uncompiled(self.calculator.model):
             yield self
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs a model without charges as the package does."""
+        calculator = self.calculator
+        return calculates_as(calculator, "orb_models") and not calculator.expects_charge_and_spin
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the model on a batch of graphs, as far as the energy head."""
+        from orb_models.forcefield.atomic_system import ase_atoms_to_atom_graphs
+        from orb_models.forcefield.base import batch_graphs
+
+        calculator = self.calculator
+        graphs = [
+            ase_atoms_to_atom_graphs(
+                atoms,
+                system_config=calculator.system_config,
+                max_num_neighbors=calculator.max_num_neighbors,
+                edge_method=calculator.edge_method,
+                half_supercell=calculator.half_supercell,
+                device=calculator.device,
+            )
+            for atoms in structures
+        ]
+        with up_to(self._head):
+            calculator.model.predict(batch_graphs(graphs).to(calculator.device))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders.base import Encoder, Receiver, comes_from
-from platonic_ase.encoders.hooks import input_of
+from platonic_ase.encoders.base import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.encoders.hooks import input_of, up_to
 
 if TYPE_CHECKING:
     import torch
+    from ase import Atoms
 
 
 class SevenNetEncoder(Encoder):
@@ -55,3 +56,29 @@ class SevenNetEncoder(Encoder):
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
         """Listen to the node features on their way into the readout."""
         return input_of(self._readout, receive, lambda data: data["x"])
+
+    @property
+    def batches(self) -> bool:
+        """Whether the calculator runs its model as the package does."""
+        return calculates_as(self.calculator, "sevenn")
+
+    def run_batch(self, structures: Sequence[Atoms]) -> None:
+        """Run the model on a batch of graphs, as far as the readout."""
+        from sevenn._keys import DATA_MODALITY
+        from sevenn.atom_graph_data import AtomGraphData
+        from sevenn.train.dataload import unlabeled_atoms_to_graph
+        from torch_geometric.data import Batch
+
+        calculator, graphs = self.calculator, []
+        for atoms in structures:
+            graph = unlabeled_atoms_to_graph(atoms, calculator.cutoff, with_shift=False)
+            graphs.append(AtomGraphData.from_numpy_dict(graph))
+            if calculator.modal:
+                graphs[-1][DATA_MODALITY] = calculator.modal
+        batch = Batch.from_data_list(graphs).to(calculator.device)
+        calculator.model.set_is_batch_data(True)
+        try:
+            with up_to(self._readout):
+                calculator.model(batch)
+        finally:
+            calculator.model.set_is_batch_data(False)

@@ -25,7 +25,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_changes
 
-from platonic_ase.calibration.embed import embed_one
+from platonic_ase.calibration.embed import embed_batch, embed_one
 from platonic_ase.encoders.base import Encoder
 from platonic_ase.encoders.registry import find_encoder
 
@@ -190,6 +190,29 @@ def check_hooks_are_removed(
     assert len(capture) == 0, "the listener stays when the calculation fails"
 
 
+def check_batches_are_the_structures_one_by_one(
+    make_encoder: MakeEncoder, make_atoms: MakeAtoms, traits: EncoderTraits = EXACT
+) -> None:
+    """Rows of a batch are those of each structure alone; the calculator runs as before."""
+    with make_encoder().many() as encoder:
+        if not encoder.batches:
+            return
+        atoms = make_atoms()
+        structures = [_rattled(atoms), _rattled(atoms * (1, 1, 2), seed=1), _rattled(atoms, 0.1)]
+        before = _calculate(encoder, structures[0])
+        found = embed_batch(encoder, structures)
+        after = _calculate(encoder, structures[0])
+        for rows, structure in zip(found, structures, strict=True):
+            alone = embed_one(encoder, structure)
+            assert rows.shape == alone.shape, f"a batch gives {rows.shape}, one {alone.shape}"
+            assert rows.dtype == alone.dtype, f"a batch gives {rows.dtype}, one {alone.dtype}"
+            error = _difference(alone, rows)
+            assert error <= traits.tolerance, f"a batch changes embeddings by {error:.1e}"
+        if traits.exact:
+            for name, value in before.items():
+                assert np.array_equal(value, after[name]), f"{name} differs after a batch"
+
+
 def check_identity_is_stable(
     make_encoder: MakeEncoder, make_atoms: MakeAtoms, traits: EncoderTraits = EXACT
 ) -> None:
@@ -255,6 +278,7 @@ ENCODER_CHECKS = (
     check_rotation_invariance,
     check_listening_changes_nothing,
     check_hooks_are_removed,
+    check_batches_are_the_structures_one_by_one,
     check_identity_is_stable,
     check_elements_hold_the_structure,
     check_fingerprint_follows_the_weights,

@@ -34,6 +34,7 @@ def embed_file(
     *,
     layer: str | None = None,
     device: str | None = None,
+    batch_atoms: int | None = None,
     resume: bool = True,
     progress: bool = True,
 ) -> EmbeddingSet:
@@ -55,6 +56,9 @@ def embed_file(
         Layer to read; the encoder's first by default.
     device : str, optional
         For a calculator given by name.
+    batch_atoms : int, optional
+        Most atoms in a batch, where the package can run structures in batches; see
+        :func:`~platonic_ase.calibration.embed.embed_each`.
     resume : bool
         Whether to go on from partial files; if not, they are made anew.
     progress : bool
@@ -99,7 +103,14 @@ def embed_file(
             path = folder / f"{start:09d}.safetensors"
             part = _load_part(path, encoder.identity, source)
             if part is None:
-                part = embed_each(reader, chunk, encoder.identity, bar.update, source=source)
+                part = embed_each(
+                    reader,
+                    chunk,
+                    encoder.identity,
+                    bar.update,
+                    source=source,
+                    batch_atoms=batch_atoms,
+                )
                 part.save(path)
             else:
                 bar.update(len(chunk))
