@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from platonic_ase.encoders.base import name_model
 from platonic_ase.errors import ModelNotFoundError, PlatonicError
 from platonic_ase.loading.names import ModelEntry, find_entry
-from platonic_ase.loading.openers import DTYPES, OPENERS
+from platonic_ase.loading.openers import DTYPES, ONLY_DTYPE, OPENERS
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -67,7 +67,7 @@ def load_calculator(
     """
     entry, choice = find_entry(name)
     entry.package.require()
-    known = DTYPES.get(entry.family, ("float32",))
+    known = DTYPES.get(entry.family, ONLY_DTYPE)
     if dtype is not None and dtype not in known:
         raise PlatonicError(
             f"{entry.name} cannot run in {dtype!r}; its package offers {' and '.join(known)}"

@@ -14,6 +14,22 @@ BUNDLED = "in the package"
 
 
 @dataclass(frozen=True)
+class Licence:
+    """Licence of the weights of a potential, as far as it could be checked.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"MIT"``.
+    source : str
+        Where it was read.
+    """
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
 class ModelEntry:
     """A potential that can be loaded by name.
 
@@ -26,8 +42,8 @@ class ModelEntry:
     label : str
         What its own package calls it.
     weights : str
-        File that the package downloads at first use, or :data:`BUNDLED`.
-    licence : str
+        What the package's loader downloads at first use and from where, or :data:`BUNDLED`.
+    licence : Licence
         Of the weights.
     setting : str
         Keyword of the loader that chooses the task or modal; empty where there is none.
@@ -39,7 +55,7 @@ class ModelEntry:
     family: str
     label: str
     weights: str
-    licence: str
+    licence: Licence
     setting: str = ""
     choices: tuple[str, ...] = ()
 
@@ -60,34 +76,53 @@ _ORB_URL = "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/fo
 _MATTERSIM_URL = "https://raw.githubusercontent.com/microsoft/mattersim/main/pretrained_models"
 _HUGGING_FACE = "https://huggingface.co"
 _UMA_TASKS = ("omat", "omol", "oc20", "odac", "omc")
-_FAIR = "FAIR Chemistry License v1, access on request"
+
+_CHGNET = Licence("BSD-3-Clause-LBNL", "LICENSE in the package, which holds the weights")
+_SEVENNET = Licence("MIT", "LICENSE in the package, which holds the weights")
+_SEVENNET_RELEASED = Licence("not stated (code: MIT)", "https://github.com/MDIL-SNU/SevenNet")
+_MACE_MIT = Licence("MIT", "https://github.com/ACEsuit/mace-foundations#models")
+_MACE_ASL = Licence(
+    "Academic Software License (non-commercial)",
+    "https://github.com/ACEsuit/mace-foundations#models",
+)
+_ORB = Licence("Apache-2.0", "https://github.com/orbital-materials/orb-models#license")
+_MATTERSIM = Licence("MIT", "https://github.com/microsoft/mattersim/blob/main/MODEL_CARD.md")
+_MATGL = Licence("not stated (code: BSD-3-Clause)", "https://huggingface.co/materialyze")
+_FAIR = Licence(
+    "FAIR Chemistry License v1, access on request",
+    "https://huggingface.co/facebook/OMol25/blob/main/LICENSE",
+)
+_NEQUIP = Licence(
+    "CC-BY-4.0", "https://github.com/janosh/matbench-discovery/tree/main/models/nequip"
+)
 
 
 def _chgnet(name: str, label: str) -> ModelEntry:
-    return ModelEntry(name, "chgnet", label, BUNDLED, "BSD-3-Clause-LBNL")
+    return ModelEntry(name, "chgnet", label, BUNDLED, _CHGNET)
 
 
 def _sevennet(name: str, file: str = "", modals: tuple[str, ...] = ()) -> ModelEntry:
     label = name.replace("7net-0-22may2024", "7net-0_22may2024")
     weights = f"{_SEVENNET_URL}/{file}" if file else BUNDLED
-    return ModelEntry(name, "sevennet", label, weights, "MIT", "modal" if modals else "", modals)
+    licence = _SEVENNET_RELEASED if file else _SEVENNET
+    return ModelEntry(name, "sevennet", label, weights, licence, "modal" if modals else "", modals)
 
 
-def _mace(name: str, label: str, file: str, licence: str = "MIT") -> ModelEntry:
+def _mace(name: str, label: str, file: str, licence: Licence = _MACE_MIT) -> ModelEntry:
     return ModelEntry(name, "mace", label, f"{_MACE_URL}/{file}", licence)
 
 
 def _orb(name: str, file: str) -> ModelEntry:
-    return ModelEntry(name, "orb", name, f"{_ORB_URL}/{file}", "Apache-2.0")
+    return ModelEntry(name, "orb", name, f"{_ORB_URL}/{file}", _ORB)
 
 
 def _mattersim(name: str, file: str) -> ModelEntry:
-    return ModelEntry(name, "mattersim", file, f"{_MATTERSIM_URL}/{file}", "MIT")
+    return ModelEntry(name, "mattersim", file, f"{_MATTERSIM_URL}/{file}", _MATTERSIM)
 
 
 def _matgl(label: str) -> ModelEntry:
     weights = f"{_HUGGING_FACE}/materialyze/{label} (model.pt, state.pt, model.json)"
-    return ModelEntry(label.lower(), "matgl", label, weights, "BSD-3-Clause")
+    return ModelEntry(label.lower(), "matgl", label, weights, _MATGL)
 
 
 def _fairchem(name: str, repository: str, file: str, tasks: tuple[str, ...]) -> ModelEntry:
@@ -98,7 +133,7 @@ def _fairchem(name: str, repository: str, file: str, tasks: tuple[str, ...]) -> 
 def _nequip(model: str) -> ModelEntry:
     label = f"nequip.net:mir-group/{model}:0.1"
     weights = f"https://www.nequip.net/models/mir-group/{model}:0.1"
-    return ModelEntry(model.lower(), "nequip", label, weights, "CC-BY-4.0")
+    return ModelEntry(model.lower(), "nequip", label, weights, _NEQUIP)
 
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
@@ -127,7 +162,7 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
                 "mace-omat-0",
                 "medium-omat-0",
                 "mace_omat_0/mace-omat-0-medium.model",
-                "Academic Software License (non-commercial)",
+                _MACE_ASL,
             ),
             _mace("mace-mpa-0", "medium-mpa-0", "mace_mpa_0/mace-mpa-0-medium.model"),
             _orb(

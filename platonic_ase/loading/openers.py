@@ -102,6 +102,8 @@ OPENERS: Mapping[str, Opener] = MappingProxyType(
     }
 )
 
+ONLY_DTYPE = ("float32",)
+"""What a package that leaves no choice runs in."""
 DTYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"mace": ("float32", "float64"), "orb": ("float32", "float64"), "nequip": ("as saved",)}
 )

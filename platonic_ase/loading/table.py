@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
-from platonic_ase.loading.names import MODELS
+from platonic_ase.loading.names import MODELS, Licence
+from platonic_ase.loading.openers import DTYPES, ONLY_DTYPE
+
+_LEGEND = (
+    "Name, licence of the weights, and what the package's loader fetches at first use.",
+    "Models run on CUDA where there is any, else on the CPU; --device (device=) chooses.",
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +31,13 @@ class ModelRow:
         Version in this environment.
     tested : str
         Range of versions that the encoder was tested with.
+    dtypes : tuple of str
+        Floating-point types to choose from; the first is the default.
+    offline : bool
+        Whether nothing is downloaded.
     weights : str
-        ``"in the package"``, or the file that is downloaded at first use.
-    licence : str
+        ``"in the package"``, or what its loader downloads at first use and from where.
+    licence : Licence
         Of the weights.
     choices : tuple of str
         Tasks or modals, chosen by ``name:choice``.
@@ -38,8 +50,10 @@ class ModelRow:
     package: str
     installed: str | None
     tested: str
+    dtypes: tuple[str, ...]
+    offline: bool
     weights: str
-    licence: str
+    licence: Licence
     choices: tuple[str, ...]
     pip: str
 
@@ -53,6 +67,8 @@ def installed_models() -> list[ModelRow]:
             package=entry.package.distribution,
             installed=entry.package.installed,
             tested=entry.package.tested,
+            dtypes=DTYPES.get(entry.family, ONLY_DTYPE),
+            offline=entry.offline,
             weights=entry.weights,
             licence=entry.licence,
             choices=entry.choices,
@@ -63,20 +79,33 @@ def installed_models() -> list[ModelRow]:
 
 
 def format_models_table() -> str:
-    """Text of the table, one line a potential, for a terminal."""
-    rows = [
-        ("name", "encoder", "package", "installed", "tested", "weights", "licence of the weights")
-    ]
-    for row in installed_models():
-        name = f"{row.name}:{{{','.join(row.choices)}}}" if row.choices else row.name
-        weights = row.weights if "://" not in row.weights else "downloaded at first use"
-        version = row.installed or "-"
-        rows.append((name, row.encoder, row.package, version, row.tested, weights, row.licence))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    missing = dict.fromkeys(row.pip for row in installed_models() if row.installed is None)
-    hints = ["", "Not installed:", *(f"  {command}" for command in missing)] if missing else []
-    return "\n".join([*lines, *hints])
+    """Text of the table for a terminal: a heading a package, a line a potential."""
+    rows = installed_models()
+    names = {row.name: _with_choices(row) for row in rows}
+    widths = [max(map(len, names.values())), max(len(row.licence.name) for row in rows)]
+    lines = []
+    for _, group in groupby(rows, key=lambda row: row.encoder):
+        members = list(group)
+        lines += ["", _heading(members[0])]
+        for row in members:
+            network = "offline" if row.offline else "fetches"
+            lines.append(
+                f"  {names[row.name].ljust(widths[0])}  {row.licence.name.ljust(widths[1])}  "
+                f"{network}  {'' if row.offline else row.weights}".rstrip()
+            )
+    return "\n".join([*_LEGEND, *lines, "", "Where the licences were read:", *_sources(rows)])
+
+
+def _heading(row: ModelRow) -> str:
+    state = f"{row.installed} installed" if row.installed else f"not installed, {row.pip}"
+    kinds = " or ".join(row.dtypes)
+    return f"{row.package}: {state}; tested with {row.tested}; {kinds}"
+
+
+def _sources(rows: Iterable[ModelRow]) -> Iterable[str]:
+    seen = {(row.package, row.licence.name): row.licence.source for row in rows}
+    return [f"  {package}, {licence}: {source}" for (package, licence), source in seen.items()]
+
+
+def _with_choices(row: ModelRow) -> str:
+    return f"{row.name}:{{{','.join(row.choices)}}}" if row.choices else row.name

@@ -173,7 +173,8 @@ def test_prints_and_warnings_go_to_the_log(opened, monkeypatch, capsys, caplog):
 def test_table_lists_every_name_and_how_to_install(monkeypatch):
     monkeypatch.setattr(Package, "installed", property(lambda self: None))
     table = format_models_table()
-    assert all(any(line.startswith(name) for line in table.splitlines()) for name in MODELS)
+    lines = table.splitlines()
+    assert all(any(line.startswith(f"  {name}") for line in lines) for name in MODELS)
     assert "uma-s-1p1:{omat,omol," in table
     assert "pip install 'platonic_ase[fairchem]'" in table
 
@@ -184,6 +185,29 @@ def test_table_lists_every_name_and_how_to_install(monkeypatch):
 )
 def test_tested_range(version, covered):
     assert Package("a", "b", "1.0.0".removesuffix(".0"), "1.3.0").covers(version) is covered
+
+
+def test_table_says_what_a_user_has_to_know(monkeypatch):
+    monkeypatch.setattr(Package, "installed", property(lambda self: "9.9"))
+    lines = format_models_table().splitlines()
+    heading = next(line for line in lines if line.startswith("mace-torch"))
+    assert "9.9 installed" in heading
+    assert PACKAGES["mace"].tested in heading
+    assert "float32 or float64" in heading
+    (omat,) = [line for line in lines if line.startswith("  mace-omat-0 ")]
+    assert "Academic Software License (non-commercial)" in omat
+    assert omat.endswith(f"fetches  {MODELS['mace-omat-0'].weights}")
+    (bundled,) = [line for line in lines if line.startswith("  7net-l3i5 ")]
+    assert bundled.endswith("offline")
+
+
+def test_every_licence_has_a_source():
+    for entry in MODELS.values():
+        assert entry.licence.name
+        assert "https://" in entry.licence.source or "LICENSE in the package" in (
+            entry.licence.source
+        )
+        assert entry.offline == ("https://" not in entry.weights)
 
 
 def test_every_name_has_an_encoder():
