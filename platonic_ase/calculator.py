@@ -7,7 +7,7 @@ import logging
 import os
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -387,10 +387,22 @@ class PlatonicCalculator(Calculator):
         event = self.watch.gate.admit(signal, track, index)
         if event is None:
             return None
-        if self._recorder is not None:
-            self._recorder.log.write("event", event.to_dict())
+        self.record("event", event.to_dict())
         self.policy.act(event)
         return event
+
+    def record(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Write a record of a workflow to the run log; nothing happens where there is none.
+
+        Parameters
+        ----------
+        kind : str
+            Such as ``"audit"``.
+        record : mapping
+            JSON-safe, or arrays and numbers of numpy.
+        """
+        if self._recorder is not None:
+            self._recorder.note(kind, record)
 
     def summary(self) -> RunSummary:
         """Sum up what was seen so far: geometries, events, worst values."""

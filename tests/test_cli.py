@@ -70,6 +70,30 @@ def test_relax_writes_the_relaxed_structure(folder):
     assert read("Cu-relaxed.xyz").cell.lengths()[0] != pytest.approx(3.6, abs=1e-3)
 
 
+def test_audit_is_printed_and_written(folder):
+    done = runner.invoke(
+        app, ["audit", "Cu.cif", "--report", "audit.html", "--json", "audit.json", "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "forces as the gradient of an energy: yes" in done.output
+    values = json.loads((folder / "audit.json").read_text())
+    assert all(law["holds"] for law in values["laws"])
+    assert "All laws that were checked are kept" in (folder / "audit.html").read_text()
+
+
+def test_a_run_is_audited_on_request(folder):
+    done = runner.invoke(
+        app, ["relax", "Cu.cif", "--audit", "--supercell", "2", "1", "1", "--anchors",
+              "cu.anchors.safetensors", "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "audit: all laws checked are kept" in done.output
+    lines = [json.loads(line) for line in (folder / "Cu-relax.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines[:3]] == ["header", "audit", "geometry"]
+    assert lines[1]["structure"] == "Cu4 (4 atoms)"
+    assert "equivalent Cu (4 atoms)" in (folder / "Cu-relax.html").read_text()
+
+
 def test_replay_and_report(folder):
     arguments = ["--anchors", "cu.anchors.safetensors", "--quiet"]
     runner.invoke(app, ["md", "Cu.cif", "--steps", "20", *arguments])

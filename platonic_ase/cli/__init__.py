@@ -22,7 +22,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     runs.report: "report run.jsonl --output run.html",
     compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",
     models.embed: "embed my.xyz --calculator 7net-0 --output my.safetensors",
-    models.audit: "audit Si.cif --calculator chgnet",
+    models.audit: "audit Si.cif --calculator chgnet --report audit.html --json audit.json",
     models.models: "models",
 }
 _ANCHORS: dict[str, tuple[Callable[..., None], str]] = {

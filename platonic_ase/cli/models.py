@@ -144,18 +144,30 @@ def audit(
     structure: StructureArg,
     calculator: CalculatorOpt = "chgnet",
     supercell: SupercellOpt = (1, 1, 1),
+    layer: LayerOpt = None,
     device: DeviceOpt = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    quiet: QuietOpt = False,
 ) -> None:
-    """What the model gets wrong by construction: symmetry, force constants, work around a loop."""
+    """What the model gets wrong by construction: symmetry, force constants, work around a loop.
+
+    Give a structure near equilibrium with sites that rotations relate, such as diamond silicon.
+    """
     import json as jsonlib
 
+    from platonic_ase.encoders import find_encoder
     from platonic_ase.loading import load_calculator
+    from platonic_ase.recording.audit import write_audit
     from platonic_ase.workflows.audit import audit as run_audit
     from platonic_ase.workflows.outputs import keep_previous
 
-    report = run_audit(load_calculator(calculator, device=device), read_input(structure, supercell))
-    typer.echo(str(report))
+    atoms = read_input(structure, supercell)
+    model = load_calculator(calculator, device=device)
+    found = run_audit(model, atoms, encoder=find_encoder(model, layer), progress=not quiet)
+    typer.echo(str(found))
     if json is not None:
-        keep_previous(json).write_text(jsonlib.dumps(report.to_dict(), indent=2), encoding="utf-8")
+        keep_previous(json).write_text(jsonlib.dumps(found.to_dict(), indent=2), encoding="utf-8")
         typer.echo(f"json: {json}")
+    if report is not None:
+        typer.echo(f"report: {write_audit(found.to_dict(), keep_previous(report))}")

@@ -62,6 +62,14 @@ ReportOpt = Annotated[
 SupercellOpt = Annotated[
     tuple[int, int, int], typer.Option(help="Repeat the cell along its three vectors.")
 ]
+AuditOpt = Annotated[
+    bool,
+    typer.Option(
+        "--audit",
+        help="First measure what the model gets wrong by construction on this cell, in some fifty "
+        "calculations, for the log and the report; see 'platonic-ase audit'.",
+    ),
+]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
@@ -117,6 +125,18 @@ def wrap(
         phonon_risk=None if risk == "none" else risk,
         progress=not quiet,
     )
+
+
+def audit_first(wanted: bool, calculator: Any, structure: Path, quiet: bool) -> None:
+    """Audit the model on the cell of a file, and say which laws it does not keep."""
+    from platonic_ase.structures import read_structure
+    from platonic_ase.workflows.audit import audit_run
+
+    if not wanted:
+        return
+    report = audit_run(calculator, read_structure(structure), progress=not quiet)
+    broken = ", ".join(law.name for law in report.broken)
+    typer.echo(f"audit: {f'not kept: {broken}' if broken else 'all laws checked are kept'}")
 
 
 def conclude(result: Any) -> None:

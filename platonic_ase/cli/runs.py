@@ -9,6 +9,7 @@ import typer
 
 from platonic_ase.cli.options import (
     AnchorsOpt,
+    AuditOpt,
     CalculatorOpt,
     DeviceOpt,
     EnsembleName,
@@ -23,6 +24,7 @@ from platonic_ase.cli.options import (
     ReportOpt,
     StructureArg,
     SupercellOpt,
+    audit_first,
     conclude,
     read_input,
     wrap,
@@ -50,6 +52,7 @@ def md(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    audit: AuditOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
     """Molecular dynamics under watch: trajectory, log and report."""
@@ -60,6 +63,7 @@ def md(
     calc = wrap(
         calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
     )
+    audit_first(audit, calc, structure, quiet)
     result = run_md(
         atoms,
         calc,
@@ -104,6 +108,7 @@ def relax(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    audit: AuditOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
     """Relaxation under watch: relaxed structure, trajectory, log and report."""
@@ -120,6 +125,7 @@ def relax(
     calc = wrap(
         calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
     )
+    audit_first(audit, calc, structure, quiet)
     if rattle:
         calc.reset_reference(atoms)
         atoms.rattle(rattle, seed=0)
@@ -182,6 +188,7 @@ def phonon(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    audit: AuditOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
     """Phonons, and the risk that they are wrong: bands, DOS, thermal properties, report.
@@ -195,6 +202,7 @@ def phonon(
     calc = wrap(
         calculator, layer, device, anchors, reference, on_warning, 1, files.log, quiet, risk
     )
+    audit_first(audit, calc, structure, quiet)
     result = run_phonon(
         atoms,
         calc,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from html import escape
+from pathlib import Path
 from typing import Any
+
+from platonic_ase.errors import LogError
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1b1f24; --muted: #59636e;
@@ -49,6 +54,33 @@ def page(title: str, body: Iterable[str]) -> str:
         + "\n".join(body)
         + "\n</body>\n</html>\n"
     )
+
+
+def write_page(text: str, path: str | os.PathLike[str]) -> Path:
+    """Write a page; an older one survives a full disk.
+
+    Parameters
+    ----------
+    text : str
+    path : path-like
+        Replaced if it exists; its folder is made.
+
+    Raises
+    ------
+    LogError
+        If it cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise LogError(f"cannot write the report {path}: {error}") from error
+    return path
 
 
 def figure(title: str, caption: str, svg: str) -> str:

@@ -1,8 +1,8 @@
 """The run log: JSON Lines, one object a line, flushed, readable after a kill.
 
-The first line of a run is its header; then come one ``geometry`` a diagnosed geometry, a
-``structure`` whenever an event is raised, and a ``summary`` at the end. A file may hold several
-runs, one after the other.
+The first line of a run is its header; then come an ``audit`` where one was asked for, one
+``geometry`` a diagnosed geometry, a ``structure`` whenever an event is raised, and a ``summary`` at
+the end. A file may hold several runs, one after the other.
 """
 
 from __future__ import annotations
@@ -150,6 +150,8 @@ class RunRecord:
         Lines that could not be read.
     raised : list of mapping
         Events of a workflow rather than of one geometry.
+    audit : mapping or None
+        What the model gets wrong by construction, where it was asked for.
     """
 
     header: Mapping[str, Any]
@@ -158,6 +160,7 @@ class RunRecord:
     summary: Mapping[str, Any] | None = None
     damaged: int = 0
     raised: list[Mapping[str, Any]] = field(default_factory=list)
+    audit: Mapping[str, Any] | None = None
 
     @property
     def events(self) -> list[Mapping[str, Any]]:
@@ -212,6 +215,8 @@ def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[Run
                     runs[-1].structures.append(record)
                 elif kind == "event":
                     runs[-1].raised.append(record)
+                elif kind == "audit":
+                    runs[-1] = replace(runs[-1], audit=record)
                 elif kind == "summary":
                     runs[-1] = replace(runs[-1], summary=record)
                 else:
@@ -236,5 +241,7 @@ def _parse(line: str) -> tuple[str, dict[str, Any]]:
     if kind == "geometry" and not {"index", "track"} <= record.keys():
         return "damaged", {}
     if kind == "structure" and not {"index", "track", "atoms"} <= record.keys():
+        return "damaged", {}
+    if kind == "audit" and not {"laws", "departures"} <= record.keys():
         return "damaged", {}
     return kind, record

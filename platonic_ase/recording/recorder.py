@@ -119,9 +119,7 @@ class Recorder:
         if not first and not diagnosis.events and diagnosis.index <= self._newest[diagnosis.track]:
             return
         self._newest[diagnosis.track] = max(diagnosis.index, self._newest.get(diagnosis.track, 0))
-        if self._plane is None:
-            self._plane = self._write_header()
-        mean, directions = self._plane
+        mean, directions = self._begin()
         entry: dict[str, Any] = {
             "index": diagnosis.index,
             "track": diagnosis.track,
@@ -142,6 +140,18 @@ class Recorder:
         self._last = (atoms, diagnosis, step)
         if first or diagnosis.events:
             self._write_structure(with_facts=first)
+
+    def note(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Write a record that belongs to the run rather than to one geometry.
+
+        Parameters
+        ----------
+        kind : str
+            Such as ``"event"`` or ``"audit"``.
+        record : mapping
+        """
+        self._begin()
+        self.log.write(kind, record)
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Write the last structure and the summary, if there was a run, and close the log."""
@@ -167,6 +177,12 @@ class Recorder:
         if with_facts:
             entry["facts"] = diagnosis.facts
         self.log.write("structure", entry)
+
+    def _begin(self) -> tuple[np.ndarray, np.ndarray]:
+        """Plane of the map; the header is written first, at the first record of the run."""
+        if self._plane is None:
+            self._plane = self._write_header()
+        return self._plane
 
     def _write_header(self) -> tuple[np.ndarray, np.ndarray]:
         anchors = self._anchors.project(self._anchors.embeddings)

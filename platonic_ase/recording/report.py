@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ import numpy as np
 
 from platonic_ase.errors import LogError
 from platonic_ase.recording import plots
-from platonic_ase.recording.html import figure, page
+from platonic_ase.recording.audit import audit_sections
+from platonic_ase.recording.html import figure, page, write_page
 from platonic_ase.recording.log import RunRecord, read_log
 from platonic_ase.recording.tracks import TrackSeries, choose_tracks, read_tracks
 from platonic_ase.recording.verdict import events_table, header_facts, risks_table, verdict
@@ -55,17 +55,7 @@ def write_report(
             f"{-len(runs)}"
         )
     text = render(runs[run], Path(log_path).name, (run % len(runs) + 1, len(runs)))
-    html_path = Path(html_path)
-    partial = html_path.with_name(html_path.name + ".part")
-    try:
-        html_path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(html_path)  # an older report survives a full disk
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise LogError(f"cannot write the report {html_path}: {error}") from error
-    return html_path
+    return write_page(text, html_path)
 
 
 def render(run: RunRecord, name: str, position: tuple[int, int] = (1, 1)) -> str:
@@ -89,6 +79,7 @@ def render(run: RunRecord, name: str, position: tuple[int, int] = (1, 1)) -> str
             verdict(run),
             risks_table(run),
             events_table(run),
+            *audit_sections(run.audit),
             *remarks,
             *_figures(run, tracks),
         ],

@@ -11,17 +11,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.encoders import find_encoder
+from platonic_ase.encoders import Encoder, find_encoder
 from platonic_ase.workflows.conservation import (
     ForceConstantAsymmetry,
     LoopWork,
     closed_loop_work,
     force_constant_asymmetry,
 )
-from platonic_ase.workflows.invariance import SymmetryError, symmetry_error
+from platonic_ase.workflows.invariance import TRANSLATIONS, SymmetryError, symmetry_error
+from platonic_ase.workflows.laws import Departure, Law, check_laws, departures
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from platonic_ase.calculator import PlatonicCalculator
+
+ROTATIONS, POINTS, DISPLACED = 4, 16, 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,10 @@ class AuditReport:
     symmetry : SymmetryError
     force_constants : ForceConstantAsymmetry
     loop : LoopWork
+    laws : tuple of Law
+        Which laws the model keeps.
+    departures : tuple of Departure
+        Every number beside what rounding explains of it.
     """
 
     model: str
@@ -42,32 +51,39 @@ class AuditReport:
     symmetry: SymmetryError
     force_constants: ForceConstantAsymmetry
     loop: LoopWork
+    laws: tuple[Law, ...]
+    departures: tuple[Departure, ...]
+
+    @property
+    def broken(self) -> tuple[Law, ...]:
+        """The laws that the model does not keep."""
+        return tuple(law for law in self.laws if not law.holds)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary."""
         return asdict(self)
 
     def __str__(self) -> str:
-        symmetry, constants, loop = self.symmetry, self.force_constants, self.loop
-        sites = [f"  equivalent {k:17s} {v:9.1e}" for k, v in symmetry.sites.items()]
-        lines = [
-            f"{self.model} on {self.structure}",
-            f"invariant under rotations: {'yes' if symmetry.invariant else 'NO'}",
-            f"  embeddings, rotation         {symmetry.rotation:9.1e}",
-            f"  embeddings, inversion        {symmetry.inversion:9.1e}",
-            f"  embeddings, permutation      {symmetry.permutation:9.1e}",
-            f"  energy, rotation             {symmetry.energy:9.1e} eV/atom",
-            f"  forces, rotation             {symmetry.forces:9.1e} eV/Å",
-            *sites,
-            f"forces are a gradient: {'yes' if constants.conservative else 'NO'}",
-            f"  asymmetry of force constants {constants.relative:9.1e}",
-            f"  acoustic sum                 {constants.acoustic_sum:9.1e} eV/Å²",
-            f"  work around a loop           {loop.work:9.1e} ± {loop.quadrature:.0e} eV",
-        ]
-        return "\n".join(lines)
+        lines = [f"{self.model} on {self.structure}"]
+        for law in self.laws:
+            lines.append(f"{law.name}: {'yes' if law.holds else 'NO'}")
+            lines.extend(
+                f"  {found.label:32s} {found.value:8.1e} {found.unit:8s} "
+                f"(rounding {found.rounding:.0e})"
+                for found in self.departures
+                if found.law == law.name
+            )
+        return "\n".join([*lines, *(f"{law.meaning}" for law in self.broken)])
 
 
-def audit(calculator: Any, atoms: Atoms, *, seed: int = 0) -> AuditReport:
+def audit(
+    calculator: Any,
+    atoms: Atoms,
+    *,
+    encoder: Encoder | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> AuditReport:
     """Measure what a potential gets wrong by construction, in some fifty calculations.
 
     Parameters
@@ -76,19 +92,58 @@ def audit(calculator: Any, atoms: Atoms, *, seed: int = 0) -> AuditReport:
         One with an encoder.
     atoms : Atoms
         Near equilibrium, with sites that rotations relate: diamond Si, rutile.
+    encoder : Encoder, optional
+        Used instead of the one that the registry finds.
     seed : int
-        Of rotations, displacements and the loop.
+        Of rotations, translations, displacements and the loop.
+    progress : bool
+        Whether to show a progress bar on standard error.
 
     Returns
     -------
     AuditReport
         ``str`` of it is the report for a reader.
     """
-    encoder = find_encoder(calculator)
+    from tqdm.auto import tqdm
+
+    encoder = encoder or find_encoder(calculator)
+    displaced = range(min(DISPLACED, len(atoms)))
+    total = 4 + ROTATIONS + TRANSLATIONS + 3 * len(displaced) + POINTS
+    with tqdm(total=total, desc=f"auditing {encoder.identity.model}", disable=not progress) as bar:
+        symmetry = symmetry_error(encoder, atoms, rotations=ROTATIONS, seed=seed, done=bar.update)
+        constants = force_constant_asymmetry(
+            calculator, atoms, displaced=displaced, done=bar.update
+        )
+        loop = closed_loop_work(calculator, atoms, points=POINTS, seed=seed, done=bar.update)
+    found = departures(symmetry, constants, loop, len(atoms))
     return AuditReport(
         model=encoder.identity.model,
         structure=f"{atoms.get_chemical_formula()} ({len(atoms)} atoms)",
-        symmetry=symmetry_error(encoder, atoms, seed=seed),
-        force_constants=force_constant_asymmetry(calculator, atoms),
-        loop=closed_loop_work(calculator, atoms, seed=seed),
+        symmetry=symmetry,
+        force_constants=constants,
+        loop=loop,
+        laws=check_laws(found),
+        departures=found,
     )
+
+
+def audit_run(
+    calculator: PlatonicCalculator, atoms: Atoms, *, seed: int = 0, progress: bool = False
+) -> AuditReport:
+    """Audit the model of a run, before it; the result is kept in the run's log and report.
+
+    Parameters
+    ----------
+    calculator : PlatonicCalculator
+    atoms : Atoms
+        Near equilibrium, with sites that rotations relate.
+    seed : int
+        Of rotations, translations, displacements and the loop.
+    progress : bool
+        Whether to show a progress bar on standard error.
+    """
+    report = audit(
+        calculator.calculator, atoms, encoder=calculator.encoder, seed=seed, progress=progress
+    )
+    calculator.record("audit", report.to_dict())
+    return report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ class ForceConstantAsymmetry:
     acoustic_sum : float
         Largest change of the total force with the displacement of one atom, eV/Å²: 0 if the
         energy is invariant under translations.
+    norm : float
+        ‖Φ‖ over the displaced atoms, eV/Å².
     step : float
         Displacement, Å.
     displaced : tuple of int
@@ -37,6 +39,7 @@ class ForceConstantAsymmetry:
     relative: float
     largest: float
     acoustic_sum: float
+    norm: float
     step: float
     displaced: tuple[int, ...]
 
@@ -44,6 +47,12 @@ class ForceConstantAsymmetry:
     def conservative(self) -> bool:
         """Whether the asymmetry is no more than single precision and the step explain."""
         return self.relative < CONSERVATIVE
+
+    @property
+    def translation_invariant(self) -> bool:
+        """Whether the acoustic sum is as small beside the rms stiffness of a displaced atom."""
+        stiffness = self.norm / np.sqrt(3 * len(self.displaced))
+        return bool(self.acoustic_sum < CONSERVATIVE * stiffness)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,12 @@ class LoopWork:
 
 
 def force_constant_asymmetry(
-    calculator: Any, atoms: Atoms, *, displaced: Sequence[int] | None = None, step: float = 0.01
+    calculator: Any,
+    atoms: Atoms,
+    *,
+    displaced: Sequence[int] | None = None,
+    step: float = 0.01,
+    done: Callable[[], object] = lambda: None,
 ) -> ForceConstantAsymmetry:
     r"""Force constants by central differences, and how far they are from symmetric.
 
@@ -88,6 +102,8 @@ def force_constant_asymmetry(
         Atoms to displace, six calculations each; the first four by default.
     step : float
         h in Å; smaller steps amplify rounding, larger ones anharmonicity.
+    done : callable
+        Called after every two calculations.
     """
     chosen = tuple(range(min(4, len(atoms)))) if displaced is None else tuple(displaced)
     rows = np.empty((len(chosen), 3, len(atoms), 3))
@@ -98,19 +114,27 @@ def force_constant_asymmetry(
                 _forces(calculator, moved, atoms.positions, atom, axis, h) for h in (step, -step)
             )
             rows[row, axis] = -(there - back) / (2 * step)
+            done()
     block = rows[:, :, list(chosen)].reshape(3 * len(chosen), -1)
     asymmetry = block - block.T
     return ForceConstantAsymmetry(
         relative=float(np.linalg.norm(asymmetry) / np.linalg.norm(block)),
         largest=float(np.abs(asymmetry).max()),
         acoustic_sum=float(np.abs(rows.sum(axis=2)).max()),
+        norm=float(np.linalg.norm(block)),
         step=step,
         displaced=chosen,
     )
 
 
 def closed_loop_work(
-    calculator: Any, atoms: Atoms, *, radius: float = 0.05, points: int = 16, seed: int = 0
+    calculator: Any,
+    atoms: Atoms,
+    *,
+    radius: float = 0.05,
+    points: int = 16,
+    seed: int = 0,
+    done: Callable[[], object] = lambda: None,
 ) -> LoopWork:
     r"""Work of the forces around a circle in a random plane of the configuration space.
 
@@ -128,6 +152,8 @@ def closed_loop_work(
         Geometries to calculate; an even number.
     seed : int
         Of the plane.
+    done : callable
+        Called after each calculation.
     """
     plane = np.random.default_rng(seed).normal(size=(3 * len(atoms), 2))
     first, second = np.linalg.qr(plane)[0].T.reshape(2, -1, 3) * radius * np.sqrt(len(atoms))
@@ -138,6 +164,7 @@ def closed_loop_work(
         moved.positions = atoms.positions + np.cos(angle) * first + np.sin(angle) * second
         tangent = np.cos(angle) * second - np.sin(angle) * first
         powers[k] = np.sum(calculator.get_property("forces", moved) * tangent)
+        done()
     work = 2 * np.pi * float(powers.mean())
     half = 2 * np.pi * float(powers[::2].mean())
     return LoopWork(

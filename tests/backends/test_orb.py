@@ -93,6 +93,6 @@ def test_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pretrained, "cached_path", lambda place: path)
     run_example("orb_relax.py", tmp_path, monkeypatch)
     said = capsys.readouterr().out
-    assert "invariant under rotations: NO" in said
-    assert "forces are a gradient: NO" in said
+    assert "invariance under rotations: NO" in said
+    assert "forces as the gradient of an energy: NO" in said
     assert "the model tells apart atoms that are equivalent in P4_2/mnm" in said
