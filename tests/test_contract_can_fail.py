@@ -9,6 +9,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator
 
 from platonic_ase import PlatonicCalculator
+from platonic_ase.calibration.embed import embed_one
 from platonic_ase.policy import Policy
 from platonic_ase.testing import CALCULATOR_CHECKS, MockCalculator, MockEncoder, mock_anchors
 from platonic_ase.testing import calculator as checks
@@ -256,6 +257,23 @@ class Clinging(MockEncoder):
         yield
 
 
+class Reversed(MockEncoder):
+    """Hands out the structures of a batch in the wrong order."""
+
+    batches = True
+
+    @contextmanager
+    def listen(self, receive):
+        self.receive = receive
+        with super().listen(receive):
+            yield
+
+    def run_batch(self, structures):
+        inside = MockEncoder(MockCalculator())
+        rows = [embed_one(inside, atoms) for atoms in structures]
+        self.receive(np.concatenate(rows[::-1]))
+
+
 class Forgetful(MockEncoder):
     fingerprint = "always the same"
 
@@ -313,6 +331,7 @@ class Attached(MockEncoder):
         (encoder_checks.check_rotation_invariance, Directed),
         (encoder_checks.check_listening_changes_nothing, Changing),
         (encoder_checks.check_hooks_are_removed, Clinging),
+        (encoder_checks.check_batches_are_the_structures_one_by_one, Reversed),
         (encoder_checks.check_identity_is_stable, Random),
         (encoder_checks.check_elements_hold_the_structure, Ignorant),
         (encoder_checks.check_fingerprint_follows_the_weights, Forgetful),
