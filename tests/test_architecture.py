@@ -69,7 +69,7 @@ def test_nothing_unpickles(path):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
             forbidden = {"pickle", "dill", "joblib", "cloudpickle", "shelve"}
-            if path.name == "calculator.py" and path.parent.name == "testing":
+            if path.name == "exchange.py" and path.parent.parent.name == "testing":
                 continue  # the contract checks that wrapped calculators can be pickled
             assert not forbidden & {name.split(".")[0] for name in names}
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

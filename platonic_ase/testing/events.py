@@ -16,7 +16,7 @@ from ase.md.verlet import VelocityVerlet
 from platonic_ase.diagnostics import Event, EventGate
 from platonic_ase.errors import DiagnosticFailedWarning, PlatonicWarning, WarningRaised
 from platonic_ase.recording.log import read_log
-from platonic_ase.testing.calculator import (
+from platonic_ase.testing.calculator.tools import (
     Bare,
     MakeAtoms,
     MakeCalculator,
