@@ -41,9 +41,9 @@ comparison, views = compare_models(
     progress=False,
 )
 for row in comparison.similarity:
-    print(f"{row.measure:11s} {row.space:13s} {row.estimate.value:.2f}")
+    print(f"{row.measure:20s} {row.space:13s} {row.estimate.value:.2f}")
 for row in comparison.transport:
-    print(f"transport   {row.space:13s} {row.same_atom:.2f} of the atoms found again")
+    print(f"transport   {row.space:13s} {row.estimate.value:.2f} on the same {row.label}")
 
 # %%
 print(write_report(comparison, draw_all(comparison, views), "compare.html"))

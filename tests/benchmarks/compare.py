@@ -47,9 +47,9 @@ def averages(comparison):
                     baseline.append(entry.estimate.baseline_mean)
             for entry in comparison.transport:
                 if kind(entry.a, entry.b) == group and entry.space == space:
-                    row.setdefault("OT same atom", []).append(entry.same_atom)
-                    row.setdefault("OT element only", []).append(entry.element_baseline)
-                    row.setdefault("OT same element", []).append(entry.same_element)
+                    row.setdefault(f"same {entry.label}", []).append(entry.estimate.value)
+                    baseline = row.setdefault(f"same {entry.label} baseline", [])
+                    baseline.append(entry.estimate.baseline_mean)
             for entry in comparison.stitching:
                 if kind(entry.source, entry.target) == group and entry.space == space:
                     row.setdefault(f"stitched {entry.label}", []).append(entry.stitched)

@@ -8,6 +8,7 @@ MODULES = (
     "compare.dimension",
     "compare.kernel_alignment",
     "compare.mutual_neighbours",
+    "compare.nearest",
     "compare.procrustes",
     "compare.significance",
     "compare.stitching",

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from sklearn.neighbors import NearestNeighbors
 
-from platonic_ase.space.compare import mutual_neighbours
-from platonic_ase.space.compare.mutual_neighbours import k_nearest, mutual_knn, neighbour_overlap
+from platonic_ase.space.compare import nearest
+from platonic_ase.space.compare.mutual_neighbours import mutual_knn, neighbour_overlap
+from platonic_ase.space.compare.nearest import k_nearest
 
 
 def pair(n=80, widths=(5, 7), seed=0):
@@ -31,13 +32,26 @@ def test_neighbours_and_overlap_are_those_of_scikit_learn(k, metric):
     assert mutual_knn(x, y, k, metric=metric) == pytest.approx(np.mean(expected), abs=1e-12)
 
 
-def test_blocks_samples_and_windows_change_nothing(monkeypatch):
-    x, _ = pair(n=700)
-    x *= [30, 3, 1, 1, 1]  # long in one direction, so that the windows are narrow
+@pytest.mark.parametrize("spread", [0.0, 0.2, 5.0])
+def test_boxes_that_are_left_out_change_nothing(spread, monkeypatch):
+    rng = np.random.default_rng(0)
+    places = 3 * rng.normal(size=(40, 3)) @ rng.normal(size=(3, 9))
+    x = places[rng.integers(40, size=1500)] + (spread + 0.01) * rng.normal(size=(1500, 9))
+    x[:5] *= 20  # outliers, whose neighbours are far
     expected = sklearn_neighbours(x, 6, "euclidean")
-    for name, size in (("_ROWS", 37), ("_COLUMNS", 29), ("_SAMPLE", 50)):
-        monkeypatch.setattr(mutual_neighbours, name, size)
+    looked_into = []
+    members = nearest._Boxes.members
+
+    def counted(self, boxes):
+        looked_into.append(len(boxes) / (len(self.starts) - 1))
+        return members(self, boxes)
+
+    monkeypatch.setattr(nearest._Boxes, "members", counted)
+    for name, size in (("_LEAF", 20), ("_ROWS", 7), ("_COLUMNS", 29), ("_FIRST", 50), ("_AXES", 4)):
+        monkeypatch.setattr(nearest, name, size)
     np.testing.assert_array_equal(k_nearest(x, 6), expected)
+    if spread < 1:
+        assert np.mean(looked_into) < 0.2
 
 
 def test_single_precision_far_from_the_origin_is_ranked_exactly():

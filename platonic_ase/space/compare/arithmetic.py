@@ -40,17 +40,24 @@ class AnalogyScore:
 
 
 def score_analogies(
-    vectors: ArrayLike, analogies: ArrayLike, *, exclude_queries: bool = True
+    vectors: ArrayLike,
+    analogies: ArrayLike,
+    *,
+    candidates: ArrayLike | None = None,
+    exclude_queries: bool = True,
 ) -> AnalogyScore:
     """Score analogies a - b + c ≈ d by the cosine of a - b + c with every candidate.
 
     Parameters
     ----------
     vectors
-        Shape (n, K), one row per material or environment; all rows are candidates. Centre them
-        first where all cosines are close to 1.
+        Shape (n, K), one row per material or environment. Centre them first where all cosines are
+        close to 1.
     analogies
         Shape (n_analogies, 4), rows (a, b, c, d) of indices of four different vectors.
+    candidates
+        Shape (n, K), among which d is looked for: the same materials as another model sees them,
+        in the same space. The vectors themselves by default.
     exclude_queries
         Whether a, b and c themselves are no candidates, as is the custom; without it the nearest
         vector is often a or c.
@@ -61,13 +68,19 @@ def score_analogies(
     """
     z = as_points(vectors, "vectors", at_least=4)
     quads = _quadruples(analogies, len(z))
-    norms = np.linalg.norm(z, axis=1)
+    others = z if candidates is None else as_points(candidates, "candidates")
+    if others.shape != z.shape:
+        raise ValueError(
+            f"candidates have shape {others.shape} and vectors {z.shape}; give the same materials "
+            "in the same space"
+        )
+    norms = np.linalg.norm(others, axis=1)
     if not norms.all():
         raise ValueError(
             f"vectors {np.flatnonzero(norms == 0)[:5].tolist()} are zero and have no direction; "
             "leave them out"
         )
-    unit = z / norms[:, None]
+    unit = others / norms[:, None]
     ranks = np.empty(len(quads))
     for rows in chunks(len(quads), max(1, 2**22 // len(z))):
         a, b, c, d = quads[rows].T

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from platonic_ase.space._checks import Floats, as_points
-from platonic_ase.space.compare.mutual_neighbours import Metric, k_nearest
+from platonic_ase.space.compare.nearest import Metric, k_nearest
 
 
 @dataclass(frozen=True)

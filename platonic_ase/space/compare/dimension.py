@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from platonic_ase.space._checks import Floats, as_points, chunks
-from platonic_ase.space.compare.mutual_neighbours import k_nearest
+from platonic_ase.space.compare.nearest import k_nearest
 
 
 @dataclass(frozen=True)

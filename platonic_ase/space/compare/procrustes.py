@@ -27,7 +27,11 @@ def angular_procrustes(x: ArrayLike, y: ArrayLike) -> float:
     A. H. Williams, E. Kunz, S. Kornblith and S. W. Linderman, NeurIPS 2021, arXiv:2110.14739.
     """
     x, y = as_pair(x, y)
-    x, y = _unit(x, "x"), _unit(y, "y")
+    return angle_of_units(unit_shape(x, "x"), unit_shape(y, "y"))
+
+
+def angle_of_units(x: Floats, y: Floats) -> float:
+    """Return the angle between two arrays of `unit_shape`."""
     return float(np.arccos(min(float(np.linalg.norm(x.T @ y, ord="nuc")), 1.0)))
 
 
@@ -92,7 +96,8 @@ def orthogonal_map(source: ArrayLike, target: ArrayLike, *, scaling: bool = Fals
     return OrthogonalMap(rotation, source_mean, target_mean, scale)
 
 
-def _unit(points: Floats, name: str) -> Floats:
+def unit_shape(points: Floats, name: str) -> Floats:
+    """Return points centred and scaled to unit Frobenius norm."""
     centred = points - points.mean(axis=0, dtype=np.float64)
     norm = np.linalg.norm(centred)
     if (points == points[0]).all() or norm == 0:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +29,7 @@ class Estimate:
     baseline_mean, baseline_std
         Mean and standard deviation with the rows of y permuted; NaN without permutations.
     p_value
-        Share of permutations at least as extreme, `(1 + #) / (1 + n_permutations)`.
+        Share of permutations at least as extreme, `(1 + #) / (1 + n_permutations)`; NaN without.
     """
 
     value: float
@@ -87,44 +87,98 @@ def estimate(
     B. Efron, Ann. Stat. 7, 1 (1979). D. N. Politis and J. P. Romano, Ann. Stat. 22, 2031 (1994).
     """
     x, y = as_pair(x, y)
-    n = len(x)
+    if alternative not in ("greater", "less"):
+        raise ValueError(f"alternative is {alternative!r}; it must be 'greater' or 'less'")
+    drawn = draws(
+        len(x),
+        groups=groups,
+        strata=strata,
+        resampling=resampling,
+        n_resamples=n_resamples,
+        n_permutations=n_permutations,
+        seed=seed,
+    )
+    return summary(
+        measure(x, y),
+        [measure(x[rows], y[rows]) for rows in drawn.samples],
+        [measure(x, y[rows]) for rows in drawn.permutations],
+        alternative=alternative,
+        level=level,
+    )
+
+
+class Draws(NamedTuple):
+    """Rows to evaluate a measure on; the same for every pair of models that is compared.
+
+    Attributes
+    ----------
+    samples
+        Rows of each resample, in both models.
+    permutations
+        Orders of the rows of the second model, shape (n,) each.
+    """
+
+    samples: list[NDArray[np.intp]]
+    permutations: list[NDArray[np.intp]]
+
+
+def draws(
+    n: int,
+    *,
+    groups: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    resampling: Literal["half", "bootstrap"] = "half",
+    n_resamples: int = 200,
+    n_permutations: int = 200,
+    seed: int = 0,
+) -> Draws:
+    """Draw the resamples and the permutations of n rows; the arguments are those of `estimate`."""
     members = _members(_labels(groups, n, "groups") if groups is not None else np.arange(n))
     shuffled = _members(_labels(strata, n, "strata") if strata is not None else np.zeros(n, int))
-    if resampling not in ("half", "bootstrap") or alternative not in ("greater", "less"):
-        raise ValueError(
-            f"resampling is {resampling!r} and alternative {alternative!r}; they must be 'half' or "
-            "'bootstrap', and 'greater' or 'less'"
-        )
+    if resampling not in ("half", "bootstrap"):
+        raise ValueError(f"resampling is {resampling!r}; it must be 'half' or 'bootstrap'")
     if len(members) < 4 and n_resamples:
         raise ValueError(
             f"an interval from {len(members)} groups means nothing; give at least 4 groups, or "
             "n_resamples=0"
         )
-    value = float(measure(x, y))
     rng = np.random.default_rng(seed)
-    resampled = np.empty(n_resamples)
-    for i in range(n_resamples):
-        rows = np.concatenate([members[g] for g in _draw(rng, len(members), resampling)])
-        resampled[i] = measure(x[rows], y[rows])
-    permuted = np.empty(n_permutations)
-    for i in range(n_permutations):
+    samples = [
+        np.concatenate([members[g] for g in _draw(rng, len(members), resampling)])
+        for _ in range(n_resamples)
+    ]
+    permutations = []
+    for _ in range(n_permutations):
         rows = np.arange(n)
         for stratum in shuffled:
             rows[stratum] = rng.permutation(stratum)
-        permuted[i] = measure(x, y[rows])
+        permutations.append(rows)
+    return Draws(samples, permutations)
+
+
+def summary(
+    value: float,
+    resampled: Sequence[float],
+    permuted: Sequence[float],
+    *,
+    alternative: Literal["greater", "less"] = "greater",
+    level: float = 0.95,
+) -> Estimate:
+    """Summarise a value, its resamples and its permutations, as `estimate` does."""
+    spread, baseline = np.asarray(resampled, float), np.asarray(permuted, float)
     low, high = (np.nan, np.nan)
-    if n_resamples:
+    if len(spread):
         tails = [(1 + level) / 2, (1 - level) / 2]
-        low, high = value - np.quantile(resampled - resampled.mean(), tails)
-    extreme = permuted >= value if alternative == "greater" else permuted <= value
+        low, high = value - np.quantile(spread - spread.mean(), tails)
+    extreme = baseline >= value if alternative == "greater" else baseline <= value
     return Estimate(
-        value=value,
+        value=float(value),
         low=float(low),
         high=float(high),
         level=level,
-        baseline_mean=float(permuted.mean()) if n_permutations else np.nan,
-        baseline_std=float(permuted.std(ddof=1)) if n_permutations > 1 else np.nan,
-        p_value=float((1 + extreme.sum()) / (1 + n_permutations)),
+        baseline_mean=float(baseline.mean()) if len(baseline) else np.nan,
+        baseline_std=float(baseline.std(ddof=1)) if len(baseline) > 1 else np.nan,
+        p_value=float((1 + extreme.sum()) / (1 + len(baseline))) if len(baseline) else np.nan,
     )
 
 

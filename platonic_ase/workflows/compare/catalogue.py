@@ -44,10 +44,15 @@ class Catalogue:
         eV per atom, as the file has them (DFT); NaN where it has none.
     numbers, structures : ndarray of int, shape (n,)
         Atomic number and structure of each atom.
+    orbits : ndarray of int, shape (n,)
+        Atoms with the same number are equivalent by the symmetry of their structure (spglib, to
+        0.01 Å); each atom for itself where spglib finds none, or nothing is periodic.
     coordination : ndarray, shape (n,)
         Neighbours within :data:`BOND` sums of covalent radii.
     magmoms : ndarray, shape (n,)
         Sizes of magnetic moments in μB as the file has them; NaN where it has none.
+    magmom_source : str
+        What the moments are, where they are not those of the file.
     """
 
     digests: tuple[str, ...]
@@ -57,8 +62,10 @@ class Catalogue:
     energies: np.ndarray
     numbers: np.ndarray
     structures: np.ndarray
+    orbits: np.ndarray
     coordination: np.ndarray
     magmoms: np.ndarray
+    magmom_source: str = ""
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -73,6 +80,7 @@ def describe(structures: Iterable[Atoms]) -> Catalogue:
     """
     rows = [_describe_one(atoms) for atoms in structures]
     sizes = [len(row["numbers"]) for row in rows]
+    before = np.cumsum([0, *sizes])  # orbits of different structures are different
     return Catalogue(
         digests=tuple(row["digest"] for row in rows),
         formulas=tuple(row["formula"] for row in rows),
@@ -81,6 +89,7 @@ def describe(structures: Iterable[Atoms]) -> Catalogue:
         energies=np.array([row["energy"] for row in rows], dtype=float),
         numbers=_joined([row["numbers"] for row in rows], int),
         structures=np.repeat(np.arange(len(rows)), sizes),
+        orbits=_joined([row["orbits"] + n for row, n in zip(rows, before, strict=False)], int),
         coordination=_joined([row["coordination"] for row in rows], float),
         magmoms=_joined([row["magmoms"] for row in rows], float),
     )
@@ -109,25 +118,36 @@ def family(atoms: Atoms) -> str:
 def _describe_one(atoms: Atoms) -> dict[str, Any]:
     results = getattr(atoms.calc, "results", {})
     energy = results.get("energy", atoms.info.get("energy"))
-    magmoms = results.get("magmoms", atoms.arrays.get("magmoms"))
+    space_group, orbits = _symmetry(atoms)
     neighbours = neighbor_list("i", atoms, list(BOND * covalent_radii[atoms.numbers]))
     return {
         "digest": digest(atoms),
         "formula": atoms.get_chemical_formula(empirical=True),
         "family": family(atoms),
-        "space_group": _space_group(atoms),
+        "space_group": space_group,
+        "orbits": orbits,
         "energy": np.nan if energy is None else float(energy) / len(atoms),
         "numbers": atoms.numbers,
         "coordination": np.bincount(neighbours, minlength=len(atoms)),
-        "magmoms": np.full(len(atoms), np.nan) if magmoms is None else np.abs(magmoms),
+        "magmoms": moment_sizes(atoms),
     }
 
 
-def _space_group(atoms: Atoms) -> str:
+def moment_sizes(atoms: Atoms) -> np.ndarray:
+    """Sizes of magnetic moments, shape (n_atoms,), collinear or not; NaN where there are none."""
+    moments = getattr(atoms.calc, "results", {}).get("magmoms", atoms.arrays.get("magmoms"))
+    if moments is None:
+        return np.full(len(atoms), np.nan)
+    return np.linalg.norm(np.reshape(moments, (len(atoms), -1)), axis=1)
+
+
+def _symmetry(atoms: Atoms) -> tuple[str, np.ndarray]:
     from platonic_ase.diagnostics.orbits import find_orbits
 
     orbits = find_orbits(atoms) if atoms.cell.rank == 3 and atoms.pbc.all() else None
-    return "none" if orbits is None else orbits.space_group
+    if orbits is None:
+        return "none", np.arange(len(atoms))
+    return orbits.space_group, orbits.labels
 
 
 def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:

@@ -58,6 +58,16 @@ def compare(
     transport_atoms: Annotated[
         int, typer.Option(min=2, help="Distinct atoms transported, at most.")
     ] = 800,
+    gromov_atoms: Annotated[
+        int, typer.Option(min=2, help="The same, for transport without anchors.")
+    ] = 200,
+    moments_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Model whose predicted magnetic moments are stitched where the structures have "
+            "none, such as chgnet-0.3.0; the tables say so."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, ...")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -95,6 +105,10 @@ def compare(
         n_resamples=resamples,
         n_permutations=resamples,
         transport_atoms=transport_atoms,
+        gromov_atoms=gromov_atoms,
+        moments_of=None
+        if moments_of is None
+        else (moments_of, partial(load_model, moments_of, device=device)),
         seed=seed,
     )
     drawings = draw_all(comparison, views)

@@ -9,24 +9,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from platonic_ase.recording.log import to_json
 from platonic_ase.workflows.compare.catalogue import Catalogue
-from platonic_ase.workflows.compare.pairs import (
-    Similarity,
-    TransportAccuracy,
-    similarities,
-    transports,
-)
 from platonic_ase.workflows.compare.portraits import (
-    Analogies,
     Departure,
     Dimension,
     anchor_departures,
-    arithmetic,
     departures,
     dimensions,
 )
 from platonic_ase.workflows.compare.properties import Stitch, stitches
+from platonic_ase.workflows.compare.retrieval import Analogies, arithmetic
+from platonic_ase.workflows.compare.similarity import (
+    KERNEL_ATOMS,
+    OWN_SPACES,
+    Similarity,
+    similarities,
+)
+from platonic_ase.workflows.compare.transport import TransportAccuracy, transports
 from platonic_ase.workflows.compare.views import Views
 
 
@@ -83,6 +85,7 @@ def compare(
     n_resamples: int = 50,
     n_permutations: int = 50,
     transport_atoms: int = 800,
+    gromov_atoms: int = 200,
     seed: int = 0,
     progress: bool = True,
 ) -> Comparison:
@@ -94,13 +97,15 @@ def compare(
         From :func:`~platonic_ase.workflows.compare.views.make_views` (arrays) or
         :func:`~platonic_ase.workflows.compare.alignment.align` (embedding files).
     catalogue : Catalogue, optional
-        Of the structures of the views; without it nothing is stitched and no bias tested.
+        Of the structures of the views; without it nothing is stitched, no bias tested, and no
+        orbits are known.
     k : int
         Neighbours of the mutual nearest-neighbour measure.
     n_resamples, n_permutations : int
         For intervals and permutation baselines; 0 for none, as is wise beyond 10⁴ atoms.
-    transport_atoms : int
-        Distinct atoms that are transported, at most.
+    transport_atoms, gromov_atoms : int
+        Distinct atoms that are transported, at most: in a common space, and between raw spaces by
+        Gromov–Wasserstein.
     seed : int
         Of every random draw.
     progress : bool
@@ -114,8 +119,8 @@ def compare(
     from tqdm.auto import tqdm
 
     m = len(views.names)
-    halves = max(n_resamples // 5, 5) if n_resamples else 0  # transport is the slowest measure
-    total = m * (m - 1) + (m * (m - 1) + m if catalogue is not None else 0)
+    halves = max(n_resamples // 5, 5) if n_resamples else 0  # for the slower measures
+    total = len(OWN_SPACES) + m * (m - 1) // 2 + m + (m * m if catalogue is not None else 0)
     with tqdm(total=total, desc="comparing", disable=not progress) as bar:
         tick = bar.update
         found_similarities = similarities(
@@ -126,9 +131,17 @@ def compare(
             seed=seed,
             tick=tick,
         )
-        found_transports = transports(
-            views, n_atoms=transport_atoms, n_resamples=halves, seed=seed, tick=tick
+        found_transports, distances = transports(
+            views,
+            None if catalogue is None else _orbits(views, catalogue),
+            n_atoms=transport_atoms,
+            gromov_atoms=gromov_atoms,
+            n_resamples=halves,
+            n_permutations=n_permutations,
+            seed=seed,
+            tick=tick,
         )
+        found_dimensions = dimensions(views, n_resamples=halves, seed=seed, tick=tick)
         stitched: list[Stitch] = []
         bias: list[Departure] = []
         if catalogue is not None:
@@ -144,16 +157,25 @@ def compare(
             "left_out_anchors": list(views.left_out_anchors),
             "centred": views.centred,
             "k": k,
+            "kernel_atoms": min(KERNEL_ATOMS, len(views.distinct)),
+            "transport_atoms": min(transport_atoms, len(views.distinct)),
+            "gromov_atoms": min(gromov_atoms, len(views.distinct)),
             "n_resamples": n_resamples,
+            "n_slow_resamples": halves,
             "n_permutations": n_permutations,
             "seed": seed,
         },
-        similarity=found_similarities,
+        similarity=[*found_similarities, *distances],
         transport=found_transports,
         stitching=stitched,
         analogies=arithmetic(views),
         bias=bias,
-        dimension=dimensions(views),
+        dimension=found_dimensions,
         anchors=anchor_departures(views),
         failures=views.failures,
     )
+
+
+def _orbits(views: Views, catalogue: Catalogue) -> np.ndarray:
+    """Orbits of the atoms that all models evaluated."""
+    return catalogue.orbits[np.isin(catalogue.structures, np.unique(views.structures))]

@@ -1,4 +1,4 @@
-"""What one model is like: dimension, arithmetic, and where it departs from the others."""
+"""What one model is like: its dimension, and where it departs from the others."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platonic_ase.space.compare.arithmetic import AnalogyScore, score_analogies
 from platonic_ase.space.compare.bias import anchor_departure, group_bias, row_departure
-from platonic_ase.space.compare.dimension import two_nn
-from platonic_ase.workflows.compare.analogies import (
-    analogy_structures,
-    composition_vectors,
-    family_analogies,
-)
+from platonic_ase.space.compare.dimension import distinct, two_nn
+from platonic_ase.space.compare.significance import Estimate, summary
 from platonic_ase.workflows.compare.catalogue import Catalogue
 from platonic_ase.workflows.compare.controls import is_control
+from platonic_ase.workflows.compare.similarity import draws_of
 from platonic_ase.workflows.compare.views import EQUIVALENT, Views
-
-COMPOSITION = "composition only"
-"""Name of the baseline that knows which elements there are, and no model."""
 
 MIN_STRUCTURES = 5
 """Structures that a label needs before its bias is tested: fewer cannot reach p = 0.05."""
@@ -28,30 +21,25 @@ MIN_STRUCTURES = 5
 
 @dataclass(frozen=True)
 class Dimension:
-    """Intrinsic dimension of a model's atoms in one space, see ``two_nn``."""
+    """Intrinsic dimension of a model's atoms in one space, see ``two_nn``.
+
+    Attributes
+    ----------
+    model, space : str
+    estimate : Estimate
+        Of the dimension: interval from halves of the structures. The baseline has each column
+        permuted by itself, which keeps every coordinate and destroys the geometry; a small p says
+        that the dimension is lower than that.
+    collapsed_fraction : float
+        Of all atoms.
+    n_distinct : int
+    """
 
     model: str
     space: str
-    dimension: float
+    estimate: Estimate
     collapsed_fraction: float
     n_distinct: int
-
-
-@dataclass(frozen=True)
-class Analogies:
-    """Retrieval scores of one model on one family, see ``score_analogies``."""
-
-    model: str
-    space: str
-    family: str
-    n_analogies: int
-    n_candidates: int
-    hits_at_1: float
-    hits_at_5: float
-    mean_reciprocal_rank: float
-    chance_hits_at_1: float
-    chance_hits_at_5: float
-    chance_mean_reciprocal_rank: float
 
 
 @dataclass(frozen=True)
@@ -77,41 +65,41 @@ class Departure:
     q_value: float
 
 
-def dimensions(views: Views) -> list[Dimension]:
-    """Intrinsic dimension and collapsed fraction of each model, raw and in Platonic space."""
-    found = []
-    for space, arrays in (("raw", views.raw), ("platonic", views.platonic)):
-        for name, points in arrays.items():
-            value = two_nn(points, tolerance=EQUIVALENT)
-            found.append(
-                Dimension(name, space, value.dimension, value.collapsed_fraction, value.n_distinct)
-            )
-    return found
-
-
-def arithmetic(views: Views) -> list[Analogies]:
-    """Score the analogies of all families, model by model, and with composition only.
-
-    Vectors are means over the atoms of a crystal, centred over all crystals. Empty where a model
-    failed on one of the crystals.
+def dimensions(
+    views: Views,
+    *,
+    n_resamples: int = 10,
+    seed: int = 0,
+    tick: Callable[[], object] = lambda: None,
+) -> list[Dimension]:
+    """Intrinsic dimension and collapsed fraction of each model, raw and in Platonic space.
 
     Parameters
     ----------
     views : Views
+    n_resamples : int
+        Halves of the structures, and permutations; 0 for none.
+    seed : int
+    tick : callable
+        Called after each model.
     """
-    if not views.analogies:
-        return []
-    structures = analogy_structures()
-    families = family_analogies(structures)
-    vectors = {(COMPOSITION, "composition"): composition_vectors(structures)}
-    for name, means in views.analogies.items():
-        vectors[name, "raw"] = means
-        vectors[name, "platonic"] = views.project(name, means)
     found = []
-    for (name, space), points in vectors.items():
-        for family, quads in families.items():
-            score = score_analogies(points - points.mean(axis=0), quads)
-            found.append(_analogies(name, space, family, score))
+    rng = np.random.default_rng(seed)
+    for name in views.names:
+        for space, points in (("raw", views.raw[name]), ("platonic", views.platonic[name])):
+            value = two_nn(points, tolerance=EQUIVALENT)
+            kept = np.unique(distinct(points, tolerance=EQUIVALENT))
+            drawn = draws_of(views, kept, n_resamples, 0, seed)
+            estimate = summary(
+                value.dimension,
+                [two_nn(points[kept[half]]).dimension for half in drawn.samples],
+                [two_nn(rng.permuted(points[kept], axis=0)).dimension for _ in range(n_resamples)],
+                alternative="less",
+            )
+            found.append(
+                Dimension(name, space, estimate, value.collapsed_fraction, value.n_distinct)
+            )
+        tick()
     return found
 
 
@@ -200,19 +188,3 @@ def _frequent(kinds: np.ndarray, structures: np.ndarray) -> np.ndarray:
     _, codes = np.unique(kinds, return_inverse=True)
     pairs = np.unique(np.stack([codes, structures]), axis=1)
     return np.asarray((np.bincount(pairs[0]) >= MIN_STRUCTURES)[codes])
-
-
-def _analogies(name: str, space: str, family: str, score: AnalogyScore) -> Analogies:
-    return Analogies(
-        name,
-        space,
-        family,
-        len(score.ranks),
-        score.n_candidates,
-        score.hits_at_1,
-        score.hits_at_5,
-        score.mean_reciprocal_rank,
-        score.chance_hits_at_1,
-        score.chance_hits_at_5,
-        score.chance_mean_reciprocal_rank,
-    )

@@ -32,7 +32,8 @@ class Stitch:
         Key of :data:`~platonic_ase.workflows.compare.spaces.SPACES`.
     label : str
         ``"energy"`` (per atom, from mean coordinates of a structure), ``"element"``,
-        ``"coordination"`` or ``"magmom"``.
+        ``"coordination"`` or ``"magmom"``; ``"magmom, predicted by MODEL"`` where the moments
+        are not those of the structures' file.
     own, stitched, chance : float
         Share of right classes for elements, R² else: on the model itself, on the other, and of
         the best constant.
@@ -110,12 +111,13 @@ def _tasks(views: Views, catalogue: Catalogue) -> dict[str, tuple[Pool, np.ndarr
 
     if known.sum() >= MIN_LABELLED:
         tasks["energy"] = (means, energies[known], kinds[known])
+    moment = f"magmom, {catalogue.magmom_source}" if catalogue.magmom_source else "magmom"
     rows = views.distinct
     atoms = np.isin(catalogue.structures, kinds)
     for label, values in (
         ("element", views.numbers[rows]),
         ("coordination", catalogue.coordination[atoms][rows]),
-        ("magmom", catalogue.magmoms[atoms][rows]),
+        (moment, catalogue.magmoms[atoms][rows]),
     ):
         valid = np.ones(len(rows), bool) if values.dtype.kind != "f" else np.isfinite(values)
         owners = views.structures[rows][valid]

@@ -14,6 +14,7 @@ from platonic_ase.workflows.compare.alignment import align
 from platonic_ase.workflows.compare.catalogue import Catalogue, describe
 from platonic_ase.workflows.compare.comparison import Comparison, compare
 from platonic_ase.workflows.compare.embedding import embed_to_file
+from platonic_ase.workflows.compare.teacher import with_predicted_moments
 from platonic_ase.workflows.compare.views import Views
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def compare_models(
     folder: str | os.PathLike[str],
     embeddings: Iterable[str | os.PathLike[str]] = (),
     centred: bool = False,
+    moments_of: tuple[str, Any] | None = None,
     progress: bool = True,
     **options: Any,
 ) -> tuple[Comparison, Views]:
@@ -51,6 +53,9 @@ def compare_models(
         Embedding files of further models, made in other environments; named after the file.
     centred : bool
         Whether to subtract the mean anchor before cosines.
+    moments_of : (str, ase calculator), optional
+        Name of a model, and the model (or a function that opens it), whose predictions stand for
+        magnetic moments that the structures do not have; the tables say so.
     progress : bool
         Whether to show progress bars.
     **options
@@ -78,6 +83,11 @@ def compare_models(
             raise ComparisonError(f"two models are called {name!r}; rename {path}")
         sets[name] = _require_catalogue(path, EmbeddingSet.load(path), catalogue)
     views = align(sets, centred=centred)
+    if moments_of is not None:
+        name, teacher = moments_of
+        catalogue = with_predicted_moments(
+            catalogue, read(), _opened(teacher), name, progress=progress
+        )
     return compare(views, catalogue, progress=progress, **options), views
 
 
@@ -106,7 +116,7 @@ def embed_models(
 
     sets = {}
     for name, calculator in calculators.items():
-        opened = calculator if hasattr(calculator, "calculate") else calculator()
+        opened = _opened(calculator)
         path = Path(folder) / file_name(name)
         sets[name] = embed_to_file(
             find_encoder(opened), read(), catalogue.digests, path, progress=progress
@@ -121,6 +131,10 @@ def file_name(model: str) -> str:
     """Name of the embedding file of a model: what a file system dislikes becomes a dash."""
     safe = "".join(c if c.isalnum() or c in "-._" else "-" for c in model)
     return f"{safe}.embeddings.safetensors"
+
+
+def _opened(calculator: Any) -> Any:
+    return calculator if hasattr(calculator, "calculate") else calculator()
 
 
 def _require_catalogue(path: Path, embedded: EmbeddingSet, catalogue: Catalogue) -> EmbeddingSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,6 +60,18 @@ class Views:
     def n_structures(self) -> int:
         """Structures that all models evaluated."""
         return len(np.unique(self.structures))
+
+    def of_crystals(self) -> Views:
+        """Return views of the crystals of the analogies, with the same anchors."""
+        n = len(next(iter(self.analogies.values())))
+        return replace(
+            self,
+            raw=self.analogies,
+            platonic={name: self.project(name, x) for name, x in self.analogies.items()},
+            numbers=np.zeros(n, int),
+            structures=np.arange(n),
+            distinct=np.arange(n),
+        )
 
     def project(self, name: str, embeddings: Floats) -> Floats:
         """Platonic coordinates, shape (n, K), of further embeddings of a model."""

@@ -25,7 +25,7 @@ def test_random_weights_are_foreign_and_checkpoints_are_kin(tmp_path):
     cka = {
         (row.a, row.b): row.estimate.value
         for row in comparison.similarity
-        if row.space == "platonic" and row.measure == "cka"
+        if row.space == "platonic" and row.measure == "cka_linear_unbiased"
     }
     assert cka[names[0], names[1]] > 0.6
     for name in names[:2]:

@@ -6,7 +6,9 @@ import torch
 
 from platonic_ase.errors import ComparisonError
 from platonic_ase.space.compare.kernel_alignment import cka
-from platonic_ase.space.compare.transport import exact_transport, label_accuracy
+from platonic_ase.space.compare.mutual_neighbours import mutual_knn
+from platonic_ase.space.compare.procrustes import angular_procrustes
+from platonic_ase.space.compare.transport import exact_transport, label_accuracy, wasserstein
 from platonic_ase.testing.mocks import MockPotential
 from platonic_ase.workflows.compare import compare, compare_models, describe, make_views
 from platonic_ase.workflows.compare.analogies import (
@@ -19,7 +21,7 @@ from platonic_ase.workflows.compare.controls import is_control, shuffle_weights
 from platonic_ase.workflows.compare.figures import draw_all, save_all
 from platonic_ase.workflows.compare.report import render
 
-FAST = {"k": 3, "n_resamples": 10, "n_permutations": 10, "progress": False}
+FAST = {"gromov_atoms": 60, "k": 3, "n_resamples": 10, "n_permutations": 10, "progress": False}
 
 
 @pytest.fixture
@@ -38,24 +40,60 @@ def entry(rows, a, b, space, **more):
 def test_twins_are_twins_and_strangers_are_strangers(comparison):
     found, _ = comparison
     for space in ("raw", "platonic", "standardised"):
-        for measure, same in (("mutual_knn", 1.0), ("cka", 1.0), ("procrustes", 0.0)):
+        for measure, same in (
+            ("mutual_knn", 1.0),
+            ("cka_linear_unbiased", 1.0),
+            ("cka_linear_biased", 1.0),
+            ("cka_rbf_unbiased", 1.0),
+            ("cka_rbf_biased", 1.0),
+            ("procrustes", 0.0),
+        ):
             value = entry(found.similarity, "a", "twin", space, measure=measure).estimate.value
             assert value == pytest.approx(same, abs=1e-6)
-        stranger = entry(found.similarity, "a", "stranger", space, measure="cka").estimate
-        assert abs(stranger.value) < 0.2
-    assert entry(found.transport, "a", "twin", "platonic").same_atom == pytest.approx(1.0)
-    assert entry(found.transport, "a", "twin", "padded").same_atom < 0.3
-    assert entry(found.transport, "a", "stranger", "platonic").same_atom < 0.3
+        for kernel in ("linear", "rbf"):
+            measure = f"cka_{kernel}_unbiased"
+            stranger = entry(found.similarity, "a", "stranger", space, measure=measure).estimate
+            assert abs(stranger.value) < 0.2
+            assert stranger.low < 0.2
+    for twin, space, right in (
+        ("twin", "platonic", True), ("twin", "gromov", True), ("twin", "padded", False),
+        ("stranger", "platonic", False), ("stranger", "gromov", False),
+    ):  # fmt: skip
+        atoms = entry(found.transport, "a", twin, space, label="atom")
+        assert atoms.chance == pytest.approx(1 / 60)
+        if right:
+            assert atoms.estimate.value == pytest.approx(1.0)
+            assert atoms.estimate.p_value == pytest.approx(1 / 11)
+        else:
+            assert atoms.estimate.value < 0.3
+    distances = {
+        (row.b, row.measure): row.estimate.value
+        for row in found.similarity
+        if row.a == "a" and row.space in ("raw", "platonic")
+    }
+    for measure in ("wasserstein", "gromov_wasserstein"):
+        assert distances["twin", measure] == pytest.approx(0, abs=1e-3)
+        assert distances["stranger", measure] > 0.05
 
 
 def test_values_are_those_of_the_measures(comparison):
     found, views = comparison
     z = views.platonic
-    value = entry(found.similarity, "a", "stranger", "platonic", measure="cka").estimate.value
-    assert value == cka(z["a"], z["stranger"])
+    cases = {"mutual_knn": mutual_knn(z["a"], z["stranger"], 3)}
+    cases["procrustes"] = angular_procrustes(z["a"], z["stranger"])
+    cases["wasserstein"] = wasserstein(z["a"], z["stranger"])
+    for kernel in ("linear", "rbf"):
+        for estimator in ("biased", "unbiased"):
+            value = cka(z["a"], z["stranger"], kernel=kernel, estimator=estimator)
+            cases[f"cka_{kernel}_{estimator}"] = value
+    for measure, value in cases.items():
+        row = entry(found.similarity, "a", "stranger", "platonic", measure=measure)
+        assert row.estimate.value == pytest.approx(value, abs=1e-9)
     plan = exact_transport(z["a"], z["stranger"]).plan
-    row = entry(found.transport, "a", "stranger", "platonic")
-    assert row.same_element == label_accuracy(plan, views.numbers, views.numbers)
+    row = entry(found.transport, "a", "stranger", "platonic", label="element")
+    assert row.estimate.value == label_accuracy(plan, views.numbers, views.numbers)
+    assert row.chance == pytest.approx(1 / 3)
+    row = entry(found.transport, "a", "stranger", "platonic", label="atom")
     # the average over plans whose columns are permuted within elements
     rng = np.random.default_rng(0)
     drawn = []
@@ -65,7 +103,9 @@ def test_values_are_those_of_the_measures(comparison):
             of_it = np.flatnonzero(views.numbers == element)
             columns[of_it] = rng.permutation(of_it)
         drawn.append(np.trace(plan[:, columns]))
-    assert row.element_baseline == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / 2000**0.5)
+    baseline = row.estimate.baseline_mean
+    assert baseline == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / 10**0.5)
+    assert row.estimate.baseline_std < 4 * np.std(drawn)
 
 
 def test_too_few_atoms_for_k_are_refused(arrays):
@@ -119,7 +159,9 @@ def test_catalogue_reads_labels(cells):
 
 
 def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_path):
-    found, views = compare_models(cells, mocks, folder=tmp_path / "e", transport_atoms=40, **FAST)
+    found, views = compare_models(
+        cells, mocks, folder=tmp_path / "e", transport_atoms=40, **{**FAST, "gromov_atoms": 40}
+    )
     assert {row.label for row in found.stitching} == {"energy", "element", "coordination"}
     assert {row.by for row in found.bias} == {"element", "family", "space group"}
     assert {row.model for row in found.analogies} == {"a", "b", "c", "composition only"}
@@ -127,7 +169,9 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
     assert all(len(values) == 10 for values in found.anchors.values())
     stored = json.loads(found.save(tmp_path / "c.json").read_text())
     assert stored["data"]["n_structures"] == 30
-    assert len(stored["transport"]) == 3 * 5
+    assert len(stored["transport"]) == 3 * 6 * 3
+    assert {row["label"] for row in stored["transport"]} == {"atom", "orbit", "element"}
+    assert stored["data"]["gromov_atoms"] == 40
     drawings = draw_all(found, views)
     assert set(drawings) == {"maps", "similarity", "transport", "plan", "analogies", "bias"}
     html = render(found, drawings)

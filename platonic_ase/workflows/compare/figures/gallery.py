@@ -63,13 +63,14 @@ def draw_all(comparison: Comparison, views: Views) -> dict[str, Drawing]:
         ),
         "transport": Drawing(
             "Transport between models",
-            "Exact optimal transport of distinct atoms; bars are 95 % intervals over structures.",
+            "Optimal transport of distinct atoms: exact in a common space, Gromov–Wasserstein "
+            "without one; bars are 95 % intervals over structures.",
             transport_accuracies(comparison),
         ),
         "plan": Drawing(
             f"Where the elements of {a} land in {b}",
             "Mass of the plan by element, per row; a perfect plan is the diagonal. Of models with "
-            "learned weights, this is the pair with the lowest CKA in Platonic space.",
+            "learned weights, this is the pair with the lowest linear CKA in Platonic space.",
             transport_plan(views, a, b),
         ),
     }
@@ -112,7 +113,11 @@ def save_all(drawings: Mapping[str, Drawing], folder: str | os.PathLike[str]) ->
 
 def foreign_pair(comparison: Comparison) -> tuple[str, str]:
     """Two models least alike in Platonic space, of those with learned weights if there are two."""
-    entries = [e for e in comparison.similarity if e.space == "platonic" and e.measure == "cka"]
+    entries = [
+        e
+        for e in comparison.similarity
+        if e.space == "platonic" and e.measure == "cka_linear_unbiased"
+    ]
     learned = [e for e in entries if not (is_control(e.a) or is_control(e.b))]
     chosen = min(learned or entries, key=lambda e: e.estimate.value)
     return chosen.a, chosen.b

@@ -11,6 +11,7 @@ from platonic_ase.recording.plots.style import (
     GREY,
     INK,
     ORANGE,
+    PURPLE,
     VERMILLION,
     WIDTH,
     styled,
@@ -19,7 +20,8 @@ from platonic_ase.workflows.compare.comparison import Comparison
 
 MEASURES = {
     "mutual_knn": "mutual nearest neighbours",
-    "cka": "linear CKA, debiased",
+    "cka_linear_unbiased": "linear CKA, unbiased",
+    "cka_rbf_unbiased": "RBF CKA, unbiased",
     "procrustes": "Procrustes angle (rad)",
 }
 SPACES = {"raw": "raw", "platonic": "Platonic", "standardised": "Platonic\nstandardised"}
@@ -29,7 +31,9 @@ COLOURS = {
     "procrustes": (ORANGE, "D", "raw, orthogonal map fitted on anchors"),
     "pca": (GREY, "^", "raw, principal components"),
     "padded": (VERMILLION, "v", "raw, padded"),
+    "gromov": (PURPLE, "P", "raw, Gromov–Wasserstein"),
 }
+LABELS = ("atom", "orbit", "element")
 
 
 @styled
@@ -41,8 +45,9 @@ def similarity_matrices(comparison: Comparison) -> Figure:
     comparison : Comparison
     """
     names = comparison.models
-    size = max(WIDTH / 3, 0.42 * len(names) + 1.2)
-    figure = Figure(figsize=(3 * size, 3 * size * 0.86), layout="constrained")
+    size = max(WIDTH / len(MEASURES), 0.42 * len(names) + 1.2)
+    shape = len(MEASURES) * size, len(SPACES) * size * 0.86
+    figure = Figure(figsize=shape, layout="constrained")
     axes = figure.subplots(len(SPACES), len(MEASURES), squeeze=False, sharex=True, sharey=True)
     for row, (space, space_label) in enumerate(SPACES.items()):
         for column, (measure, label) in enumerate(MEASURES.items()):
@@ -72,38 +77,35 @@ def similarity_matrices(comparison: Comparison) -> Figure:
 
 @styled
 def transport_accuracies(comparison: Comparison) -> Figure:
-    """Draw, pair by pair, the share of atoms and of elements that transport finds again.
+    """Draw, pair by pair, the share of mass that lands on the same atom, orbit and element.
 
     Parameters
     ----------
     comparison : Comparison
     """
-    pairs = sorted(
-        {(entry.a, entry.b) for entry in comparison.transport},
-        key=lambda pair: (
-            -max(
-                e.same_atom
-                for e in comparison.transport
-                if (e.a, e.b) == pair and e.space == "platonic"
-            )
-        ),
-    )
-    place = {pair: len(pairs) - 1 - i for i, pair in enumerate(pairs)}
-    figure = Figure(figsize=(WIDTH, 0.24 * len(pairs) + 1.6), layout="constrained")
-    atoms, elements = figure.subplots(1, 2, sharey=True)
-    for space, (colour, marker, label) in COLOURS.items():
-        entries = [e for e in comparison.transport if e.space == space]
-        y = [place[e.a, e.b] for e in entries]
-        atoms.plot([e.same_atom for e in entries], y, marker, color=colour, ms=4.5, label=label)
-        atoms.hlines(
-            y, [e.low for e in entries], [e.high for e in entries], color=colour, lw=0.8, alpha=0.7
-        )
-        elements.plot([e.same_element for e in entries], y, marker, color=colour, ms=4.5)
-    if comparison.transport:
-        atoms.axvline(comparison.transport[0].chance_atom, color=INK, lw=0.8, ls=":")
-        elements.axvline(comparison.transport[0].chance_element, color=INK, lw=0.8, ls=":")
-    atoms.set_yticks([place[pair] for pair in pairs], [f"{a} → {b}" for a, b in pairs], fontsize=7)
-    atoms.set_xlabel("share of mass on the same atom (dotted: chance)")
-    elements.set_xlabel("share of mass on the same element (dotted: chance)")
-    figure.legend(loc="outside lower center", ncols=3)
+    platonic = {
+        (e.a, e.b): e.estimate.value
+        for e in comparison.transport
+        if e.space == "platonic" and e.label == "atom"
+    }
+    pairs = sorted(platonic, key=platonic.__getitem__)
+    place = {pair: i for i, pair in enumerate(pairs)}
+    labels = [label for label in LABELS if any(e.label == label for e in comparison.transport)]
+    figure = Figure(figsize=(WIDTH * 1.2, 0.24 * len(pairs) + 1.6), layout="constrained")
+    axes = figure.subplots(1, len(labels), sharey=True)
+    for ax, label in zip(axes, labels, strict=True):
+        for space, (colour, marker, name) in COLOURS.items():
+            entries = [e for e in comparison.transport if (e.space, e.label) == (space, label)]
+            y = [place[e.a, e.b] for e in entries]
+            ends = np.array([(e.estimate.low, e.estimate.high) for e in entries]).reshape(-1, 2)
+            values = [e.estimate.value for e in entries]
+            ax.plot(values, y, marker, color=colour, ms=4.5, label=name)
+            ax.hlines(y, *ends.clip(0, 1).T, color=colour, lw=0.8, alpha=0.7)
+            if space == "platonic" and entries:
+                ax.axvline(entries[0].chance, color=INK, lw=0.8, ls=":")
+        ax.set_xlabel(f"share of mass on the same {label}")
+        ax.set_xlim(-0.03, 1.03)
+    axes[0].set_yticks(range(len(pairs)), [f"{a} → {b}" for a, b in pairs], fontsize=7)
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, title="dotted: chance")
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from platonic_ase.recording.plots.style import WIDTH, styled
 from platonic_ase.space.compare.transport import exact_transport
 from platonic_ase.workflows.compare.figures.groups import GROUPS
-from platonic_ase.workflows.compare.pairs import sample
+from platonic_ase.workflows.compare.similarity import sample
 from platonic_ase.workflows.compare.spaces import SPACES, common_space
 from platonic_ase.workflows.compare.views import Views
 

@@ -1,0 +1,237 @@
+"""The tables of the report of a comparison, as HTML sections; empty where there is nothing."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from platonic_ase.recording.html import number, plural, table
+from platonic_ase.workflows.compare.comparison import Comparison
+from platonic_ase.workflows.compare.figures.matrices import LABELS
+from platonic_ase.workflows.compare.retrieval import pooled
+from platonic_ase.workflows.compare.spaces import SPACES
+from platonic_ase.workflows.compare.transport import PLANS
+
+MOST_BIASED = 25
+
+
+def _section(title: str, note: str, content: str) -> str:
+    return (
+        f'<section>\n<h2>{escape(title)}</h2>\n<p class="muted">{escape(note)}</p>\n'
+        f"{content}</section>"
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    if not np.isfinite([low, high]).all():
+        return "–"
+    return f"{low:.3f} to {high:.3f}"
+
+
+def failures(comparison: Comparison) -> str:
+    """Structures that a model could not evaluate."""
+    rows = [
+        (escape(name), str(index), escape(why))
+        for name, failures in comparison.failures.items()
+        for index, why in sorted(failures.items())
+    ]
+    if not rows:
+        return ""
+    columns = (("model", "k"), ("structure", "n"), ("why", ""))
+    return _section(
+        f"{plural(len(rows), 'failure')}",
+        "These structures are left out for all models, so that all see the same atoms.",
+        table(columns, rows),
+    )
+
+
+def similarity(comparison: Comparison) -> str:
+    """Measures between models."""
+    columns = (
+        ("models", ""), ("space", "k"), ("measure", "k"), ("value", "n"),
+        ("95 % interval", "n"), ("baseline", "n"), ("p", "n"),
+    )  # fmt: skip
+    rows = [
+        (
+            escape(f"{e.a} – {e.b}"),
+            e.space,
+            e.measure,
+            f"{e.estimate.value:.3f}",
+            _interval(e.estimate.low, e.estimate.high),
+            number(e.estimate.baseline_mean, 3),
+            number(e.estimate.p_value, 2),
+        )
+        for e in comparison.similarity
+    ]
+    note = (
+        "Mutual k nearest neighbours; CKA with linear and RBF kernels and the biased and the "
+        "unbiased estimator of HSIC; Procrustes angle (radians), 2-Wasserstein and "
+        "Gromov–Wasserstein distance, of which small is similar. Intervals are from halves of the "
+        "structures. The baseline has atoms permuted within elements: what models that know the "
+        "element alone share. That of the Wasserstein distance exchanges atoms between the models "
+        "at random (small p: they differ more), that of Gromov–Wasserstein permutes each column "
+        f"of one (small p: they differ less). RBF kernels of {comparison.data['kernel_atoms']:,} "
+        "atoms."
+    )
+    return _section("Similarity", note, table(columns, rows))
+
+
+def transport(comparison: Comparison) -> str:
+    """Where the mass of transport plans lands."""
+    labels = [name for name in LABELS if any(e.label == name for e in comparison.transport)]
+    columns = [("models", ""), ("space", "")]
+    for label in labels:
+        columns += [
+            (f"same {label}", "n"), ("95 % interval", "n"), ("baseline", "n"), ("p", "n"),
+            ("chance", "n"),
+        ]  # fmt: skip
+    rows: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}
+    for e in comparison.transport:
+        rows.setdefault((e.a, e.b, e.space), {})[e.label] = (
+            f"{e.estimate.value:.3f}",
+            _interval(e.estimate.low, e.estimate.high),
+            number(e.estimate.baseline_mean, 3),
+            number(e.estimate.p_value, 2),
+            f"{e.chance:.4f}",
+        )
+    body = [
+        (
+            escape(f"{a} → {b}"),
+            escape(PLANS[space]),
+            *(cell for name in labels for cell in of[name]),
+        )
+        for (a, b, space), of in rows.items()
+    ]
+    data = comparison.data
+    note = (
+        f"Share of the mass of an optimal plan of {data['transport_atoms']:,} distinct atoms "
+        f"({data['gromov_atoms']:,} for Gromov–Wasserstein) that lands on the same atom, on an "
+        "atom equivalent by symmetry, on the same element. Baseline of atoms and orbits: a plan "
+        "with the same elements but random atoms of them; of elements: atoms permuted freely."
+    )
+    return _section("Transport", note, table(tuple(columns), body))
+
+
+def stitching(comparison: Comparison) -> str:
+    """Heads of one model on another."""
+    if not comparison.stitching:
+        return ""
+    columns = (
+        ("head of → used on", ""), ("space", ""), ("label", "k"), ("own", "n"),
+        ("stitched", "n"), ("range of splits", "n"), ("constant", "n"),
+    )  # fmt: skip
+    rows = [
+        (
+            escape(f"{e.source} → {e.target}"),
+            escape(SPACES[e.space]),
+            e.label,
+            f"{e.own:.2f}",
+            f"{e.stitched:.2f}",
+            f"{e.low:.2f} to {e.high:.2f}",
+            f"{e.chance:.2f}",
+        )
+        for e in comparison.stitching
+    ]
+    note = "Share of right elements, R² else; five random splits of the structures."
+    return _section("Stitching", note, table(columns, rows))
+
+
+def analogies(comparison: Comparison) -> str:
+    """Embedding arithmetic, within and across models."""
+    if not comparison.analogies:
+        return ""
+    scores = (
+        ("hits at 1", "n"), ("hits at 5", "n"), ("mean reciprocal rank", "n"), ("chance", "n"),
+    )  # fmt: skip
+    columns = (("model", ""), ("space", "k"), ("family", ""), ("analogies", "n"), *scores)
+    within = [
+        (
+            escape(e.model),
+            e.space,
+            escape(e.family),
+            str(e.n_analogies),
+            f"{e.hits_at_1:.2f}",
+            f"{e.hits_at_5:.2f}",
+            f"{e.mean_reciprocal_rank:.2f}",
+            f"{e.chance_mean_reciprocal_rank:.2f}",
+        )
+        for e in comparison.analogies
+        if e.model == e.target
+    ]
+    across = [
+        (
+            escape(model if model == target else f"{model} → {target}"),
+            space,
+            f"{of['hits_at_1']:.2f}",
+            f"{of['hits_at_5']:.2f}",
+            f"{of['mean_reciprocal_rank']:.2f}",
+            f"{of['chance_mean_reciprocal_rank']:.2f}",
+        )
+        for (model, target, space), of in pooled(comparison.analogies).items()
+    ]
+    notes = (
+        "Polymorphs compete with the answer. Composition alone finds the compound and ties "
+        "between its polymorphs; it is perfect where a family has one prototype.",
+        "The analogy is formed in the first model, and its answer looked for among the vectors of "
+        "the second; all families together, each analogy counted once.",
+    )
+    return _section("Embedding arithmetic", notes[0], table(columns, within)) + _section(
+        "Embedding arithmetic across models",
+        notes[1],
+        table((("models", ""), ("space", "k"), *scores), across),
+    )
+
+
+def bias(comparison: Comparison) -> str:
+    """The most certain departures from the consensus."""
+    worst = sorted(comparison.bias, key=lambda e: (e.q_value, -e.excess))[:MOST_BIASED]
+    if not worst:
+        return ""
+    columns = (
+        ("model", ""), ("by", "k"), ("label", "k"), ("structures", "n"), ("departure", "n"),
+        ("excess", "n"), ("q", "n"),
+    )  # fmt: skip
+    rows = [
+        (
+            escape(e.model),
+            e.by,
+            escape(e.label),
+            str(e.n_structures),
+            f"{e.departure:.2f}",
+            f"{e.excess:+.2f}",
+            number(e.q_value, 2),
+        )
+        for e in worst
+    ]
+    note = (
+        f"The {len(rows)} most certain of {len(comparison.bias)}; excess over the median of the "
+        "other models; q after Benjamini and Hochberg. All are in the JSON file."
+    )
+    return _section("Departures from the consensus", note, table(columns, rows))
+
+
+def dimension(comparison: Comparison) -> str:
+    """Intrinsic dimensions."""
+    columns = (
+        ("model", ""), ("space", "k"), ("intrinsic dimension", "n"), ("95 % interval", "n"),
+        ("baseline", "n"), ("p", "n"), ("distinct atoms", "n"), ("collapsed", "n"),
+    )  # fmt: skip
+    rows = [
+        (
+            escape(e.model),
+            e.space,
+            f"{e.estimate.value:.1f}",
+            _interval(e.estimate.low, e.estimate.high),
+            number(e.estimate.baseline_mean, 3),
+            number(e.estimate.p_value, 2),
+            f"{e.n_distinct:,}",
+            f"{100 * e.collapsed_fraction:.0f} %",
+        )
+        for e in comparison.dimension
+    ]
+    note = (
+        "Two-NN; baseline: each column permuted by itself; collapsed: atoms that have an equal "
+        "among the others, as in a symmetry orbit."
+    )
+    return _section("Intrinsic dimension", note, table(columns, rows))
