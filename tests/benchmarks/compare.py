@@ -8,6 +8,7 @@ goes on where it was stopped; the last table on the screen is the one in the REA
 
 import argparse
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from platonic_ase.workflows.compare import compare_models
 from platonic_ase.workflows.compare.controls import is_control, load_model
 from platonic_ase.workflows.compare.figures import draw_all, save_all
 from platonic_ase.workflows.compare.report import write_report
-from platonic_ase.workflows.compare.spaces import SPACES
+from platonic_ase.workflows.compare.retrieval import pooled
+from platonic_ase.workflows.compare.transport import PLANS
 from platonic_ase.workflows.replay import read_frames
 
 MODELS = (
@@ -38,7 +40,7 @@ def averages(comparison):
     """Median over the pairs of a kind: by kind and space, a row of names and values."""
     pairs = {(entry.a, entry.b) for entry in comparison.similarity}
     for group in sorted({kind(*pair) for pair in pairs}):
-        for space in ("raw", *SPACES):
+        for space in ("raw", *PLANS):
             row = {}
             for entry in comparison.similarity:
                 if kind(entry.a, entry.b) == group and entry.space == space:
@@ -53,6 +55,11 @@ def averages(comparison):
             for entry in comparison.stitching:
                 if kind(entry.source, entry.target) == group and entry.space == space:
                     row.setdefault(f"stitched {entry.label}", []).append(entry.stitched)
+                    row.setdefault(f"constant {entry.label}", []).append(entry.chance)
+            for (model, target, own), scores in pooled(comparison.analogies).items():
+                if model != target and kind(model, target) == group and own == space:
+                    for name in ("hits_at_1", "hits_at_5", "mean_reciprocal_rank"):
+                        row.setdefault(f"analogies {name}", []).append(scores[name])
             yield group, space, {name: float(np.median(v)) for name, v in row.items()}
 
 
@@ -62,8 +69,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=MODELS)
     parser.add_argument("--max-atoms", type=int, default=20)
     parser.add_argument("--number", type=int, default=200)
-    parser.add_argument("--resamples", type=int, default=10)
+    parser.add_argument("--resamples", type=int, default=50)
     parser.add_argument("--transport-atoms", type=int, default=600)
+    parser.add_argument("--moments-of", default="chgnet-0.3.0", help="MPtrj frames have none")
     parser.add_argument("--folder", type=Path, default=Path("compare-embeddings"))
     parser.add_argument("--json", type=Path, default=Path("compare.json"))
     parser.add_argument("--report", type=Path)
@@ -71,6 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.structures.is_file():
         sys.exit(f"no file at {options.structures}: this benchmark needs MPtrj frames (CC BY 4.0)")
+    started = time.process_time()
     frames = [atoms for atoms in read_frames(options.structures) if len(atoms) <= options.max_atoms]
     comparison, views = compare_models(
         frames[: options.number],
@@ -79,6 +88,7 @@ def main() -> None:
         n_resamples=options.resamples,
         n_permutations=options.resamples,
         transport_atoms=options.transport_atoms,
+        moments_of=(options.moments_of, partial(load_model, options.moments_of, device="cpu")),
     )
     comparison.save(options.json)
     if options.report or options.figures:
@@ -89,6 +99,10 @@ def main() -> None:
             save_all(drawings, options.figures)
     for group, space, row in averages(comparison):
         print(f"{group:26s}{space:14s}", *(f"{name} {value:.3f} " for name, value in row.items()))
+    for (model, target, space), scores in pooled(comparison.analogies).items():
+        if model == target:
+            print(f"{model:26s}{space:14s}", *(f"{k} {v:.3f} " for k, v in scores.items()))
+    print(f"{time.process_time() - started:.0f} s of processor time")
 
 
 if __name__ == "__main__":

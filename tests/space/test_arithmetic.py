@@ -40,6 +40,23 @@ def test_ranks_are_those_of_cosine_distance(exclude):
     assert found.mean_reciprocal_rank == pytest.approx(np.mean(1 / np.array(expected)))
 
 
+def test_answers_are_looked_for_among_another_models_vectors():
+    vectors, analogies = grid(noise=1.0)
+    others = vectors + 0.5 * np.random.default_rng(1).normal(size=vectors.shape)
+    found = score_analogies(vectors, analogies, candidates=others)
+    expected = []
+    for a, b, c, d in analogies:
+        distance = cdist([vectors[a] - vectors[b] + vectors[c]], others, "cosine")[0]
+        distance[[a, b, c]] = np.inf
+        expected.append(rankdata(distance)[d])
+    np.testing.assert_array_equal(found.ranks, expected)
+    exact, analogies = grid()
+    assert score_analogies(exact, analogies, candidates=3 * exact).hits_at_1 == 1
+    assert score_analogies(exact, analogies, candidates=-exact).hits_at_5 == 0
+    with pytest.raises(ValueError, match="candidates have shape"):
+        score_analogies(exact, analogies, candidates=exact[:, :-1])
+
+
 def test_random_vectors_score_what_chance_gives():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(40, 30))

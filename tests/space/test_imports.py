@@ -9,6 +9,7 @@ MODULES = (
     "compare.kernel_alignment",
     "compare.mutual_neighbours",
     "compare.nearest",
+    "compare.prepared",
     "compare.procrustes",
     "compare.significance",
     "compare.stitching",

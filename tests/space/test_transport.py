@@ -109,6 +109,39 @@ def test_gromov_wasserstein_cost_follows_the_definition():
     assert found.cost == pytest.approx(total, abs=1e-9)
 
 
+def explicit_distances(*clouds):
+    return [cdist(x, x) / np.sqrt((cdist(x, x) ** 2).mean()) for x in clouds]
+
+
+def test_gromov_wasserstein_is_the_better_of_pots_plans_from_two_starts():
+    better = 0
+    for seed in range(8):
+        x, y = clouds(25, 25, width=3, seed=seed)
+        y = np.hstack([y, y[:, :1] ** 2])
+        first, second = explicit_distances(x, y)
+        # with as many points on both sides the quantiles are the sorted distances
+        profile = cdist(np.sort(first, axis=1), np.sort(second, axis=1), "sqeuclidean")
+        rows, columns = linear_sum_assignment(profile)
+        start = np.zeros((25, 25))
+        start[rows, columns] = 1 / 25
+        uniform = ot.gromov.gromov_wasserstein2(first, second)
+        matched = ot.gromov.gromov_wasserstein2(first, second, G0=start)
+        assert gromov_wasserstein(x, y).cost == pytest.approx(min(uniform, matched), abs=1e-9)
+        better += matched < uniform
+    assert 0 < better < 8  # each start is of use
+
+
+def test_entropic_gromov_wasserstein_is_pots():
+    x, y = clouds(20, 20, width=3)
+    found = gromov_wasserstein(x, y, regularisation=0.1)
+    first, second = explicit_distances(x, y)
+    plan, log = ot.gromov.entropic_gromov_wasserstein(
+        first, second, epsilon=0.1, numItermax=10_000, log=True
+    )
+    assert found.cost == pytest.approx(log["gw_dist"], abs=1e-6)
+    np.testing.assert_allclose(found.plan, plan, atol=1e-6)
+
+
 def test_gromov_wasserstein_finds_a_rotated_copy_without_anchors():
     x, _ = clouds(25, width=3)
     order = np.random.default_rng(1).permutation(25)

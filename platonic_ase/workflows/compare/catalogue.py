@@ -138,7 +138,7 @@ def moment_sizes(atoms: Atoms) -> np.ndarray:
     moments = getattr(atoms.calc, "results", {}).get("magmoms", atoms.arrays.get("magmoms"))
     if moments is None:
         return np.full(len(atoms), np.nan)
-    return np.linalg.norm(np.reshape(moments, (len(atoms), -1)), axis=1)
+    return np.asarray(np.linalg.norm(np.reshape(moments, (len(atoms), -1)), axis=1))
 
 
 def _symmetry(atoms: Atoms) -> tuple[str, np.ndarray]:

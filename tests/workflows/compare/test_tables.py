@@ -3,12 +3,16 @@ import json
 import numpy as np
 import pytest
 import torch
+from ase.build import bulk, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
 
 from platonic_ase.errors import ComparisonError
 from platonic_ase.space.compare.kernel_alignment import cka
 from platonic_ase.space.compare.mutual_neighbours import mutual_knn
 from platonic_ase.space.compare.procrustes import angular_procrustes
 from platonic_ase.space.compare.transport import exact_transport, label_accuracy, wasserstein
+from platonic_ase.testing import MockCalculator
 from platonic_ase.testing.mocks import MockPotential
 from platonic_ase.workflows.compare import compare, compare_models, describe, make_views
 from platonic_ase.workflows.compare.analogies import (
@@ -20,6 +24,7 @@ from platonic_ase.workflows.compare.catalogue import digest, family
 from platonic_ase.workflows.compare.controls import is_control, shuffle_weights
 from platonic_ase.workflows.compare.figures import draw_all, save_all
 from platonic_ase.workflows.compare.report import render
+from platonic_ase.workflows.compare.retrieval import arithmetic, pooled
 
 FAST = {"gromov_atoms": 60, "k": 3, "n_resamples": 10, "n_permutations": 10, "progress": False}
 
@@ -156,6 +161,99 @@ def test_catalogue_reads_labels(cells):
     moved.positions[0, 0] += 1e-5
     assert digest(moved) != digest(cells[0])
     assert digest(cells[0].copy()) == digest(cells[0])
+
+
+def test_orbits_are_those_of_the_structures():
+    perfect, rattled = bulk("NaCl", "rocksalt", a=5.6, cubic=True), bulk("MgO", "rocksalt", a=4.2)
+    rattled = rattled.repeat((2, 1, 1))
+    rattled.rattle(0.2, seed=1)
+    catalogue = describe([perfect, rattled, molecule("H2O")])
+    first, second, third = np.split(catalogue.orbits, [8, 12])
+    assert len(np.unique(first)) == 2
+    for number in (11, 17):
+        assert len(np.unique(first[perfect.numbers == number])) == 1
+    assert len(np.unique(second)) > 1
+    assert len(np.unique(third)) == 3
+    assert not set(first) & set(second)
+    assert not set(second) & set(third)
+
+
+def with_moments(atoms, moments):
+    atoms = atoms.copy()
+    atoms.calc = SinglePointCalculator(atoms, magmoms=moments)
+    return atoms
+
+
+def test_moments_of_a_file_are_stitched(cells, few_anchors, mocks, tmp_path):
+    # moments that are linear in the position's length, from results and from arrays alike
+    moments = [np.linalg.norm(atoms.positions, axis=1) for atoms in cells]
+    labelled = [with_moments(a, m) for a, m in zip(cells, moments, strict=True)]
+    path = tmp_path / "labelled.xyz"
+    write(path, labelled)
+    structures = read(path, ":")
+    catalogue = describe(structures)
+    assert catalogue.magmoms == pytest.approx(np.concatenate(moments))
+    vectors = with_moments(cells[0], np.tile([0.0, 3.0, -4.0], (4, 1)))
+    assert describe([vectors]).magmoms == pytest.approx(np.full(4, 5.0))
+    found, views = compare_models(
+        structures, mocks, folder=tmp_path / "e", transport_atoms=40, **FAST
+    )
+    rows = [row for row in found.stitching if row.label == "magmom"]
+    assert len(rows) == 6 * 5
+    assert {row.n_rows for row in rows} == {len(views.distinct)}
+    assert all(np.isfinite([row.own, row.stitched, row.chance]).all() for row in rows)
+
+
+class MagneticMock(MockCalculator):
+    """Gives every atom of Z electrons a moment of -Z / 10; fails on gallium."""
+
+    implemented_properties = (*MockCalculator.implemented_properties, "magmoms")
+
+    def calculate(self, atoms=None, properties=None, system_changes=None):
+        if 31 in atoms.numbers:
+            raise RuntimeError("gallium is not my thing")
+        super().calculate(atoms, ["energy"], system_changes)
+        self.results["magmoms"] = -atoms.numbers / 10
+
+
+def test_moments_of_a_teacher_are_marked(cells, few_anchors, mocks, tmp_path):
+    found, views = compare_models(
+        cells, mocks, folder=tmp_path / "e", transport_atoms=40,
+        moments_of=("teacher", MagneticMock()), **FAST,
+    )  # fmt: skip
+    labels = {row.label: row.n_rows for row in found.stitching}
+    known = views.structures[views.distinct] % 3 != 2  # every third one has gallium
+    assert labels["magmom, predicted by teacher"] == known.sum() < len(known)
+    assert "magmom" not in labels
+    with pytest.raises(ComparisonError, match="a predicts no magnetic moments"):
+        compare_models(
+            cells, mocks, folder=tmp_path / "e", moments_of=("a", MockCalculator()), **FAST
+        )
+    labelled = [with_moments(atoms, np.ones(4)) for atoms in cells]
+    with pytest.raises(ComparisonError, match="120 atoms have magnetic moments in the file"):
+        compare_models(
+            labelled, mocks, folder=tmp_path / "e", moments_of=("t", MagneticMock()), **FAST
+        )
+
+
+def test_analogies_cross_from_model_to_model(arrays):
+    raw, anchors, *rest = arrays
+    structures = analogy_structures()
+    turn = np.linalg.lstsq(raw["a"], raw["twin"], rcond=None)[0]
+    crystals = composition_vectors(structures) @ np.random.default_rng(3).normal(size=(118, 8))
+    analogies = {"a": crystals, "twin": crystals @ turn}
+    analogies["stranger"] = np.random.default_rng(4).normal(size=crystals.shape)
+    views = make_views(raw, anchors, *rest, analogies=analogies)
+    scores = pooled(arithmetic(views))
+    assert len(scores) == 1 + 3 * 3 + 6 * 5
+    for space in ("platonic", "standardised"):
+        within, across = scores["a", "a", space], scores["a", "twin", space]
+        assert across == pytest.approx(within)
+        stranger = scores["a", "stranger", space]
+        assert stranger["mean_reciprocal_rank"] < 0.3 * within["mean_reciprocal_rank"]
+        assert stranger["hits_at_5"] < 5 * stranger["chance_hits_at_5"]
+    assert scores["a", "twin", "procrustes"] == pytest.approx(scores["a", "a", "raw"])
+    assert ("composition only", "composition only", "composition") in scores
 
 
 def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_path):
