@@ -8,6 +8,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 OWN_ENVIRONMENT = {"mace_md.py", "orb_relax.py"}  # run by the back-end tests
+FIGURES = {"maps", "similarity", "transport", "plan", "analogies", "bias"}
 
 
 @pytest.mark.slow
@@ -17,12 +18,18 @@ def test_example_runs(path, tmp_path):
         pytest.skip("runs with its back-end")
     if "chgnet" in path.read_text():
         pytest.importorskip("chgnet")
+    if "7net" in path.read_text():
+        pytest.importorskip("sevenn")
     done = subprocess.run(
         [sys.executable, path], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "MPLBACKEND": "agg"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip()
+    if path.name == "paper_figures.py":
+        for suffix in ("pdf", "svg", "png"):
+            drawn = tmp_path.glob(f"figures/*.{suffix}")
+            assert {figure.stem for figure in drawn if figure.stat().st_size > 5000} == FIGURES
 
 
 def test_own_model_example_teaches_what_it_says(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from scipy.stats import ortho_group
 from sklearn.neighbors import NearestNeighbors
 
 from platonic_ase.space.compare.bias import (
+    anchor_bias,
     anchor_departure,
     group_bias,
     neighbour_departure,
@@ -150,3 +151,35 @@ def test_bad_input_is_named():
         group_bias(departures, "model 0", labels[1:])
     with pytest.raises(ValueError, match=r"structures has shape \(199,\)"):
         group_bias(departures, "model 0", labels, structures=labels[1:])
+
+
+def test_an_anchor_that_one_model_sees_otherwise_is_found_and_no_other():
+    structures = np.repeat(np.arange(60), 4)
+    arrays = models(n=240, anchors=12, noise=0.3)
+    rng = np.random.default_rng(5)
+    arrays["model 1"][:, 7] = rng.normal(size=240)
+    found = anchor_bias(arrays, "model 1", structures=structures)
+    assert found.labels.tolist() == list(range(12))
+    assert np.flatnonzero(found.q_value < 0.01).tolist() == [7]
+    assert found.excess[7] > 0.5
+    expected = anchor_departure(arrays)
+    np.testing.assert_allclose(found.departure, expected["model 1"])
+    others = np.median([expected[f"model {i}"] for i in (0, 2, 3)], axis=0)
+    np.testing.assert_allclose(found.excess, expected["model 1"] - others)
+    assert not (anchor_bias(arrays, "model 0", structures=structures).q_value < 0.01).any()
+
+
+def test_anchors_of_models_alike_are_significant_as_rarely_as_p_says():
+    p_values = []
+    for seed in range(40):
+        arrays = models(n=120, anchors=6, noise=1.0, seed=seed)
+        p_values += anchor_bias(arrays, "model 0", seed=seed).p_value.tolist()
+    assert (np.array(p_values) < 0.05).mean() < 0.1
+    assert np.mean(p_values) == pytest.approx(0.5, abs=0.08)
+
+
+def test_bad_input_of_anchor_bias_is_named():
+    with pytest.raises(ValueError, match="model is 'x'"):
+        anchor_bias(models(), "x")
+    with pytest.raises(ValueError, match="interval from 2 groups"):
+        anchor_bias(models(), "model 0", structures=np.arange(200) % 2)

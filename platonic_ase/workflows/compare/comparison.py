@@ -16,7 +16,6 @@ from platonic_ase.workflows.compare.catalogue import Catalogue
 from platonic_ase.workflows.compare.portraits import (
     Departure,
     Dimension,
-    anchor_departures,
     departures,
     dimensions,
 )
@@ -47,8 +46,6 @@ class Comparison:
     analogies : list of Analogies
     bias : list of Departure
     dimension : list of Dimension
-    anchors : mapping of str to list of float
-        Departure of each model on each anchor.
     failures : mapping of str to mapping of int to str
         By model, structures that it could not evaluate; they are left out for all.
     """
@@ -61,7 +58,6 @@ class Comparison:
     analogies: list[Analogies]
     bias: list[Departure]
     dimension: list[Dimension]
-    anchors: Mapping[str, list[float]]
     failures: Mapping[str, Mapping[int, str]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -171,7 +167,6 @@ def compare(
         analogies=arithmetic(views),
         bias=bias,
         dimension=found_dimensions,
-        anchors=anchor_departures(views),
         failures=views.failures,
     )
 

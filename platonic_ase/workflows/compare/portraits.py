@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platonic_ase.space.compare.bias import anchor_departure, group_bias, row_departure
+from platonic_ase.space.compare.bias import Bias, anchor_bias, group_bias, row_departure
 from platonic_ase.space.compare.dimension import distinct, two_nn
 from platonic_ase.space.compare.significance import Estimate, summary
 from platonic_ase.workflows.compare.catalogue import Catalogue
@@ -44,14 +44,17 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Departure:
-    """Departure of one model from the consensus of the others on one label, see ``group_bias``.
+    """Departure of one model from the consensus of the others on one label.
+
+    See ``group_bias`` for the labels of atoms and ``anchor_bias`` for anchors.
 
     Attributes
     ----------
     by : str
-        ``"element"``, ``"family"`` or ``"space group"``.
+        ``"element"``, ``"family"``, ``"space group"`` or ``"anchor"``.
     label : str
-        Such as ``"83"`` (an atomic number), ``"oxide"`` or ``"Fm-3m (225)"``.
+        Such as ``"83"`` (an atomic number), ``"oxide"``, ``"Fm-3m (225)"`` or ``"0"``, the place of
+        an anchor among those used.
     """
 
     model: str
@@ -92,7 +95,7 @@ def dimensions(
             drawn = draws_of(views, kept, n_resamples, 0, seed)
             estimate = summary(
                 value.dimension,
-                [two_nn(points[kept[half]]).dimension for half in drawn.samples],
+                [two_nn(points[kept[half]]).dimension for half in drawn.samples if len(half) > 2],
                 [two_nn(rng.permuted(points[kept], axis=0)).dimension for _ in range(n_resamples)],
                 alternative="less",
             )
@@ -151,32 +154,29 @@ def departures(
                 n_permutations=n_permutations,
                 seed=seed,
             )
-            found += [
-                Departure(
-                    name,
-                    by,
-                    str(bias.labels[i]),
-                    int(bias.n_atoms[i]),
-                    int(bias.n_structures[i]),
-                    float(bias.departure[i]),
-                    float(bias.excess[i]),
-                    float(bias.p_value[i]),
-                    float(bias.q_value[i]),
-                )
-                for i in range(len(bias.labels))
-            ]
+            found += _rows(name, by, bias)
+        if len(np.unique(structures)) >= MIN_STRUCTURES:
+            arrays = {key: views.platonic[key][rows] for key in others}
+            bias = anchor_bias(arrays, name, structures=structures, seed=seed)
+            found += _rows(name, "anchor", bias)
     return found
 
 
-def anchor_departures(views: Views) -> dict[str, list[float]]:
-    """Departure of each model on each anchor, `1 - corr` over the atoms; empty for under three."""
-    found = {}
-    for name in views.names:
-        others = _consensus(views, name)
-        if len(others) >= 3:
-            arrays = {key: views.platonic[key][views.distinct] for key in others}
-            found[name] = [float(value) for value in anchor_departure(arrays)[name]]
-    return found
+def _rows(name: str, by: str, bias: Bias) -> list[Departure]:
+    return [
+        Departure(
+            name,
+            by,
+            str(bias.labels[i]),
+            int(bias.n_atoms[i]),
+            int(bias.n_structures[i]),
+            float(bias.departure[i]),
+            float(bias.excess[i]),
+            float(bias.p_value[i]),
+            float(bias.q_value[i]),
+        )
+        for i in range(len(bias.labels))
+    ]
 
 
 def _consensus(views: Views, name: str) -> list[str]:

@@ -261,10 +261,10 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
         cells, mocks, folder=tmp_path / "e", transport_atoms=40, **{**FAST, "gromov_atoms": 40}
     )
     assert {row.label for row in found.stitching} == {"energy", "element", "coordination"}
-    assert {row.by for row in found.bias} == {"element", "family", "space group"}
+    assert {row.by for row in found.bias} == {"element", "family", "space group", "anchor"}
+    assert sum(row.by == "anchor" for row in found.bias) == 3 * 10
     assert {row.model for row in found.analogies} == {"a", "b", "c", "composition only"}
     assert {row.space for row in found.dimension} == {"raw", "platonic"}
-    assert all(len(values) == 10 for values in found.anchors.values())
     stored = json.loads(found.save(tmp_path / "c.json").read_text())
     assert stored["data"]["n_structures"] == 30
     assert len(stored["transport"]) == 3 * 6 * 3
