@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import ortho_group
 from sklearn.neighbors import NearestNeighbors
 
+from platonic_ase.space.compare.anchor_bias import anchor_bias
 from platonic_ase.space.compare.bias import (
-    anchor_bias,
     anchor_departure,
     group_bias,
     neighbour_departure,

@@ -3,6 +3,7 @@ import sys
 
 MODULES = (
     "selection",
+    "compare.anchor_bias",
     "compare.arithmetic",
     "compare.bias",
     "compare.dimension",

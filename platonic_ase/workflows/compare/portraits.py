@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from platonic_ase.space.compare.bias import Bias, anchor_bias, group_bias, row_departure
+from platonic_ase.space.compare.anchor_bias import anchor_bias
+from platonic_ase.space.compare.bias import Bias, group_bias, row_departure
 from platonic_ase.space.compare.dimension import distinct, two_nn
 from platonic_ase.space.compare.significance import Estimate, summary
 from platonic_ase.workflows.compare.catalogue import Catalogue
