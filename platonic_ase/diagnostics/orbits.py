@@ -72,7 +72,7 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
     chosen = _generators(dataset.rotations, dataset.translations)
     rotations = dataset.rotations[chosen]
     permutations = [
-        _permutation(fractional, atoms.numbers, w, t, atoms.cell.array)
+        site_permutation(fractional, w, t)
         for w, t in zip(rotations, dataset.translations[chosen], strict=True)
     ]
     return Orbits(
@@ -159,14 +159,10 @@ def _common_denominator(translations: np.ndarray) -> int:
     return max(1, len(translations))
 
 
-def _permutation(
-    fractional: np.ndarray,
-    numbers: np.ndarray,
-    rotation: np.ndarray,
-    translation: np.ndarray,
-    cell: np.ndarray,
+def site_permutation(
+    fractional: np.ndarray, rotation: np.ndarray, translation: np.ndarray
 ) -> np.ndarray:
-    """Where an operation takes each atom: the nearest atom, modulo the lattice."""
+    """Where an operation takes each atom: the nearest atom, modulo the lattice, (n_atoms,)."""
     from scipy.spatial import cKDTree
 
     moved = (fractional @ rotation.T + translation) % 1.0 % 1.0

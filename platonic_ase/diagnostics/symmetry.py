@@ -10,6 +10,9 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
+from platonic_ase.diagnostics.curvature import Asymmetry, asymmetry_of
+from platonic_ase.diagnostics.evidence import SymmetryEvidence
+from platonic_ase.diagnostics.operations import Operations, find_operations
 from platonic_ase.diagnostics.orbits import (
     Orbits,
     find_orbits,
@@ -19,32 +22,38 @@ from platonic_ase.diagnostics.orbits import (
     split_orbit,
     structural_asymmetry,
 )
+from platonic_ase.diagnostics.subgroups import identify_breaking
 from platonic_ase.errors import SymmetryWarning
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+_ADVICE = (
+    "If the symmetric phase is wanted, constrain it (ase.constraints.FixSymmetry); if not, follow "
+    "the new phase with a larger cell."
+)
+
 
 @dataclass
 class _State:
     orbits: Orbits | None
-    best: np.ndarray | None = None  # smallest splitting so far, per orbit
-    gap: float = math.inf  # smallest structural asymmetry so far
-    rising: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
-    last: np.ndarray | None = None
+    operations: Operations | None = None
+    evidence: SymmetryEvidence | None = None
+    downhill: int = 0  # geometries in a row with negative curvature
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 class OrbitSplitting(Diagnostic):
-    """Splitting of the crystallographic orbits of the reference structure.
+    """Loss of the symmetry of the reference structure, by the model or by the structure.
 
-    While the geometry has the symmetry of the reference (``tolerance``), any splitting beyond
-    the rounding floor is an error of the *model*, which is then not invariant. Once the geometry
-    departs, growing splitting is the *structure* breaking its symmetry: in a relaxation the
-    splitting of a stable structure decays, that of an unstable one passes a minimum and grows.
-    Thermal motion splits orbits at every instant, so that splitting in molecular dynamics is
-    recorded, but a single frame raises no alarm; there, an orbit whose atoms leave their sites
-    does (melting, diffusion).
+    While the geometry has the symmetry of the reference (``tolerance``), any splitting of an
+    orbit in Platonic space beyond the rounding floor is an error of the *model*, which is then
+    not invariant. Once the geometry departs, the *structure* may be breaking its symmetry. In a
+    relaxation the energy then falls along the asymmetry, see
+    :mod:`~platonic_ase.diagnostics.curvature`. In molecular dynamics atoms depart at every
+    instant; there the time average is tested, with a false-alarm rate per run, see
+    :mod:`~platonic_ase.diagnostics.evidence`, and an orbit that leaves its sites (melting,
+    diffusion) is a warning of its own.
 
     Parameters
     ----------
@@ -54,12 +63,14 @@ class OrbitSplitting(Diagnostic):
         Asymmetry of the geometry, Å, below which splitting is the model's.
     model_error : float
         Alarm above this splitting (rms difference of cosines) on a symmetric geometry.
-    growth : float
-        Alarm when splitting and asymmetry both exceed this many times their minimum so far, ...
+    softening : float
+        In relaxations, alarm when the curvature along the asymmetry is below minus this, eV/Å², ...
     rises : int
-        ... the splitting having risen this many geometries in a row, ...
+        ... in this many geometries in a row, ...
     displacement : float
-        ... and the asymmetry exceeds this, Å.
+        ... and an atom has moved by this, Å.
+    false_alarms : float
+        In molecular dynamics, the probability of a false alarm of broken symmetry per run.
     lindemann : float
         In molecular dynamics, alarm when the rms displacement of an orbit of four atoms or more
         exceeds this fraction of the nearest-neighbour distance.
@@ -75,41 +86,46 @@ class OrbitSplitting(Diagnostic):
         symprec: float = 1e-2,
         tolerance: float = 1e-3,
         model_error: float = 1e-3,
-        growth: float = 2.0,
+        softening: float = 0.2,
         rises: int = 3,
-        displacement: float = 5e-3,
+        displacement: float = 2e-3,
+        false_alarms: float = 0.005,
         lindemann: float = 0.2,
         largest: int = 4000,
     ) -> None:
+        if not 0 < false_alarms < 1:
+            raise ValueError(f"false_alarms = {false_alarms}; a probability is needed")
         self.symprec = symprec
         self.tolerance = tolerance
         self.model_error = model_error
-        self.growth = growth
+        self.softening = softening
         self.rises = rises
         self.displacement = displacement
+        self.false_alarms = false_alarms
         self.lindemann = lindemann
         self.largest = largest
 
     def start(self, reference: Atoms) -> _State:
-        """Find the orbits of the reference."""
+        """Find the orbits and the operations of the reference."""
         if len(reference) > self.largest:
             return _State(orbits=None)
         orbits = find_orbits(reference, self.symprec)
-        facts = {} if orbits is None else self._facts(orbits, reference)
-        return _State(orbits=orbits, facts=facts)
+        if orbits is None or len(orbits.rotations) == 0:
+            return _State(orbits=None)
+        operations = find_operations(reference, self.symprec)
+        return _State(orbits, operations, facts=self._facts(orbits, reference))
 
     def examine(self, frame: Frame, state: _State) -> Finding:
-        """Measure the splitting of every orbit."""
+        """Measure the splitting of every orbit and the asymmetry of the structure."""
         orbits = state.orbits
-        if orbits is None or len(orbits.watched) == 0:
+        if orbits is None:
             return Finding(self.name)
         splitting = orbit_splitting(frame.platonic, orbits.labels)
         shift = fractional_shift(orbits, frame.atoms)
         asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
-        symmetric = asymmetry <= self.tolerance and strain <= 1e-4
         signals = []
         scalars = {"orbit_splitting": float(splitting.max()), "asymmetry": asymmetry}
-        if symmetric:
+        if asymmetry <= self.tolerance and strain <= 1e-4:
             # geometry contributes at most a few units of splitting per Å: let it
             floor = 5 * asymmetry + 5 * strain
             scalars["model_symmetry_error"] = max(0.0, float(splitting.max()) - floor)
@@ -118,10 +134,17 @@ class OrbitSplitting(Diagnostic):
             ratios = lindemann_ratios(orbits, frame.atoms, shift)
             scalars["lindemann_ratio"] = float(ratios.max())
             signals.append(self._site_signal(frame, orbits, ratios))
-        else:
+            signal = self._average_signal(frame, state, shift)
+            scalars["symmetry_evidence"] = signal.value
+            signals.append(signal)
+        elif "forces" in frame.results:
+            broken = self._asymmetry(frame, state, shift)
             if not frame.revisited:
-                self._update(state, splitting, asymmetry, symmetric)
-            signals.append(self._structure_signal(frame, orbits, splitting, asymmetry, state))
+                downhill = broken.curvature < -self.softening
+                state.downhill = state.downhill + 1 if downhill else 0
+            if broken.largest >= self.displacement:
+                scalars["asymmetry_curvature"] = broken.curvature
+            signals.append(self._structure_signal(frame, state, broken))
         return Finding(
             self.name,
             scalars=scalars,
@@ -135,20 +158,17 @@ class OrbitSplitting(Diagnostic):
         return {
             "space_group": orbits.space_group,
             "orbits": [f"{reference.symbols[int(m[0])]} ({len(m)} atoms)" for m in members],
-            "limits": {"lindemann_ratio": self.lindemann},
+            "limits": {
+                "lindemann_ratio": self.lindemann,
+                "symmetry_evidence": self._needed,
+                "asymmetry_curvature": -self.softening,
+            },
         }
 
-    def _update(
-        self, state: _State, splitting: np.ndarray, asymmetry: float, symmetric: bool
-    ) -> None:
-        if state.last is None or state.best is None:
-            state.best, state.rising = splitting.copy(), np.zeros(len(splitting), dtype=int)
-        else:
-            state.rising = np.where(splitting > state.last, state.rising + 1, 0)
-        # a floor of rounding would make any growth look large
-        state.best = np.maximum(np.minimum(state.best, splitting), 1e-6)
-        state.gap = max(min(state.gap, asymmetry), 1e-6)
-        state.last = splitting.copy()
+    @property
+    def _needed(self) -> float:
+        """Evidence, in powers of ten, that a symmetric run exceeds as rarely as was asked."""
+        return -math.log10(self.false_alarms)
 
     def _model_signal(
         self, frame: Frame, orbits: Orbits, splitting: np.ndarray, floor: float
@@ -176,40 +196,75 @@ class OrbitSplitting(Diagnostic):
             category=SymmetryWarning,
         )
 
-    def _structure_signal(
-        self,
-        frame: Frame,
-        orbits: Orbits,
-        splitting: np.ndarray,
-        asymmetry: float,
-        state: _State,
-    ) -> Signal:
-        assert state.best is not None
-        growth = np.where(state.rising >= self.rises, splitting / state.best, 0.0)
-        orbit = int(growth.argmax())
-        level = min(
-            float(growth[orbit]) / self.growth,
-            asymmetry / (self.growth * state.gap),
-            asymmetry / self.displacement,
+    def _asymmetry(self, frame: Frame, state: _State, shift: np.ndarray) -> Asymmetry:
+        assert state.orbits is not None
+        assert state.operations is not None
+        return asymmetry_of(
+            state.orbits,
+            state.operations,
+            frame.atoms,
+            shift,
+            np.asarray(frame.results["forces"]),
+            frame.results.get("stress"),
         )
-        label, minority, majority = _describe(frame, orbits, orbit, level)
+
+    def _structure_signal(self, frame: Frame, state: _State, broken: Asymmetry) -> Signal:
+        assert state.orbits is not None
+        assert state.operations is not None
+        level = min(state.downhill / self.rises, broken.largest / self.displacement)
+        message, atoms = "", tuple[int, ...]()
+        if level >= 1:
+            found = identify_breaking(
+                state.orbits, state.operations, frame.atoms.numbers, broken.displacements
+            )
+            atoms = found.minority or found.majority
+            message = (
+                f"{state.orbits.space_group} is breaking: the energy falls along the asymmetry, by "
+                f"{-broken.curvature:.2g} eV/Å² of curvature in {state.downhill} geometries in a "
+                f"row, with atoms {broken.largest:.3f} Å off their symmetric sites; {found}."
+            )
         return Signal(
             kind="symmetry_breaking",
             level=level,
-            value=float(splitting[orbit]),
-            threshold=self.growth * float(state.best[orbit]),
-            unit="rms cosine difference",
-            message=(
-                f"{orbits.space_group} is breaking: the {label} orbit splits into "
-                f"{len(minority)} and {len(majority)} atoms, {growth[orbit]:.1f} times its "
-                f"smallest splitting and growing; displacements depart from the symmetry by "
-                f"{asymmetry:.3f} Å."
-            ),
-            advice=(
-                "If the symmetric phase is wanted, constrain it (ase.constraints.FixSymmetry); "
-                "if not, follow the new phase with a larger cell."
-            ),
-            atoms=tuple(int(i) for i in minority),
+            value=broken.curvature,
+            threshold=-self.softening,
+            unit="eV/Å²",
+            message=message,
+            advice=_ADVICE,
+            atoms=atoms,
+            category=SymmetryWarning,
+        )
+
+    def _average_signal(self, frame: Frame, state: _State, shift: np.ndarray) -> Signal:
+        orbits, operations = state.orbits, state.operations
+        assert orbits is not None
+        assert operations is not None
+        if state.evidence is None:
+            state.evidence = SymmetryEvidence(operations, orbits.labels)
+        evidence = state.evidence
+        if not frame.revisited:
+            evidence.add(shift @ orbits.cell)
+        value = evidence.log_evidence / math.log(10)
+        message, atoms = "", tuple[int, ...]()
+        if value >= self._needed:
+            leaning, error = evidence.leaning, float(evidence.error.max())
+            found = identify_breaking(orbits, operations, frame.atoms.numbers, leaning, error)
+            atoms = found.minority or found.majority
+            message = (
+                f"{orbits.space_group} is broken in the time average: evidence 10^{value:.1f} from "
+                f"{evidence.blocks} blocks of about {evidence.block_length} geometries (a "
+                f"symmetric run gets this far with a probability of {10**-value:.1g} at most); "
+                f"{found} (error of the mean {error:.3f} Å)."
+            )
+        return Signal(
+            kind="symmetry_breaking",
+            level=value / self._needed,
+            value=value,
+            threshold=self._needed,
+            unit="powers of ten of evidence",
+            message=message,
+            advice=_ADVICE,
+            atoms=atoms,
             category=SymmetryWarning,
         )
 

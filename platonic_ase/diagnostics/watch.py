@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("platonic_ase")
 
 _REMEMBERED = 256
+_WORST_IS_LEAST = ("closest_contact", "asymmetry_curvature")
 
 
 @dataclass
@@ -92,7 +93,7 @@ class RunSummary:
     raised, held_back : mapping of str to int
         Events by kind, and alarms that hysteresis and the rate limit held back.
     worst : mapping of str to float
-        Largest value of each scalar; the smallest closest contact.
+        Largest value of each scalar; the smallest closest contact and curvature.
     switched_off : mapping of str to str
         Diagnostics that failed, with the reason.
     """
@@ -268,7 +269,7 @@ class Watch:
         diagnosis = Diagnosis(index, track.number, findings, tuple(events))
         self._diagnosed += 1
         for name, value in diagnosis.scalars.items():
-            worst = min if name == "closest_contact" else max
+            worst = min if name in _WORST_IS_LEAST else max
             self._worst[name] = worst(self._worst.get(name, value), value)
         return diagnosis
 

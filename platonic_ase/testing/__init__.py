@@ -5,6 +5,7 @@ makes each check a test.
 """
 
 from platonic_ase.testing.calculator import STATE_CHECKS
+from platonic_ase.testing.double_well import DoubleWellCrystal
 from platonic_ase.testing.encoder import ENCODER_CHECKS, EncoderTraits
 from platonic_ase.testing.events import EVENT_CHECKS
 from platonic_ase.testing.geometric import GeometricEncoder
@@ -31,6 +32,7 @@ __all__ = [
     "ENCODER_CHECKS",
     "ChargedMock",
     "DirectForceMock",
+    "DoubleWellCrystal",
     "EncoderTraits",
     "FailingDiagnostic",
     "FrameKeeper",

@@ -45,6 +45,11 @@ class SpringCrystal(Calculator):
         super().__init__(**kwargs)
         self.a, self.k = a, k
 
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """What tells one crystal of springs from another."""
+        return self.a, self.k
+
     def structure(self, symbols: str = "NaCl") -> Atoms:
         """The primitive cell at rest."""
         return bulk(symbols, "rocksalt", a=self.a)
@@ -112,7 +117,7 @@ class SpringEncoder(GeometricEncoder):
     @property
     def fingerprint(self) -> str:
         """Hash of the parameters."""
-        described = f"{self.calculator.a!r} {self.calculator.k!r}"
+        described = " ".join(map(repr, self.calculator.constants))
         return hashlib.sha256(described.encode()).hexdigest()[:32]
 
     @property

@@ -3,15 +3,17 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.constraints import FixSymmetry
-from ase.optimize import BFGS
+from ase.optimize import BFGS, FIRE
 
 from platonic_ase import OrbitSplitting, PlatonicCalculator
 from platonic_ase.errors import SymmetryWarning
 from platonic_ase.testing import (
     DirectForceMock,
+    DoubleWellCrystal,
     GeometricEncoder,
     MockCalculator,
     MockEncoder,
+    SpringEncoder,
     mock_anchors,
 )
 
@@ -20,10 +22,11 @@ def salt():
     return bulk("NaCl", "rocksalt", a=5.6, cubic=True)
 
 
-def wrapped(inner, **options):
+def wrapped(inner, encoder=None, **options):
     options = {"diagnostics": [OrbitSplitting()], "on_warning": "ignore", **options}
+    encoder = encoder or MockEncoder(inner)
     return PlatonicCalculator(
-        inner, anchors=mock_anchors(MockEncoder(inner)), reference=None, **options
+        inner, encoder=encoder, anchors=mock_anchors(encoder), reference=None, **options
     )
 
 
@@ -73,30 +76,69 @@ def displaced(amount):
     return atoms
 
 
-def test_growing_distortion_is_one_event_and_healing_none():
-    for amounts, expected in (
-        (0.02 * 1.5 ** np.arange(8), ["symmetry_breaking"]),
-        (0.2 * 0.7 ** np.arange(8), []),
-        (np.full(8, 0.05), []),
-    ):
-        events = []
-        calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt()
-        calc.reset_reference(salt())
-        for amount in amounts:
-            atoms.positions = displaced(amount).positions
-            calc.get_potential_energy(atoms)
-        assert [event.kind for event in events] == expected
+def well(depth, **options):
+    inner = DoubleWellCrystal(depth)
+    return wrapped(inner, SpringEncoder(inner), **options)
 
 
-def test_moving_atoms_raise_no_breaking_event():
+@pytest.mark.parametrize("optimizer", [FIRE, BFGS])
+@pytest.mark.parametrize(("depth", "alarms"), [(2.0, 1), (-1.0, 0)])
+def test_a_relaxation_that_breaks_is_announced(optimizer, depth, alarms):
+    events = []
+    calc, atoms = well(depth, on_warning=events.append), salt()
+    calc.reset_reference(salt())
+    atoms.rattle(0.01, seed=1)
+    atoms.calc = calc
+    assert optimizer(atoms, logfile=None).run(fmax=1e-3, steps=200)
+    assert [event.kind for event in events] == ["symmetry_breaking"] * alarms
+    moved = np.abs(atoms.positions - salt().positions).max() > 0.1
+    assert moved == bool(alarms)
+    if alarms:
+        assert "0.3 " not in str(events[0])  # well before the atoms have arrived
+        assert "R3m (160)" in str(events[0])
+        assert calc.diagnosis.facts["symmetry"]["limits"]["asymmetry_curvature"] == -0.2
+
+
+def test_displacements_that_restore_raise_no_alarm():
     events = []
     calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt()
-    atoms.set_momenta(np.full((8, 3), 0.1))
-    calc.get_potential_energy(atoms)
-    for amount in 0.01 * 1.5 ** np.arange(8):
+    calc.reset_reference(salt())
+    for amount in 0.01 * 1.5 ** np.arange(5):
         atoms.positions = displaced(amount).positions
         calc.get_potential_energy(atoms)
+        assert calc.diagnosis.scalars["asymmetry_curvature"] > 0
     assert events == []
+
+
+def test_broken_order_in_a_trajectory_is_named_with_its_subgroup():
+    events = []
+    calc, atoms = well(2.0, on_warning=events.append), salt()
+    atoms.set_momenta(np.full((8, 3), 0.1))
+    calc.get_potential_energy(atoms)
+    rng = np.random.default_rng(0)
+    order = np.where((atoms.symbols == "Cl")[:, None], 0.15, -0.15) * np.ones(3)
+    for _ in range(500):
+        atoms.positions = salt().positions + order + rng.normal(scale=0.1, size=(8, 3))
+        calc.get_potential_energy(atoms)
+    assert [event.kind for event in events] == ["symmetry_breaking"]
+    assert "R3m (160)" in str(events[0])
+    assert calc.diagnosis.scalars["symmetry_evidence"] > -np.log10(0.005)
+
+
+def test_thermal_motion_raises_no_breaking_event():
+    events = []
+    calc, atoms = well(-2.0, on_warning=events.append), salt()
+    atoms.set_momenta(np.full((8, 3), 0.1))
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        atoms.positions = salt().positions + rng.normal(scale=0.1, size=(8, 3))
+        calc.get_potential_energy(atoms)
+    assert events == []
+
+
+def test_a_probability_is_needed():
+    with pytest.raises(ValueError, match=r"false_alarms = 2\.0"):
+        OrbitSplitting(false_alarms=2.0)
 
 
 def test_a_molten_orbit_has_left_its_sites():

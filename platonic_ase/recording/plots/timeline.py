@@ -40,7 +40,7 @@ def distortion(tracks: Sequence[TrackSeries], alarm: float | None = None) -> Fig
 
 @styled
 def splitting(tracks: Sequence[TrackSeries], most: int = 6) -> Figure | None:
-    """Orbit splitting over time, per orbit where there is one track, and structural asymmetry.
+    """Orbit splitting over time, structural asymmetry, and the tests of broken symmetry.
 
     Parameters
     ----------
@@ -76,6 +76,16 @@ def splitting(tracks: Sequence[TrackSeries], most: int = 6) -> Figure | None:
             draw=by_orbit if single else None,
         ),
         Panel("asymmetry", "structural\nasymmetry (Å)", floor=_ASYMMETRY_FLOOR),
+        Panel(
+            "asymmetry_curvature",
+            "curvature along\nit (eV/Å²)",
+            limit=_limit(tracks, "asymmetry_curvature"),
+        ),
+        Panel(
+            "symmetry_evidence",
+            "evidence of broken\nsymmetry (10$^x$)",
+            limit=_limit(tracks, "symmetry_evidence"),
+        ),
         Panel(
             "lindemann_ratio",
             "rms displacement\n/ spacing",
