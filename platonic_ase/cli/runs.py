@@ -179,6 +179,10 @@ def phonon(
         Path | None,
         typer.Option(help="For phonopy.  [default: STRUCTURE-phonopy_params.yaml]"),
     ] = None,
+    corrected_params: Annotated[
+        Path | None,
+        typer.Option(help="The same with the force constants of the estimated correction."),
+    ] = None,
     risk: Annotated[
         str, typer.Option(help="'default', 'none' or a phonon pack.", show_default=True)
     ] = "default",
@@ -214,6 +218,7 @@ def phonon(
         json=json_file or files.path("json"),
         report=files.report,
         params=params or Path(f"{structure.stem}-phonopy_params.yaml"),
+        corrected_params=corrected_params,
         store=files.path("parts"),
         progress=not quiet,
     )

@@ -59,7 +59,7 @@ def why_no_octet(numbers: np.ndarray) -> str:
     """
     elements, counts = np.unique(numbers, return_counts=True)
     if len(elements) != 2:
-        return f"the crystal has {len(elements)} elements, not two"
+        return "the crystal is no binary"
     anion, cation = (int(z) for z in elements[np.argsort(-ELECTRONEGATIVITY[elements])])
     if 1 in (anion, cation):
         return "the crystal is a hydride"

@@ -105,11 +105,15 @@ def estimate(
     """Risks of one crystal; uncalibrated without a model, or at another displacement."""
     if model is None:
         return PhononRiskEstimate()
-    lengths = [float(np.linalg.norm(probe.displacement)) for probe in crystal.probes]
-    low, high = CALIBRATED_DISPLACEMENTS
-    if not all(low <= length <= high for length in lengths):
+    if not calibrated_displacements(crystal):
         return PhononRiskEstimate(outside=("displacement",))
     return model.predict(features)
+
+
+def calibrated_displacements(crystal: DisplacedCrystal) -> bool:
+    """Whether all displacements are of the size for which risks are calibrated."""
+    low, high = CALIBRATED_DISPLACEMENTS
+    return all(low <= np.linalg.norm(probe.displacement) <= high for probe in crystal.probes)
 
 
 def phonon_signals(

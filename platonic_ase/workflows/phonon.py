@@ -16,6 +16,11 @@ from platonic_ase.diagnostics.supercells import DisplacedCrystal
 from platonic_ase.errors import WarningRaised
 from platonic_ase.structures import check_structure
 from platonic_ase.workflows.phonon_checks import loose_relaxation, remarks, settings
+from platonic_ase.workflows.phonon_correction import (
+    CorrectedPhonons,
+    correct_phonons,
+    estimate_correction,
+)
 from platonic_ase.workflows.phonon_forces import ForceStore, evaluate_supercells
 from platonic_ase.workflows.phonon_outputs import PathLike, PhononOutputs
 from platonic_ase.workflows.phonon_result import PhononResult
@@ -49,6 +54,7 @@ def run_phonon(
     json: PathLike | None = None,
     report: PathLike | None = None,
     params: PathLike | None = None,
+    corrected_params: PathLike | None = None,
     store: PathLike | None = None,
     progress: bool = True,
 ) -> PhononResult:
@@ -57,7 +63,8 @@ def run_phonon(
     The cell and the positions are relaxed with the space group kept, phonopy chooses the
     displacements, and each supercell is one forward pass that gives forces and embeddings. The
     risk that the phonons are wrong is known, and a warning raised through the calculator's
-    policy, before anything is diagonalised.
+    policy, before anything is diagonalised. Where the calibration offers a correction, it stands
+    beside the result, which it leaves as it is.
 
     Parameters
     ----------
@@ -78,6 +85,8 @@ def run_phonon(
     json, report, params : path-like, optional
         Result, HTML report, and ``phonopy_params.yaml`` to write; files of earlier runs are
         kept aside.
+    corrected_params : path-like, optional
+        The same with the corrected force constants, where the calibration offers a correction.
     store : path-like, optional
         Folder for finished supercells: an interrupted run is resumed from it, a finished one
         removes it.
@@ -127,7 +136,7 @@ def run_phonon(
             warnings.simplefilter("ignore", UserWarning)  # that "auto" means a primitive cell
             phonon = Phonopy(unit_cell, supercell_matrix=matrix, primitive_matrix="auto")
         phonon.generate_displacements(distance=displacement)
-        outputs = PhononOutputs(json, report, params)
+        outputs = PhononOutputs(json, report, params, corrected_params)
         return _phonons(
             atoms, phonon, calculator, relaxation, mesh, kept, outputs, events, progress, ended
         )
@@ -142,6 +151,7 @@ def assess_phonopy(
     json: PathLike | None = None,
     report: PathLike | None = None,
     params: PathLike | None = None,
+    corrected_params: PathLike | None = None,
     store: PathLike | None = None,
     progress: bool = True,
 ) -> PhononResult:
@@ -154,7 +164,7 @@ def assess_phonopy(
     calculator : PlatonicCalculator
     displacement : float
         Å, where it has no displacements yet.
-    mesh, json, report, params, store, progress
+    mesh, json, report, params, corrected_params, store, progress
         See :func:`run_phonon`.
 
     Returns
@@ -172,7 +182,7 @@ def assess_phonopy(
             None,
             mesh,
             ForceStore(store, calculator),
-            PhononOutputs(json, report, params),
+            PhononOutputs(json, report, params, corrected_params),
             events,
             progress,
         )
@@ -232,6 +242,7 @@ def _phonons(
     responses: tuple[SiteResponse, ...] = ()
     risk = PhononRiskEstimate()
     spectrum: Spectrum | None = None
+    corrected: CorrectedPhonons | None = None
     errors: dict[str, float] = {}
     resumed = 0
     try:
@@ -256,6 +267,8 @@ def _phonons(
                 raise WarningRaised(calculator.stopped_by)
             phonon.forces = forces - residual
             spectrum, errors = _solve(phonon, mesh)
+            correction = estimate_correction(crystal, features, calculator.phonon_risk)
+            corrected = correct_phonons(phonon, correction, mesh)
             kept.clear()
     except KeyboardInterrupt:
         ended = "interrupted"
@@ -272,6 +285,7 @@ def _phonons(
         relaxation=relaxation,
         residual_force=_largest(residual),
         spectrum=spectrum,
+        corrected=corrected,
         force_constant_errors=errors,
         events=tuple(events),
         remarks=tuple(remarks(phonon, relaxation, crystal, risk, spectrum)),

@@ -6,10 +6,12 @@ import json as jsonlib
 import logging
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from platonic_ase.errors import RecordingWarning
 from platonic_ase.workflows.outputs import keep_previous
+from platonic_ase.workflows.phonon_correction import WHAT, corrected_phonopy
 from platonic_ase.workflows.phonon_result import PhononResult
 
 logger = logging.getLogger("platonic_ase")
@@ -25,6 +27,21 @@ def _write_params(result: PhononResult, path: Path) -> None:
     result.phonon.save(str(path), settings={"force_constants": True})
 
 
+def _write_corrected(result: PhononResult, path: Path) -> None:
+    assert result.corrected is not None
+    factor = result.corrected.estimate.factor
+    assert factor is not None
+    corrected_phonopy(result.phonon, factor).save(str(path), settings={"force_constants": True})
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"# {WHAT}: frequencies times {factor:.4f}\n{text}", encoding="utf-8")
+
+
+_NEEDS: dict[str, Callable[[PhononResult], bool]] = {
+    "phonopy": lambda result: result.spectrum is not None,
+    "corrected": lambda result: result.corrected is not None and bool(result.corrected.spectra),
+}
+
+
 def _write_report(result: PhononResult, path: Path) -> None:
     from platonic_ase.workflows.phonon_report import render_phonons
 
@@ -36,14 +53,19 @@ class PhononOutputs:
 
     Parameters
     ----------
-    json, report, params : path-like or None
-        Result, HTML report, ``phonopy_params.yaml``.
+    json, report, params, corrected_params : path-like or None
+        Result, HTML report, ``phonopy_params.yaml``, and the same with corrected force constants.
     """
 
     def __init__(
-        self, json: PathLike | None, report: PathLike | None, params: PathLike | None
+        self,
+        json: PathLike | None,
+        report: PathLike | None,
+        params: PathLike | None,
+        corrected_params: PathLike | None,
     ) -> None:
         self.json, self.report, self.params = json, report, params
+        self.corrected_params = corrected_params
 
     def write(self, result: PhononResult) -> dict[str, Path]:
         """Write all that was asked for; a file that cannot be written loses nothing else."""
@@ -51,9 +73,10 @@ class PhononOutputs:
         for role, path, write in (
             ("json", self.json, _write_json),
             ("phonopy", self.params, _write_params),
+            ("corrected", self.corrected_params, _write_corrected),
             ("report", self.report, _write_report),
         ):
-            if path is None or (role == "phonopy" and result.spectrum is None):
+            if path is None or (role in _NEEDS and not _NEEDS[role](result)):
                 continue
             try:
                 files[role] = keep_previous(path)

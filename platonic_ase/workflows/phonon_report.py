@@ -9,6 +9,7 @@ from platonic_ase.diagnostics.phonons import UNCALIBRATED
 from platonic_ase.recording.html import facts, figure, number, page, plural, table
 from platonic_ase.recording.plots import phonons
 from platonic_ase.recording.plots.style import to_svg
+from platonic_ase.workflows.phonon_correction_report import correction_section
 
 if TYPE_CHECKING:
     from platonic_ase.workflows.phonon_result import PhononResult
@@ -44,6 +45,7 @@ def render_phonons(result: PhononResult) -> str:
         _verdict(result),
         _risks(result),
         _events(result),
+        correction_section(result),
         *_figures(result),
         _features(result),
     ]
@@ -112,6 +114,13 @@ def _risks(result: PhononResult) -> str:
     interval = "" if risk.interval is None else (
         f" (90 %: {100 * risk.interval[0]:.0f} to {100 * risk.interval[1]:.0f} %)"
     )  # fmt: skip
+    if risk.rank is not None:
+        return (
+            "<section>\n<h2>Risk, before diagonalisation</h2>\n<p>The predicted error is larger "
+            f"than those of {100 * risk.rank:.0f} % of the crystals of other models. How large it "
+            "is cannot be said: this model has no calibration of its own.</p>\n"
+            f'<p class="muted">Calibration: {escape(risk.calibration)}.</p>\n</section>'
+        )
     rows = [
         (
             "Relative error of the spectrum",
@@ -124,6 +133,11 @@ def _risks(result: PhononResult) -> str:
             "Probability that it exceeds 25 %",
             _probability(risk.probability_above_25_percent),
             "",
+        ),
+        (
+            "Probability that it is in the worst third",
+            _probability(risk.probability_worst_third),
+            "Of this model's errors on the crystals of its calibration",
         ),
         (
             "Probability of spurious imaginary modes",
@@ -164,18 +178,15 @@ def _events(result: PhononResult) -> str:
 def _figures(result: PhononResult) -> list[str]:
     sections = []
     spectrum = result.spectrum
+    corrected = () if result.corrected is None else tuple(result.corrected.spectra.values())
     if spectrum is not None:
-        drawn = phonons.bands_and_dos(
-            spectrum.bands.segments,
-            spectrum.bands.labels,
-            spectrum.dos_frequencies,
-            spectrum.dos,
-        )
+        drawn = phonons.bands_and_dos(spectrum, corrected)
         sections.append(
             figure(
                 "Band structure and density of states",
-                "Frequencies of the model as they are, not corrected. Imaginary frequencies are "
-                "drawn below zero.",
+                "Blue: frequencies of the model as they are. "
+                + ("Dashed: the estimated correction, with its band. " if corrected else "")
+                + "Imaginary frequencies are drawn below zero.",
                 to_svg(drawn, "bands"),
             )
         )
@@ -196,13 +207,7 @@ def _figures(result: PhononResult) -> list[str]:
             )
         )
     if spectrum is not None:
-        drawn = phonons.thermal_properties(
-            spectrum.temperatures,
-            spectrum.free_energy,
-            spectrum.entropy,
-            spectrum.heat_capacity,
-            len(result.phonon.primitive),
-        )
+        drawn = phonons.thermal_properties(spectrum, len(result.phonon.primitive), corrected)
         sections.append(
             figure(
                 "Thermal properties",

@@ -14,6 +14,7 @@ from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResp
 from platonic_ase.diagnostics.phonons import PhononRiskEstimate
 from platonic_ase.diagnostics.watch import RunSummary
 from platonic_ase.recording.log import to_json
+from platonic_ase.workflows.phonon_correction import CorrectedPhonons
 from platonic_ase.workflows.phonon_spectrum import Spectrum
 from platonic_ase.workflows.phonon_structure import Relaxation
 
@@ -45,6 +46,8 @@ class PhononResult:
         Largest force in the supercell at rest, eV/Å; NaN where the run did not come that far.
     spectrum : Spectrum or None
         None where the run ended before.
+    corrected : CorrectedPhonons or None
+        What the calibration makes of it, beside the spectrum; None where there is no spectrum.
     force_constant_errors : mapping of str to float
         See :func:`~platonic_ase.workflows.phonon_spectrum.force_constant_errors`.
     events : tuple of Event
@@ -70,6 +73,7 @@ class PhononResult:
     relaxation: Relaxation | None
     residual_force: float
     spectrum: Spectrum | None
+    corrected: CorrectedPhonons | None
     force_constant_errors: Mapping[str, float]
     events: tuple[Event, ...]
     remarks: tuple[str, ...]
@@ -118,6 +122,8 @@ class PhononResult:
                 )
             )
             lines += [f"  {mode}" for mode in spectrum.modes[:3]]
+        if self.corrected is not None:
+            lines.append(self.corrected.describe())
         return "\n".join([*lines, *self.remarks])
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,6 +145,7 @@ class PhononResult:
                 [] if spectrum is None else [mode.to_dict() for mode in spectrum.modes]
             ),
             "thermal": None if spectrum is None else _thermal(spectrum),
+            "corrected": None if self.corrected is None else self.corrected.to_dict(),
             "force_constant_errors": dict(self.force_constant_errors),
             "residual_force_eV_A": self.residual_force,
             "events": [event.to_dict() for event in self.events],

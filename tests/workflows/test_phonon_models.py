@@ -76,7 +76,7 @@ def test_forces_against_dft(calc, name):
     )  # fmt: skip
     sets = parse_FORCE_SETS(filename=folder / "FORCE_SETS")["first_atoms"]
     expected = np.array([each["forces"] for each in sets])
-    made = dft.copy()
+    made = dft.replicate()
     made.dataset = {
         "natom": len(dft.supercell),
         "first_atoms": [

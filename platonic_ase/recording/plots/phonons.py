@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from platonic_ase.diagnostics.displacement import SiteResponse
 from platonic_ase.recording.plots.style import (
     ALARM,
     BLUE,
-    GREEN,
     GREY,
     ORANGE,
     WIDTH,
@@ -24,76 +26,136 @@ from platonic_ase.recording.plots.style import (
 )
 
 
+class Bands(Protocol):
+    """Frequencies along a path."""
+
+    @property
+    def segments(self) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+        """Distances, shape (n,), and frequencies, shape (n, n_bands), THz; imaginary ones < 0."""
+
+    @property
+    def labels(self) -> Sequence[tuple[float, str]]:
+        """Special points."""
+
+
+class Phonons(Protocol):
+    """What of a spectrum is drawn."""
+
+    @property
+    def bands(self) -> Bands:
+        """Along a path."""
+
+    @property
+    def dos_frequencies(self) -> np.ndarray:
+        """THz."""
+
+    @property
+    def dos(self) -> np.ndarray:
+        """States per THz and primitive cell."""
+
+    @property
+    def temperatures(self) -> np.ndarray:
+        """K."""
+
+    @property
+    def free_energy(self) -> np.ndarray:
+        """kJ/mol."""
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """J/K/mol."""
+
+    @property
+    def heat_capacity(self) -> np.ndarray:
+        """J/K/mol."""
+
+
 @styled
-def bands_and_dos(
-    segments: Sequence[tuple[np.ndarray, np.ndarray]],
-    labels: Sequence[tuple[float, str]],
-    dos_frequencies: np.ndarray,
-    dos: np.ndarray,
-) -> Figure:
+def bands_and_dos(raw: Phonons, corrected: Sequence[Phonons] = ()) -> Figure:
     """Band structure beside the density of states, on one frequency axis.
 
     Parameters
     ----------
-    segments : sequence of (ndarray, ndarray)
-        Distances, shape (n,), and frequencies, shape (n, n_bands), THz; imaginary ones negative.
-    labels : sequence of (float, str)
-        Special points.
-    dos_frequencies, dos : ndarray, shape (m,)
-        THz, and states per THz.
+    raw : Phonons
+        Of the model.
+    corrected : sequence of Phonons
+        None, or the lower bound, the estimate and the upper bound of a correction.
     """
-    figure = new_figure(4.2)
+    figure = new_figure(4.4 if corrected else 4.2)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3.4, 1))
+    segments = raw.bands.segments
+    if corrected:
+        low, mid, high = (each.bands.segments for each in corrected)
+        for (x, bottom), (_, middle), (_, top) in zip(low, mid, high, strict=True):
+            for band in range(middle.shape[1]):
+                left.fill_between(x, bottom[:, band], top[:, band], color=ORANGE, alpha=0.16, lw=0)
+            left.plot(x, middle, color=ORANGE, lw=1.0, ls="--")
+        estimate = corrected[1]
+        right.plot(estimate.dos, estimate.dos_frequencies, color=ORANGE, ls="--")
     for distances, frequencies in segments:
         left.plot(distances, frequencies, color=BLUE, lw=1.1)
         left.plot(distances, np.where(frequencies < 0, frequencies, np.nan), color=ALARM, lw=1.6)
-    for position, _ in labels:
+    for position, _ in raw.bands.labels:
         left.axvline(position, color=GREY, lw=0.6)
-    left.set_xticks([p for p, _ in labels], [name for _, name in labels])
+    left.set_xticks([p for p, _ in raw.bands.labels], [name for _, name in raw.bands.labels])
     left.set_xlim(segments[0][0][0], segments[-1][0][-1])
     left.set_ylabel("frequency (THz)")
     left.grid(axis="x", visible=False)
-    below = dos_frequencies < 0
-    right.fill_betweenx(dos_frequencies, 0, dos, color=BLUE, alpha=0.25, lw=0)
-    right.plot(dos, dos_frequencies, color=BLUE)
+    below = raw.dos_frequencies < 0
+    right.fill_betweenx(raw.dos_frequencies, 0, raw.dos, color=BLUE, alpha=0.25, lw=0)
+    right.plot(raw.dos, raw.dos_frequencies, color=BLUE)
     if below.any():
-        right.plot(dos[below], dos_frequencies[below], color=ALARM, lw=1.6)
+        right.plot(raw.dos[below], raw.dos_frequencies[below], color=ALARM, lw=1.6)
     right.set_xlim(left=0)
     right.set_xlabel("states per THz and cell")
-    lowest = min(float(f.min()) for _, f in segments)
-    highest = max(float(f.max()) for _, f in segments)
+    drawn = [f for each in (raw, *corrected) for _, f in each.bands.segments]
+    lowest = min(float(f.min()) for f in drawn)
+    highest = max(float(f.max()) for f in drawn)
     for ax in (left, right):
         ax.axhline(0, color=GREY, lw=0.8)
         margin = 0.03 * (highest - min(lowest, 0.0)) or 0.1
         ax.set_ylim(lowest - margin if lowest < -margin else 0, highest + margin)
+    if corrected:
+        _legend(figure)
     return figure
 
 
+def _legend(figure: Figure) -> None:
+    figure.legend(
+        handles=[
+            Line2D([], [], color=BLUE, label="the model's result"),
+            Line2D([], [], color=ORANGE, ls="--", label="estimated correction"),
+            Patch(color=ORANGE, alpha=0.25, lw=0, label="its 90 % band"),
+        ],
+        loc="outside upper right", ncols=3, frameon=False,
+    )  # fmt: skip
+
+
 @styled
-def thermal_properties(
-    temperatures: np.ndarray,
-    free_energy: np.ndarray,
-    entropy: np.ndarray,
-    heat_capacity: np.ndarray,
-    n_atoms: int,
-) -> Figure:
+def thermal_properties(raw: Phonons, n_atoms: int, corrected: Sequence[Phonons] = ()) -> Figure:
     """Free energy, entropy and heat capacity against temperature.
 
     Parameters
     ----------
-    temperatures, free_energy, entropy, heat_capacity : ndarray, shape (m,)
-        K, kJ/mol, J/K/mol and J/K/mol, of primitive cells.
+    raw : Phonons
+        Of the model.
     n_atoms : int
         Per primitive cell, for the limit of Dulong and Petit.
+    corrected : sequence of Phonons
+        None, or the lower bound, the estimate and the upper bound of a correction.
     """
-    figure = new_figure(2.6)
+    figure = new_figure(2.9 if corrected else 2.6)
     axes = figure.subplots(1, 3)
-    for ax, values, label, colour in (
-        (axes[0], free_energy, "free energy (kJ/mol)", BLUE),
-        (axes[1], entropy, "entropy (J/K/mol)", GREEN),
-        (axes[2], heat_capacity, "heat capacity $C_V$ (J/K/mol)", ORANGE),
+    for ax, name, label in (
+        (axes[0], "free_energy", "free energy (kJ/mol)"),
+        (axes[1], "entropy", "entropy (J/K/mol)"),
+        (axes[2], "heat_capacity", "heat capacity $C_V$ (J/K/mol)"),
     ):
-        ax.plot(temperatures, values, color=colour)
+        if corrected:
+            low, mid, high = (getattr(each, name) for each in corrected)
+            ax.fill_between(raw.temperatures, low, high, color=ORANGE, alpha=0.25, lw=0)
+            ax.plot(raw.temperatures, mid, color=ORANGE, ls="--")
+        ax.plot(raw.temperatures, getattr(raw, name), color=BLUE)
         ax.set_xlabel("temperature (K)")
         ax.set_ylabel(label)
     limit = 3 * 8.314462618 * n_atoms
@@ -103,6 +165,8 @@ def thermal_properties(
         fontsize=8,
     )  # fmt: skip
     axes[2].set_ylim(0, 1.12 * limit)
+    if corrected:
+        _legend(figure)
     return figure
 
 
