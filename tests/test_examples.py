@@ -8,7 +8,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 OWN_ENVIRONMENT = {"mace_md.py", "orb_relax.py"}  # run by the back-end tests
-FIGURES = {"maps", "similarity", "transport", "plan", "analogies", "bias"}
+FIGURES = {"maps", "similarity", "transport", "plan", "analogies", "retrieval", "bias"}
 
 
 @pytest.mark.slow

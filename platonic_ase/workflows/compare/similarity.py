@@ -74,11 +74,20 @@ def similarities(
     seed : int
     tick : callable
         Called after each space.
+
+    Raises
+    ------
+    ComparisonError
+        If there are no more atoms than k.
     """
-    if len(views.distinct) // 2 <= k:  # half of the structures are drawn for the interval
+    rows = views.distinct
+    halves = draws_of(views, rows, n_resamples, 0, seed).samples
+    smallest = min(map(len, halves), default=len(rows))
+    if smallest <= k:
         raise ComparisonError(
-            f"k = {k} neighbours are too many for {len(views.distinct)} distinct atoms (more than "
-            f"{2 * k + 1} are needed): lower k or add structures"
+            f"k = {k} neighbours are too many for {len(rows)} distinct atoms, of which the "
+            f"smallest half of the structures that is drawn for intervals has {smallest}: lower k, "
+            "add structures, or take no resamples"
         )
     found = []
     for space in OWN_SPACES:

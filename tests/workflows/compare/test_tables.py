@@ -116,6 +116,12 @@ def test_values_are_those_of_the_measures(comparison):
 def test_too_few_atoms_for_k_are_refused(arrays):
     with pytest.raises(ComparisonError, match="k = 40 neighbours are too many for 60"):
         compare(make_views(*arrays), k=40, progress=False)
+    raw, anchors, numbers, _ = arrays
+    uneven = np.minimum(np.arange(60), 5)  # five structures of one atom, one of 55
+    with pytest.raises(ComparisonError, match=r"smallest half .* has 3: lower k"):
+        compare(make_views(raw, anchors, numbers, uneven), k=3, n_resamples=30, progress=False)
+    with pytest.raises(ComparisonError, match="60 distinct atoms"):
+        compare(make_views(*arrays), k=60, n_resamples=0, progress=False)
 
 
 def test_composition_ties_between_polymorphs():
@@ -271,9 +277,10 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
     assert {row["label"] for row in stored["transport"]} == {"atom", "orbit", "element"}
     assert stored["data"]["gromov_atoms"] == 40
     drawings = draw_all(found, views)
-    assert set(drawings) == {"maps", "similarity", "transport", "plan", "analogies", "bias"}
+    names = {"maps", "similarity", "transport", "plan", "analogies", "retrieval", "bias"}
+    assert set(drawings) == names
     html = render(found, drawings)
-    assert html.count("<svg") == 6
+    assert html.count("<svg") == 7
     for outside in ("http://", "https://", "<script", "src="):
         assert outside not in html
     written = save_all({"plan": drawings["plan"]}, tmp_path / "figures")

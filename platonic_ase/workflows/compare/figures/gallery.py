@@ -19,6 +19,7 @@ from platonic_ase.workflows.compare.figures.matrices import (
 from platonic_ase.workflows.compare.figures.parallelograms import analogy_parallelograms
 from platonic_ase.workflows.compare.figures.periodic import bias_tables
 from platonic_ase.workflows.compare.figures.plans import transport_plan
+from platonic_ase.workflows.compare.figures.retrieval import analogy_matrices
 from platonic_ase.workflows.compare.views import Views
 
 FORMATS = ("pdf", "svg", "png")
@@ -80,6 +81,12 @@ def draw_all(comparison: Comparison, views: Views) -> dict[str, Drawing]:
             "a - b + c (cross) against d (ring) in Platonic coordinates, in the plane that holds "
             "most of the four; the gap is their distance in all dimensions, per mean side.",
             analogy_parallelograms(views),
+        )
+        drawings["retrieval"] = Drawing(
+            "Embedding arithmetic across models",
+            "Analogies formed in the model of the row, answered among the crystals as the model of "
+            "the column sees them; the diagonal stays within a model.",
+            analogy_matrices(comparison),
         )
     if any(entry.by == "element" for entry in comparison.bias):
         drawings["bias"] = Drawing(

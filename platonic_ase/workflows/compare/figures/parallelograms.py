@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
-from platonic_ase.recording.plots.style import BLUE, GREEN, GREY, ORANGE, WIDTH, styled
+from platonic_ase.recording.plots.style import BLUE, GREEN, GREY, ORANGE, PAPER, WIDTH, styled
 from platonic_ase.space._checks import Floats
 from platonic_ase.workflows.compare.analogies import FAMILIES, analogy_structures
 from platonic_ase.workflows.compare.controls import is_control
@@ -59,16 +60,20 @@ def analogy_parallelograms(views: Views, *, most: int = 4) -> Figure:
             ax.plot(*np.stack([start, guess]).T, color=ORANGE, ls="--", lw=1.0)
             ax.plot(*guess, "X", color=ORANGE, ms=7)
             ax.plot(*end, "o", mfc="none", mec=GREEN, ms=9, mew=1.5)
-            for at, index in zip((start, minus, plus, end), corners, strict=True):
+            away = 11 * _aside(flat[corners])
+            for at, index, side in zip(
+                (start, minus, plus, end), corners, (away, -away, -away, away), strict=True
+            ):
                 ax.annotate(
                     structures[index].get_chemical_formula("metal"), at, fontsize=7,
-                    xytext=(4, 4), textcoords="offset points",
+                    xytext=side, textcoords="offset points", ha="center", va="center",
+                    path_effects=[withStroke(linewidth=2.0, foreground=PAPER)],
                 )  # fmt: skip
             ax.set_xticks([])
             ax.set_yticks([])
             ax.set_xlabel(f"gap {gap / size:.2f}", fontsize=7, labelpad=2)
             inside = np.vstack([flat[corners], guess])
-            centre, half = inside.mean(axis=0), 0.75 * np.ptp(inside, axis=0).max()
+            centre, half = inside.mean(axis=0), 0.9 * np.ptp(inside, axis=0).max()
             ax.set_xlim(centre[0] - half, centre[0] + half)
             ax.set_ylim(centre[1] - half, centre[1] + half)
             if family == next(iter(EXAMPLES)):
@@ -82,6 +87,14 @@ def analogy_parallelograms(views: Views, *, most: int = 4) -> Figure:
         ha="center", va="top", fontsize=8,
     )  # fmt: skip
     return figure
+
+
+def _aside(corners: Floats) -> Floats:
+    """Direction across the sides a-d and b-c, from the latter to the former, shape (2,)."""
+    a, b, c, d = corners
+    along = (d - a) + (c - b)
+    across = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-12)
+    return across if across @ ((a + d) - (b + c)) >= 0 else -across
 
 
 def _closure(corners: Floats) -> tuple[float, float]:
