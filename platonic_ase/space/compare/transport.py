@@ -141,23 +141,34 @@ def gromov_wasserstein(x: Any, y: Any, *, regularisation: float | None = None) -
     F. Mémoli, Found. Comput. Math. 11, 417 (2011), doi:10.1007/s10208-011-9093-5; G. Peyré,
     M. Cuturi and J. Solomon, Proc. ICML 2016.
     """
+    x, y = _pair(x, y, same_space=False)
+    return match_distances(
+        relative_distances(x), relative_distances(y), regularisation=regularisation
+    )
+
+
+def relative_distances(points: Any) -> Any:
+    """Return Euclidean distances over their root mean square, shape (n, n)."""
     import ot
 
-    x, y = _pair(x, y, same_space=False)
-    within = []
-    for points in (x, y):
-        distances = ot.dist(points, points, metric="euclidean")
-        size = (distances**2).mean() ** 0.5
-        if size == 0:
-            raise ValueError("all points of one cloud are equal; there are no distances to keep")
-        within.append(distances / size)
+    distances = ot.dist(points, points, metric="euclidean")
+    size = (distances**2).mean() ** 0.5
+    if size == 0:
+        raise ValueError("all points of one cloud are equal; there are no distances to keep")
+    return distances / size
+
+
+def match_distances(first: Any, second: Any, *, regularisation: float | None = None) -> Transport:
+    """Return the plan of `gromov_wasserstein` for matrices of distances."""
+    import ot
+
     found = []
-    for start in (None, _by_distances(*within)):
+    for start in (None, _by_distances(first, second)):
         if regularisation is None:
-            plan, log = ot.gromov.gromov_wasserstein(*within, G0=start, log=True)
+            plan, log = ot.gromov.gromov_wasserstein(first, second, G0=start, log=True)
         else:
             plan, log = ot.gromov.entropic_gromov_wasserstein(
-                *within, epsilon=regularisation, G0=start, log=True, numItermax=10_000
+                first, second, epsilon=regularisation, G0=start, log=True, numItermax=10_000
             )
         found.append(Transport(plan, float(log["gw_dist"])))
     return min(found, key=lambda transport: transport.cost)

@@ -115,7 +115,7 @@ def compare(
     from tqdm.auto import tqdm
 
     m = len(views.names)
-    halves = max(n_resamples // 5, 5) if n_resamples else 0  # for the slower measures
+    halves = max(2 * n_resamples // 5, 5) if n_resamples else 0  # for the slower measures
     total = len(OWN_SPACES) + m * (m - 1) // 2 + m + (m * m if catalogue is not None else 0)
     with tqdm(total=total, desc="comparing", disable=not progress) as bar:
         tick = bar.update

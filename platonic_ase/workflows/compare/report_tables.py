@@ -70,9 +70,9 @@ def similarity(comparison: Comparison) -> str:
         "Gromov–Wasserstein distance, of which small is similar. Intervals are from halves of the "
         "structures. The baseline has atoms permuted within elements: what models that know the "
         "element alone share. That of the Wasserstein distance exchanges atoms between the models "
-        "at random (small p: they differ more), that of Gromov–Wasserstein permutes each column "
-        f"of one (small p: they differ less). RBF kernels of {comparison.data['kernel_atoms']:,} "
-        "atoms."
+        "at random (small p: they differ more), that of Gromov–Wasserstein permutes the distances "
+        "of one among all pairs of atoms (small p: they differ less). RBF kernels of "
+        f"{comparison.data['kernel_atoms']:,} atoms."
     )
     return _section("Similarity", note, table(columns, rows))
 

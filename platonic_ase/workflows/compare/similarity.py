@@ -42,7 +42,7 @@ class Similarity:
         Value, interval from halves of the structures, and a permutation baseline. It is that of
         models that know nothing but the element (atoms permuted within elements) for the
         measures above; for the two distances see
-        :class:`~platonic_ase.workflows.compare.transport.Distance`.
+        :func:`~platonic_ase.workflows.compare.transport.transports`.
     """
 
     a: str

@@ -16,6 +16,8 @@ from platonic_ase.space.compare.transport import (
     exact_transport,
     gromov_wasserstein,
     label_accuracy,
+    match_distances,
+    relative_distances,
 )
 from platonic_ase.workflows.compare.similarity import Similarity, draws_of, sample
 from platonic_ase.workflows.compare.spaces import SPACES, common_space
@@ -99,8 +101,8 @@ def transports(
         ``"wasserstein"`` (2-Wasserstein, in units of the space) and ``"gromov_wasserstein"``
         (its cost, dimensionless), both small for similar models. The baseline of the first is
         that of models with one distribution (atoms exchanged between the two at random; a small
-        p says that they differ more), that of the second a model without structure (each column
-        of the second permuted by itself; a small p says that they differ less).
+        p says that they differ more), that of the second a model without structure (its distances
+        permuted among all pairs of atoms; a small p says that they differ less).
     """
     accuracies: list[TransportAccuracy] = []
     distances: list[Similarity] = []
@@ -127,7 +129,10 @@ def transports(
                 )
             rng = np.random.default_rng(seed)
             if space == GROMOV:
-                disturbed = [solve(x, rng.permuted(y, axis=0)).cost for _ in range(n_resamples)]
+                first, second = relative_distances(x), relative_distances(y)
+                disturbed = [
+                    match_distances(first, _shuffled(second, rng)).cost for _ in range(n_resamples)
+                ]
                 costs = [part.cost for part in parts]
                 estimate = summary(plan.cost, costs, disturbed, alternative="less")
                 distances.append(Similarity(a, b, "raw", "gromov_wasserstein", estimate))
@@ -170,6 +175,14 @@ def _exchanged(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, 
     """Exchange each atom of two clouds with probability one half."""
     swapped = rng.random(len(x))[:, None] < 0.5
     return np.where(swapped, y, x), np.where(swapped, x, y)
+
+
+def _shuffled(distances: Floats, rng: np.random.Generator) -> Floats:
+    """Permute the distances among all pairs of atoms."""
+    upper = np.triu_indices(len(distances), 1)
+    shuffled = np.zeros_like(distances)
+    shuffled[upper] = rng.permutation(distances[upper])
+    return np.asarray(shuffled + shuffled.T)
 
 
 def _length(transport: Transport) -> float:

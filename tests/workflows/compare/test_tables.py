@@ -76,6 +76,13 @@ def test_twins_are_twins_and_strangers_are_strangers(comparison):
         for row in found.similarity
         if row.a == "a" and row.space in ("raw", "platonic")
     }
+    gromov = {
+        (row.a, row.b): row.estimate
+        for row in found.similarity
+        if row.measure == "gromov_wasserstein"
+    }
+    assert gromov["a", "twin"].p_value == pytest.approx(1 / 6)  # five exchanges
+    assert gromov["a", "twin"].value < 0.1 * gromov["a", "twin"].baseline_mean
     for measure in ("wasserstein", "gromov_wasserstein"):
         assert distances["twin", measure] == pytest.approx(0, abs=1e-3)
         assert distances["stranger", measure] > 0.05
