@@ -26,6 +26,7 @@ def fit_phonon_risk(
     groups: Sequence[str],
     *,
     imaginary: Sequence[bool] | None = None,
+    imaginary_crystals: Sequence[DisplacementFeatures] | None = None,
     log_factors: Sequence[float] | None = None,
     octet: bool = False,
     rank_only: bool = False,
@@ -47,8 +48,11 @@ def fit_phonon_risk(
         Wasserstein-1 distance over mean true frequency.
     groups : sequence of str, length n
         Crystals of one group (one anion, say) are left out together for ``sigma``.
-    imaginary : sequence of bool, length n, optional
+    imaginary : sequence of bool, optional
         Whether the model's spectrum has a spurious imaginary mode.
+    imaginary_crystals : sequence of DisplacementFeatures, optional
+        The crystals of ``imaginary``, where they are others: imaginary modes are rare, and those of
+        several models teach more.
     log_factors : sequence of float, length n, optional
         ln of the best factor of each crystal, NaN where none helps; with it the pack offers a
         correction.
@@ -70,21 +74,24 @@ def fit_phonon_risk(
         With fewer than three groups, or lengths that differ.
     """
     n = len(crystals)
-    if not n == len(relative_errors) == len(groups) == (n if imaginary is None else len(imaginary)):
+    if not n == len(relative_errors) == len(groups):
         raise ValueError(
             f"{n} crystals with {len(relative_errors)} errors and {len(groups)} groups: as many "
             "of each are needed"
         )
+    unstable = crystals if imaginary_crystals is None else imaginary_crystals
+    if imaginary is not None and len(imaginary) != len(unstable):
+        raise ValueError(f"{len(imaginary)} labels of imaginary modes for {len(unstable)} crystals")
     labels = np.array(groups)
     x = feature_matrix(crystals, error_features)
     y = np.sqrt(np.asarray(relative_errors, dtype=float))
     left_out = predict_left_out(error_features, x, y, labels, penalty)
     error = fit_ridge(error_features, x, y, penalty)
     modes = None
-    if imaginary is not None and 0 < sum(imaginary) < n:
+    if imaginary is not None and 0 < sum(imaginary) < len(imaginary):
         modes = fit_logistic(
             imaginary_features,
-            feature_matrix(crystals, imaginary_features),
+            feature_matrix(unstable, imaginary_features),
             np.array(imaginary, dtype=bool),
         )
     factor = None

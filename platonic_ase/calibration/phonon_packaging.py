@@ -38,21 +38,34 @@ OTHER_FUNCTIONAL = ("chgnet-r2scan",)
 part in the universal pack."""
 
 
-def build_phonon_pack(identity: ModelIdentity, table: PhononTable, folder: Path) -> Path:
+def build_phonon_pack(
+    identity: ModelIdentity, model: str, tables: Mapping[str, PhononTable], folder: Path
+) -> Path:
     """Fit and write the phonon pack of a model.
+
+    Errors and factors are learnt from the model's own crystals, imaginary modes from those of all
+    models: few crystals have one.
 
     Parameters
     ----------
     identity : ModelIdentity
-    table : PhononTable
-        Of this model.
+    model : str
+    tables : mapping of str to PhononTable
+        By model.
     folder : Path
         Where to write.
     """
-    provenance = {**LABELS, "supercells": _supercells(table), "scores": left_out_scores(table)}
+    table, everything = tables[model], [*tables.values()]
+    provenance = {
+        **LABELS,
+        "supercells": _supercells(table),
+        "imaginary_from": [*tables],
+        "scores": left_out_scores(table, everything),
+    }
     pack = fit_table(
         table,
         f"{table.title}, {len(table)} binary crystals (PhononDB-PBE)",
+        modes=merge(everything),
         identity=identity,
         provenance=provenance,
     )
@@ -78,6 +91,7 @@ def build_universal_pack(tables: Mapping[str, PhononTable], folder: Path) -> Pat
         table,
         f"universal (a rank only), {len(table)} calculations with {len(used)} other models "
         "(PhononDB-PBE)",
+        modes=merge([*tables.values()]),
         rank_only=True,
         provenance={**LABELS, "models": [each.model for each in used], "left_out": CAVEAT},
     )
@@ -103,9 +117,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=packaged_folder())
     arguments = parser.parse_args()
     tables = read_phonon_table(arguments.table)
-    for model, table in tables.items():
+    for model in tables:
         encoder = find_encoder(load_calculator(model))
-        build_phonon_pack(encoder.identity, table, arguments.folder)
+        build_phonon_pack(encoder.identity, model, tables, arguments.folder)
     build_universal_pack(tables, arguments.folder)
 
 

@@ -54,6 +54,7 @@ def leave_anions_out(
     table: PhononTable,
     train: Sequence[PhononTable] | None = None,
     *,
+    modes: Sequence[PhononTable] | None = None,
     error_features: Sequence[str] = ERROR_FEATURES,
 ) -> LeftOut:
     """Predict each crystal with a pack fitted to the crystals of other anions.
@@ -64,15 +65,21 @@ def leave_anions_out(
         The crystals to predict.
     train : sequence of PhononTable, optional
         To fit to, such as those of other models; the table itself by default.
+    modes : sequence of PhononTable, optional
+        From which imaginary modes are learnt; ``train`` by default.
     error_features : sequence of str
     """
     pooled = merge([table] if train is None else train)
+    unstable = pooled if modes is None else merge(modes)
     n = len(table)
     found = LeftOut(*(np.full(n, np.nan) for _ in range(8)))
     anions = table.column("anion")
     for anion in sorted(set(anions)):
-        kept = pooled.where(lambda row, anion=anion: row.anion != anion)  # type: ignore[misc]
-        pack = fit_table(kept, "left out", error_features=error_features)
+        kept, others = (
+            each.where(lambda row, anion=anion: row.anion != anion)  # type: ignore[misc]
+            for each in (pooled, unstable)
+        )
+        pack = fit_table(kept, "left out", modes=others, error_features=error_features)
         assert pack.factor is not None
         seen = np.sort([pack.error(row.features.to_dict()) for row in kept.rows])
         for k in np.flatnonzero(anions == anion):
@@ -101,9 +108,17 @@ def worst_third(errors: np.ndarray) -> np.ndarray:
     return np.asarray(errors > np.quantile(errors, 2 / 3))
 
 
-def left_out_scores(table: PhononTable) -> dict[str, Any]:
-    """Scores of a model's pack on the anions that were left out, for its provenance."""
-    out = leave_anions_out(table)
+def left_out_scores(
+    table: PhononTable, modes: Sequence[PhononTable] | None = None
+) -> dict[str, Any]:
+    """Scores of a model's pack on the anions that were left out, for its provenance.
+
+    Parameters
+    ----------
+    table, modes
+        See :func:`leave_anions_out`.
+    """
+    out = leave_anions_out(table, modes=modes)
     errors = table.relative_errors
     large, imaginary = errors > ERROR_THRESHOLD, table.column("imaginary")
     alarms = out.probability > 0.5

@@ -206,6 +206,7 @@ def fit_table(
     table: PhononTable,
     name: str,
     *,
+    modes: PhononTable | None = None,
     rank_only: bool = False,
     error_features: Sequence[str] = ERROR_FEATURES,
     identity: ModelIdentity | None = None,
@@ -216,6 +217,9 @@ def fit_table(
     Parameters
     ----------
     table : PhononTable
+    modes : PhononTable, optional
+        From which imaginary modes are learnt, such as the crystals of several models; ``table``
+        itself by default.
     name, rank_only, error_features, identity, provenance
         See :func:`~platonic_ase.calibration.phonon_fit.fit_phonon_risk`.
 
@@ -224,13 +228,14 @@ def fit_table(
     ValueError
         With fewer than three anions.
     """
-    rows = table.rows
+    rows, unstable = table.rows, (modes or table).rows
     return fit_phonon_risk(
         name,
         [row.features for row in rows],
         [row.relative_error for row in rows],
         [row.anion for row in rows],
-        imaginary=[row.imaginary for row in rows],
+        imaginary=[row.imaginary for row in unstable],
+        imaginary_crystals=[row.features for row in unstable],
         log_factors=[row.log_factor for row in rows],
         octet=all(not why_no_octet(_numbers(row.formula)) for row in rows),
         rank_only=rank_only,

@@ -152,7 +152,7 @@ def score_model(
             "spearman": interval(spearman, table.relative_errors, values),
         }
 
-    own = leave_anions_out(table)
+    own = leave_anions_out(table, modes=[*tables.values()])
     alarms = own.probability > ALARM
     root, imaginary = np.sqrt(table.relative_errors), table.column("imaginary")
     third = worst_third(table.relative_errors)
@@ -165,7 +165,8 @@ def score_model(
     }
     modes = {
         "force share": -table.feature("force_odds"),
-        "force share, fitted, anions left out": own.imaginary,
+        "force share, fitted to all models, anions left out": own.imaginary,
+        "force share, fitted to other models and anions": left_out["model left out"].imaginary,
         "stiffness excess alone": -table.feature("stiffness_excess"),
         "softest curvature": -table.feature("softest_curvature"),
         "own mean frequency": -table.column("mean"),
@@ -209,6 +210,9 @@ def score_model(
         "imaginary": {
             "crystals": int(imaginary.sum()),
             "auroc": {name: interval(auroc, imaginary, values) for name, values in modes.items()},
+            "means": f"probability above {ALARM}",
+            "hit_rate": rate(imaginary, own.imaginary > ALARM),
+            "false_alarm_rate": rate(~imaginary, own.imaginary > ALARM),
         },
     }
 
@@ -238,11 +242,11 @@ def text(results: dict[str, dict]) -> str:
             f"{'-':>22}" if value is None else f"{value:8.3f} [{low:5.2f}, {high:4.2f}]"
             for value, low, high in scores
         ]
-        lines.append(f"  {name:<38}" + "".join(f"{cell:>24}" for cell in cells))
+        lines.append(f"  {name:<52}" + "".join(f"{cell:>24}" for cell in cells))
 
     for model, found in results.items():
         lines.append(f"{model}: {found['large']} of {found['crystals']} ({found['large_means']})")
-        lines.append(f"  {'':<38}{'AUROC':>24}{'Spearman':>24}")
+        lines.append(f"  {'':<52}{'AUROC':>24}{'Spearman':>24}")
         groups = {"features": found["features"], **found["baselines"]}
         groups |= {f"universal, {name}": each for name, each in found["universal"].items()}
         for name, each in groups.items():
@@ -256,6 +260,8 @@ def text(results: dict[str, dict]) -> str:
         lines.append(f"  imaginary: {found['imaginary']['crystals']}")
         for name, score in found["imaginary"]["auroc"].items():
             show(f"  {name}", score)
+        for name in ("hit_rate", "false_alarm_rate"):
+            show(f"  {name.replace('_', ' ')} at {ALARM}", found["imaginary"][name])
     return "\n".join(lines)
 
 

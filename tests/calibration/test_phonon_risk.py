@@ -149,6 +149,10 @@ def test_too_few_groups(data):
     crystals, errors, _, _ = data
     with pytest.raises(ValueError, match="at least 3"):
         fit_phonon_risk("p", crystals, errors, ["one"] * 80, error_features=USED)
+    with pytest.raises(ValueError, match="2 labels of imaginary modes for 80"):
+        fit_phonon_risk(
+            "p", crystals, errors, ["one"] * 80, imaginary=[True, False], error_features=USED
+        )
     with pytest.raises(ValueError, match="as many"):
         fit_phonon_risk("p", crystals, errors[:3], ["one"] * 80, error_features=USED)
 

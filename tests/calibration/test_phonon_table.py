@@ -93,7 +93,7 @@ def same(pack, other):
 def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_path):
     table = tables[model]
     (stored,) = [pack for name, pack in shipped.items() if name.startswith(f"{table.title}, ")]
-    refit = PhononRisk.load(build_phonon_pack(stored.identity, table, tmp_path))
+    refit = PhononRisk.load(build_phonon_pack(stored.identity, model, tables, tmp_path))
     same(refit, stored)
     assert (stored.factor is None) == (model == "chgnet-r2scan")
     assert stored.factor is None or stored.factor.octet
