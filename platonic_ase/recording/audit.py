@@ -41,18 +41,20 @@ def write_audit(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Path
     body = [
         f"<header>\n<h1>Audit of <code>{escape(str(record.get('model')))}</code></h1>",
         f"{header}\n</header>",
-        *audit_sections(record),
+        *audit_sections(record, folded=False),
     ]
     return write_page(page(f"platonic_ase: audit of {record.get('model')}", body), path)
 
 
-def audit_sections(record: Mapping[str, Any] | None) -> list[str]:
+def audit_sections(record: Mapping[str, Any] | None, *, folded: bool = True) -> list[str]:
     """Verdict, figure and table of an audit; empty where there is none.
 
     Parameters
     ----------
     record : mapping or None
         ``AuditReport.to_dict()``, also as read back from a log.
+    folded : bool
+        Whether the table opens on request only.
     """
     if record is None:
         return []
@@ -64,7 +66,7 @@ def audit_sections(record: Mapping[str, Any] | None) -> list[str]:
         "copies, or the resolution of the model's numbers where that is more.",
         to_svg(audit_bars(record["departures"]), "departures"),
     )
-    return [f"<h2>{escape(TITLE)}</h2>", _verdict(record), drawn, _numbers(record)]
+    return [f"<h2>{escape(TITLE)}</h2>", _verdict(record), drawn, _numbers(record, folded)]
 
 
 def _verdict(record: Mapping[str, Any]) -> str:
@@ -81,7 +83,7 @@ def _verdict(record: Mapping[str, Any]) -> str:
     return f'<div class="verdict {kind}"><strong>{escape(title)}</strong>{text}</div>'
 
 
-def _numbers(record: Mapping[str, Any]) -> str:
+def _numbers(record: Mapping[str, Any], folded: bool) -> str:
     columns = [("law", ""), ("measured", ""), ("departure", "n"), ("rounding", "n"), ("kept", "k")]
     rows = [
         (
@@ -93,4 +95,5 @@ def _numbers(record: Mapping[str, Any]) -> str:
         )
         for found in record["departures"]
     ]
-    return table(columns, rows)
+    opened = "" if folded else " open"
+    return f"<details{opened}><summary>All numbers</summary>{table(columns, rows)}</details>"

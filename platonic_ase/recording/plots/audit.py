@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from platonic_ase.recording.plots.style import ALARM, BLUE, INK, legend_beside, new_figure, styled
 
 _ROW, _MARGINS = 0.27, 0.75  # inches
-_LEAST = 0.1
-"""Start of the axis: what is a tenth of rounding or less has no bar."""
+_LEAST, _MOST = 1e-2, 1e3
+"""Start of the axis, where bars begin, and how far it goes at least."""
 
 
 @styled
@@ -30,7 +30,7 @@ def audit_bars(departures: Sequence[Mapping[str, Any]]) -> Figure:
     multiples = np.array([found["value"] / found["rounding"] for found in rows])
     figure = new_figure(_MARGINS + _ROW * len(rows))
     ax = figure.subplots()
-    most = float(max(multiples.max(initial=1.0), 1.0))
+    most = float(multiples.max(initial=_MOST))
     for row, (found, multiple) in enumerate(zip(rows, multiples, strict=True)):
         kept = bool(found["holds"])
         ax.barh(
@@ -43,7 +43,8 @@ def audit_bars(departures: Sequence[Mapping[str, Any]]) -> Figure:
             edgecolor="white",
             linewidth=0,
         )
-        text = f"{found['value']:.1e} {found['unit']}".rstrip()
+        value = f"{found['value']:.1e}" if found["value"] else "0"
+        text = f"{value} {found['unit']}".rstrip()
         ax.annotate(
             text,
             (max(multiple, 1.0), row),  # no number lies under the dashed line
@@ -58,6 +59,7 @@ def audit_bars(departures: Sequence[Mapping[str, Any]]) -> Figure:
     ax.set_xscale("log")
     ax.set_xlim(_LEAST, most * 10 ** (0.16 * np.log10(most / _LEAST)))  # room for the numbers
     ax.xaxis.set_major_locator(LogLocator(numticks=9))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yticks(range(len(rows)), [str(found["label"]) for found in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
