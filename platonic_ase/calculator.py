@@ -9,18 +9,13 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from ase import units
-from ase.calculators.calculator import (
-    BaseCalculator,
-    Calculator,
-    PropertyNotImplementedError,
-    all_changes,
-)
-from ase.outputs import all_outputs
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from platonic_ase.calibration.defaults import resolve_space
 from platonic_ase.calibration.embed import to_numpy
@@ -37,20 +32,19 @@ from platonic_ase.diagnostics import (
 from platonic_ase.diagnostics.physics import PhysicsState
 from platonic_ase.diagnostics.watch import RunSummary, Watch
 from platonic_ase.encoders import Capture, Encoder, find_encoder
-from platonic_ase.encoders.registry import nested_calculators
 from platonic_ase.errors import (
     DiagnosticFailedWarning,
     EncoderError,
     PlatonicError,
-    StructureError,
     WarningRaised,
 )
+from platonic_ase.inner import InnerCalculator, same_state
 from platonic_ase.policy import Policy, PolicyName
 from platonic_ase.recording.annotate import annotate
 from platonic_ase.recording.recorder import Recorder
 from platonic_ase.second_opinion import as_second_opinion
 from platonic_ase.space.projection import TorchProjector
-from platonic_ase.structures import check_structure, require_computable
+from platonic_ase.structures import require_computable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -60,8 +54,6 @@ if TYPE_CHECKING:
     from platonic_ase.space.reference import ReferenceManifold
 
 logger = logging.getLogger("platonic_ase")
-
-_USUAL = ("energy", "forces", "stress", "magmoms")
 
 
 class PlatonicCalculator(Calculator):
@@ -145,10 +137,8 @@ class PlatonicCalculator(Calculator):
         self.encoder = find_encoder(calculator, layer) if encoder is None else encoder
         super().__init__()
         self.parameters: Any = getattr(calculator, "parameters", {})
-        self.implemented_properties = [
-            name for name in calculator.implemented_properties if name in all_outputs
-        ]
-        self._extra = [name for name in _USUAL if name in self.implemented_properties]
+        self._inner = InnerCalculator(calculator)
+        self.implemented_properties = self._inner.properties()
         self.anchors, self.reference = resolve_space(
             self.encoder, anchors, reference, progress=progress
         )
@@ -211,20 +201,20 @@ class PlatonicCalculator(Calculator):
             require_computable(owner, self._elements)
         elif not np.isfinite(owner.positions).all():
             require_computable(owner)
-        system_changes = self._changes_inside(owner, system_changes)
+        system_changes = self._inner.changes_behind(owner, self._last, system_changes)
         super().calculate(owner, properties, system_changes)
         self._last = self.atoms
         self.results = {}
         due = self._observing and self.watch.is_due(owner, self.interval)
         with ExitStack() as listening:
             capture = self._listen(listening) if due else None
-            self._run_inner(owner, properties or [], system_changes, capture)
-        # copies: EMT, for one, writes its next forces into the same array
-        self.results = {
-            name: value.copy() if isinstance(value, np.ndarray) else value
-            for name, value in self.calculator.results.items()
-            if name in all_outputs
-        }
+            try:
+                self.results = self._inner.run(owner, properties or [], system_changes, capture)
+            except PropertyNotImplementedError:
+                raise
+            except Exception:
+                self.reset()
+                raise
         self.watch.evaluated += 1
         if capture is not None:
             self._diagnose(owner, capture)
@@ -234,14 +224,9 @@ class PlatonicCalculator(Calculator):
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """List what changed since the last calculation, also what the inner calculator tracks."""
         changes: list[str] = []
-        if self.atoms is None or not _same_state(self.atoms, atoms):
+        if self.atoms is None or not same_state(self.atoms, atoms):
             changes += super().check_state(atoms, tol)
-        for calculator in nested_calculators(self.calculator):
-            if _forgot(calculator):
-                changes += [c for c in all_changes if c not in changes]
-            elif _checks_by_itself(calculator):
-                changes += [c for c in calculator.check_state(atoms, tol) if c not in changes]
-        return changes
+        return changes + [c for c in self._inner.changes(atoms, tol) if c not in changes]
 
     def set(self, **parameters: Any) -> dict[str, Any]:
         """Set parameters of the inner calculator; results of the old ones are forgotten."""
@@ -285,7 +270,7 @@ class PlatonicCalculator(Calculator):
             **state,
             "watch": self.watch.fresh(),
             "policy": Policy(self.policy.on_warning),
-            "_extra": list(self._extra),
+            "_inner": copy(self._inner),
             "implemented_properties": list(self.implemented_properties),
         }
 
@@ -420,50 +405,6 @@ class PlatonicCalculator(Calculator):
 
     # --- one geometry -----------------------------------------------------------------------
 
-    def _changes_inside(self, owner: Atoms, changes: list[str]) -> list[str]:
-        """Add what changed for inner calculators that saw other structures in the meantime."""
-        for calculator in nested_calculators(self.calculator):
-            seen = getattr(calculator, "atoms", None)
-            if seen is not None and self._last is not None and _same_state(seen, self._last):
-                continue
-            if hasattr(calculator, "check_state"):
-                more = [c for c in calculator.check_state(owner) if c not in changes]
-                changes = [*changes, *more]
-        return changes
-
-    def _run_inner(
-        self, atoms: Atoms, asked: list[str], system_changes: list[str], capture: Capture | None
-    ) -> None:
-        """Ask the inner calculator for all that may be wanted, so that one forward serves it."""
-        while True:
-            extra = [
-                name
-                for name in self._extra
-                if name not in asked and (name != "stress" or atoms.cell.rank == 3)
-            ]
-            for calculator in nested_calculators(self.calculator):
-                _forget(calculator)
-            try:
-                self.calculator.calculate(atoms, [*asked, *extra], system_changes)
-                return
-            except PropertyNotImplementedError:
-                # some claim what they cannot deliver: never fail for what nobody asked
-                if not extra:
-                    raise
-                self._extra.remove(extra[-1])
-                if capture is not None:
-                    capture.clear()
-            except Exception as error:
-                self.reset()
-                problems = check_structure(atoms)
-                if not problems:
-                    raise
-                raise StructureError(
-                    f"{type(self.calculator).__name__} cannot compute this structure "
-                    f"({type(error).__name__}: {error}). What is unusual about it: "
-                    + " ".join(problems)
-                ) from error
-
     def _listen(self, listening: ExitStack) -> Capture | None:
         try:
             return listening.enter_context(self.encoder.capture())
@@ -546,40 +487,6 @@ class PlatonicCalculator(Calculator):
             if isinstance(state, PhysicsState):
                 energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)
                 state.drift.add(dynamics.get_time() / (1000 * units.fs), energy)
-
-
-def _same_state(one: Atoms, other: Atoms) -> bool:
-    """Whether two structures agree to the last bit in all that ASE compares: a quick check."""
-    for name in ("positions", "numbers", "initial_charges", "initial_magmoms"):
-        mine, theirs = one.arrays.get(name), other.arrays.get(name)
-        if mine is not theirs and (
-            mine is None or theirs is None or not np.array_equal(mine, theirs)
-        ):
-            return False
-    return np.array_equal(one.cell.array, other.cell.array) and np.array_equal(one.pbc, other.pbc)
-
-
-def _forgot(calculator: Any) -> bool:
-    """Whether a calculator has dropped its results, as when its parameters have been set."""
-    return getattr(calculator, "atoms", "never kept") is None
-
-
-def _checks_by_itself(calculator: Any) -> bool:
-    """Whether a calculator looks at more than the structure, or wants no caching."""
-    if "check_state" in getattr(calculator, "__dict__", {}):
-        return True
-    own = getattr(type(calculator), "check_state", Calculator.check_state)
-    if own is BaseCalculator.check_state:
-        return not calculator.use_cache
-    return own is not Calculator.check_state
-
-
-def _forget(calculator: Any) -> None:
-    """Clear what a calculator remembers, as ASE does before a calculation."""
-    if hasattr(calculator, "reset"):
-        calculator.reset()
-    else:
-        calculator.atoms, calculator.results = None, {}
 
 
 def _finish(watch: Watch, recorder: Recorder | None) -> None:

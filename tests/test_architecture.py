@@ -21,7 +21,7 @@ LAYERS = (
     ("structures",),
     ("recording",),
     ("second_opinion",),
-    ("policy", "calculator"),
+    ("policy", "inner", "calculator"),
     ("workflows",),
     ("testing",),
     ("cli", "__main__"),
