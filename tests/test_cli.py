@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from ase.build import bulk
@@ -103,6 +105,14 @@ def test_replay_and_report(folder):
     again = runner.invoke(app, ["report", "Cu-md-replay.jsonl", "-o", "again.html"])
     assert again.exit_code == 0, again.output
     assert "<html" in (folder / "again.html").read_text()[:200]
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "platonic_ase", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "platonic-ase" in done.stdout
 
 
 def test_models_lists_what_is_known():
