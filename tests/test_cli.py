@@ -112,7 +112,7 @@ def test_the_package_runs_as_a_module():
         [sys.executable, "-m", "platonic_ase", "--help"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "platonic-ase" in done.stdout
+    assert "python -m platonic_ase" in done.stdout
 
 
 def test_models_lists_what_is_known():
