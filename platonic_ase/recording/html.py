@@ -34,6 +34,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr))
   font-size: .9em; } th, td { text-align: left; vertical-align: top; padding: .35rem .6rem;
   border-bottom: 1px solid var(--line); } td.n, th.n { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; } td.k { white-space: nowrap; }
+summary { cursor: pointer; color: var(--blue); }
 figure { margin: .5rem 0 1rem; padding: .6rem; border: 1px solid var(--line);
   border-radius: .3rem; } figcaption { font-size: .9em; margin-top: .4rem; }
 svg { display: block; width: 100%; height: auto; color: var(--ink); }

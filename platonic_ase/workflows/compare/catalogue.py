@@ -71,14 +71,19 @@ class Catalogue:
         return len(self.digests)
 
 
-def describe(structures: Iterable[Atoms]) -> Catalogue:
+def describe(structures: Iterable[Atoms], *, progress: bool = False) -> Catalogue:
     """Catalogue structures in one pass, keeping none of them.
 
     Parameters
     ----------
     structures : iterable of Atoms
+    progress : bool
+        Whether to show a progress bar.
     """
-    rows = [_describe_one(atoms) for atoms in structures]
+    from tqdm.auto import tqdm
+
+    bar = tqdm(structures, desc="reading structures", disable=not progress)
+    rows = [_describe_one(atoms) for atoms in bar]
     sizes = [len(row["numbers"]) for row in rows]
     before = np.cumsum([0, *sizes])  # orbits of different structures are different
     return Catalogue(

@@ -90,7 +90,8 @@ def compare(
     folder = folder or Path(stem)
     read = partial(stream, [structures])
     if embed_only:
-        embed_models(read, describe(read()), opened, folder=folder, progress=not quiet)
+        catalogue = describe(read(), progress=not quiet)
+        embed_models(read, catalogue, opened, folder=folder, progress=not quiet)
         for name in opened:
             typer.echo(f"embeddings: {folder / file_name(name)}")
         return

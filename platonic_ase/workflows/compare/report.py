@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from platonic_ase._version import __version__
-from platonic_ase.recording.html import facts, figure, page
+from platonic_ase.recording.html import facts, figure, page, write_page
 from platonic_ase.recording.plots.style import to_svg
 from platonic_ase.workflows.compare import report_tables as tables
 from platonic_ase.workflows.compare.comparison import Comparison
@@ -26,10 +26,7 @@ def write_report(
         From :func:`~platonic_ase.workflows.compare.figures.draw_all`.
     path : path-like
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(comparison, drawings), encoding="utf-8")
-    return path
+    return write_page(render(comparison, drawings), path)
 
 
 def render(comparison: Comparison, drawings: Mapping[str, Drawing]) -> str:

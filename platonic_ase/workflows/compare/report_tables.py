@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -14,9 +15,18 @@ from platonic_ase.workflows.compare.spaces import SPACES
 from platonic_ase.workflows.compare.transport import PLANS
 
 MOST_BIASED = 25
+LONG = 60
+"""Rows of a table from which on it is folded."""
+
+Columns = Sequence[tuple[str, str]]
+Rows = Sequence[Sequence[str]]
 
 
-def _section(title: str, note: str, content: str) -> str:
+def _section(title: str, note: str, columns: Columns, rows: Rows) -> str:
+    """Heading, note and table; a long table is folded away."""
+    content = table(columns, rows)
+    if len(rows) > LONG:
+        content = f"<details><summary>{len(rows):,} rows</summary>\n{content}</details>"
     return (
         f'<section>\n<h2>{escape(title)}</h2>\n<p class="muted">{escape(note)}</p>\n'
         f"{content}</section>"
@@ -42,7 +52,8 @@ def failures(comparison: Comparison) -> str:
     return _section(
         f"{plural(len(rows), 'failure')}",
         "These structures are left out for all models, so that all see the same atoms.",
-        table(columns, rows),
+        columns,
+        rows,
     )
 
 
@@ -74,7 +85,7 @@ def similarity(comparison: Comparison) -> str:
         "of one among all pairs of atoms (small p: they differ less). RBF kernels of "
         f"{comparison.data['kernel_atoms']:,} atoms."
     )
-    return _section("Similarity", note, table(columns, rows))
+    return _section("Similarity", note, columns, rows)
 
 
 def transport(comparison: Comparison) -> str:
@@ -110,7 +121,7 @@ def transport(comparison: Comparison) -> str:
         "atom equivalent by symmetry, on the same element. Baseline of atoms and orbits: a plan "
         "with the same elements but random atoms of them; of elements: atoms permuted freely."
     )
-    return _section("Transport", note, table(tuple(columns), body))
+    return _section("Transport", note, columns, body)
 
 
 def stitching(comparison: Comparison) -> str:
@@ -134,7 +145,7 @@ def stitching(comparison: Comparison) -> str:
         for e in comparison.stitching
     ]
     note = "Share of right elements, R² else; five random splits of the structures."
-    return _section("Stitching", note, table(columns, rows))
+    return _section("Stitching", note, columns, rows)
 
 
 def analogies(comparison: Comparison) -> str:
@@ -176,10 +187,11 @@ def analogies(comparison: Comparison) -> str:
         "The analogy is formed in the first model, and its answer looked for among the vectors of "
         "the second; all families together, each analogy counted once.",
     )
-    return _section("Embedding arithmetic", notes[0], table(columns, within)) + _section(
+    return _section("Embedding arithmetic", notes[0], columns, within) + _section(
         "Embedding arithmetic across models",
         notes[1],
-        table((("models", ""), ("space", "k"), *scores), across),
+        (("models", ""), ("space", "k"), *scores),
+        across,
     )
 
 
@@ -208,7 +220,7 @@ def bias(comparison: Comparison) -> str:
         f"The {len(rows)} most certain of {len(comparison.bias)}; excess over the median of the "
         "other models; q after Benjamini and Hochberg. All are in the JSON file."
     )
-    return _section("Departures from the consensus", note, table(columns, rows))
+    return _section("Departures from the consensus", note, columns, rows)
 
 
 def dimension(comparison: Comparison) -> str:
@@ -234,4 +246,4 @@ def dimension(comparison: Comparison) -> str:
         "Two-NN; baseline: each column permuted by itself; collapsed: atoms that have an equal "
         "among the others, as in a symmetry orbit."
     )
-    return _section("Intrinsic dimension", note, table(columns, rows))
+    return _section("Intrinsic dimension", note, columns, rows)

@@ -73,7 +73,7 @@ def compare_models(
         If fewer than two models can be compared, or files do not fit the structures.
     """
     read = structures if callable(structures) else lambda: structures
-    catalogue = describe(read())
+    catalogue = describe(read(), progress=progress)
     if not len(catalogue):
         raise ComparisonError("there are no structures to compare models on")
     sets = embed_models(read, catalogue, calculators, folder=folder, progress=progress)

@@ -288,6 +288,9 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
     assert set(drawings) == names
     html = render(found, drawings)
     assert html.count("<svg") == 7
+    n_rows = len(found.similarity)
+    assert n_rows > 60
+    assert f"<summary>{n_rows} rows</summary>" in html  # long tables are folded
     for outside in ("http://", "https://", "<script", "src="):
         assert outside not in html
     written = save_all({"plan": drawings["plan"]}, tmp_path / "figures")

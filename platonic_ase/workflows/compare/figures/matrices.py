@@ -24,7 +24,7 @@ MEASURES = {
     "cka_rbf_unbiased": "RBF CKA, unbiased",
     "procrustes": "Procrustes angle (rad)",
 }
-SPACES = {"raw": "raw", "platonic": "Platonic", "standardised": "Platonic\nstandardised"}
+SPACES = {"raw": "raw", "platonic": "Platonic", "standardised": "Platonic standardised"}
 COLOURS = {
     "platonic": (BLUE, "o", "Platonic"),
     "standardised": (GREEN, "s", "Platonic standardised"),
@@ -38,20 +38,20 @@ LABELS = ("atom", "orbit", "element")
 
 @styled
 def similarity_matrices(comparison: Comparison) -> Figure:
-    """Draw each measure in each space as a matrix of models.
+    """Draw each measure (a row) in each space (a column) as a matrix of models.
 
     Parameters
     ----------
     comparison : Comparison
     """
     names = comparison.models
-    size = max(WIDTH / len(MEASURES), 0.42 * len(names) + 1.2)
-    shape = len(MEASURES) * size, len(SPACES) * size * 0.86
+    size = max(WIDTH / len(SPACES), 0.33 * len(names) + 0.8)
+    shape = len(SPACES) * size, len(MEASURES) * size * 0.86
     figure = Figure(figsize=shape, layout="constrained")
-    axes = figure.subplots(len(SPACES), len(MEASURES), squeeze=False, sharex=True, sharey=True)
-    for row, (space, space_label) in enumerate(SPACES.items()):
-        for column, (measure, label) in enumerate(MEASURES.items()):
-            angle = measure == "procrustes"
+    axes = figure.subplots(len(MEASURES), len(SPACES), squeeze=False, sharex=True, sharey=True)
+    for row, (measure, label) in enumerate(MEASURES.items()):
+        angle = measure == "procrustes"
+        for column, (space, space_label) in enumerate(SPACES.items()):
             matrix = np.diag(np.full(len(names), 0.0 if angle else 1.0))
             for entry in comparison.similarity:
                 if entry.space == space and entry.measure == measure:
@@ -63,15 +63,13 @@ def similarity_matrices(comparison: Comparison) -> Figure:
             ax.grid(visible=False)
             for (i, j), value in np.ndenumerate(matrix):
                 dark = value > 0.5 * high if angle else value < 0.5 * high
-                ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=5.5,
+                ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6.5,
                         color="white" if dark else "black")  # fmt: skip
             ax.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
             ax.set_yticks(range(len(names)), names, fontsize=7)
             if row == 0:
-                ax.set_title(label)
-            if column == 0:
-                ax.set_ylabel(space_label)
-            figure.colorbar(image, ax=ax, shrink=0.8, pad=0.02)
+                ax.set_title(space_label)
+        figure.colorbar(image, ax=axes[row], shrink=0.8, pad=0.01, label=label)
     return figure
 
 
