@@ -97,7 +97,7 @@ def baselines(
 
 
 def table_baseline(table: PhononTable, name: str) -> np.ndarray:
-    return np.array([row.baselines[name] for row in table.rows])
+    return np.array([row.baselines.get(name, np.nan) for row in table.rows])
 
 
 def committees(tables: dict[str, PhononTable], model: str) -> dict[str, np.ndarray]:
@@ -234,34 +234,35 @@ def describe(table: PhononTable, rows: np.ndarray, probability: np.ndarray) -> l
     )
 
 
+def show(name: str, *scores: list[float | None]) -> str:
+    """One line of a table."""
+    cells = [
+        f"{'-':>22}" if value is None else f"{value:8.3f} [{low:5.2f}, {high:4.2f}]"
+        for value, low, high in scores
+    ]
+    return f"  {name:<52}" + "".join(f"{cell:>24}" for cell in cells)
+
+
 def text(results: dict[str, dict]) -> str:
     lines = []
-
-    def show(name: str, *scores: list[float | None]) -> None:
-        cells = [
-            f"{'-':>22}" if value is None else f"{value:8.3f} [{low:5.2f}, {high:4.2f}]"
-            for value, low, high in scores
-        ]
-        lines.append(f"  {name:<52}" + "".join(f"{cell:>24}" for cell in cells))
-
     for model, found in results.items():
         lines.append(f"{model}: {found['large']} of {found['crystals']} ({found['large_means']})")
         lines.append(f"  {'':<52}{'AUROC':>24}{'Spearman':>24}")
         groups = {"features": found["features"], **found["baselines"]}
         groups |= {f"universal, {name}": each for name, each in found["universal"].items()}
         for name, each in groups.items():
-            show(name, each["auroc"], each["spearman"])
+            lines.append(show(name, each["auroc"], each["spearman"]))
         for name in ("hit_rate", "false_alarm_rate"):
-            show(f"{name.replace('_', ' ')} at {ALARM}", found["alarm"][name])
-        show("probability of the worst third", found["worst_third"]["auroc"])
+            lines.append(show(f"{name.replace('_', ' ')} at {ALARM}", found["alarm"][name]))
+        lines.append(show("probability of the worst third", found["worst_third"]["auroc"]))
         for name, alarm in found["universal_alarm"].items():
-            show(f"universal hit rate, {name}", alarm["hit_rate"])
-            show(f"universal false alarms, {name}", alarm["false_alarm_rate"])
+            lines.append(show(f"universal hit rate, {name}", alarm["hit_rate"]))
+            lines.append(show(f"universal false alarms, {name}", alarm["false_alarm_rate"]))
         lines.append(f"  imaginary: {found['imaginary']['crystals']}")
         for name, score in found["imaginary"]["auroc"].items():
-            show(f"  {name}", score)
+            lines.append(show(f"  {name}", score))
         for name in ("hit_rate", "false_alarm_rate"):
-            show(f"  {name.replace('_', ' ')} at {ALARM}", found["imaginary"][name])
+            lines.append(show(f"  {name.replace('_', ' ')} at {ALARM}", found["imaginary"][name]))
     return "\n".join(lines)
 
 
