@@ -67,8 +67,8 @@ def asymmetry_of(
         Fractional displacements, drift removed.
     forces : ndarray, shape (n_atoms, 3)
         eV/Å, raw.
-    stress : ndarray, shape (6,), optional
-        eV/Å³, in ASE's Voigt order; strain does not count without.
+    stress : ndarray, shape (6,) or (3, 3), optional
+        eV/Å³, in ASE's Voigt order or in full; strain does not count without.
     """
     vectors = shift @ orbits.cell
     vectors = vectors - operations.symmetric_part(vectors)
@@ -79,7 +79,9 @@ def asymmetry_of(
     work = float((vectors * forces).sum())
     norm = float((vectors**2).sum())
     if stress is not None:
-        tensor = voigt_6_to_full_3x3_stress(np.asarray(stress))
+        tensor = np.asarray(stress)
+        if tensor.shape != (3, 3):  # calculators store either
+            tensor = voigt_6_to_full_3x3_stress(tensor)
         work -= atoms.get_volume() * float((tensor * strain).sum())
         norm += float((orbits.spacing**2).sum() * (strain**2).sum())
     curvature = -work / norm if norm > 0 else np.nan

@@ -65,3 +65,5 @@ def test_a_strain_that_lowers_the_energy(sign):
     np.testing.assert_allclose(np.diag(found.strain), stretch, atol=1e-12)
     expected = sign * modulus * live.get_volume() / (8 * 2.8**2)
     assert found.curvature == pytest.approx(expected, rel=1e-6)
+    full = np.diag(stress[:3])  # as CHGNet stores it
+    assert seen(salt(), live, np.zeros((8, 3)), full).curvature == pytest.approx(expected, rel=1e-6)
