@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.calibration.linear import LinearPart, fit_ridge, predict_left_out
-from platonic_ase.diagnostics.chemistry import why_no_octet
 from platonic_ase.errors import SpaceFileError
 
 COVERAGE = 0.9
@@ -59,26 +58,18 @@ class FrequencyFactor:
         Of ln f.
     half_width : float
         Of ln f: 90 % of the crystals left out of the fit lie within.
-    octet : bool
-        Whether the calibration holds octet binaries only, and speaks of no others.
     """
 
     part: LinearPart
     half_width: float
-    octet: bool
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.half_width) and self.half_width > 0):
             raise SpaceFileError(f"half width = {self.half_width}; a positive number is needed")
 
-    def settings(self) -> dict[str, Any]:
-        """What is stored beside the arrays of the linear part."""
-        return {"half_width": self.half_width, "octet": self.octet}
-
     def estimate(
         self,
         features: Mapping[str, float],
-        numbers: np.ndarray,
         name: str,
         outside: Sequence[str] = (),
     ) -> CorrectionEstimate:
@@ -87,19 +78,14 @@ class FrequencyFactor:
         Parameters
         ----------
         features : mapping of str to float
-        numbers : ndarray of int, shape (n_atoms,)
-            Atomic numbers of the crystal.
         name : str
             Of the pack.
         outside : sequence of str
             Features in which the crystal is unlike those of the calibration.
         """
-        chemistry = why_no_octet(numbers) if self.octet else ""
         outside = [*dict.fromkeys([*outside, *self.part.outside(features)])]
         log_factor = self.part(features)
-        if chemistry:
-            reason = f"{chemistry}, unlike all crystals of the calibration"
-        elif outside:
+        if outside:
             reason = f"the crystal is unlike those of the calibration in {', '.join(outside)}"
         elif not math.isfinite(log_factor):
             reason = "a feature could not be computed"
@@ -116,8 +102,6 @@ def fit_factor(
     x: np.ndarray,
     log_factors: np.ndarray,
     groups: np.ndarray,
-    *,
-    octet: bool,
     penalty: float,
 ) -> FrequencyFactor:
     """Fit the factor to crystals whose best factor is known.
@@ -128,14 +112,11 @@ def fit_factor(
         See :func:`~platonic_ase.calibration.linear.predict_left_out`.
     log_factors : ndarray, shape (n,)
         See :func:`~platonic_ase.calibration.spectra.best_log_factor`.
-    octet : bool
-        Whether all of them are octet binaries.
     """
     left_out = predict_left_out(names, x, log_factors, groups, penalty)
     return FrequencyFactor(
         fit_ridge(names, x, log_factors, penalty),
         conformal_half_width(np.abs(log_factors - left_out)),
-        octet,
     )
 
 

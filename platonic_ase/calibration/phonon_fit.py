@@ -57,7 +57,7 @@ def fit_phonon_risk(
         ln of the best factor of each crystal, NaN where none helps; with it the pack offers a
         correction.
     octet : bool
-        Whether all crystals are octet binaries: the correction is for such only.
+        Whether all crystals are octet binaries; see :class:`PhononRisk`.
     rank_only : bool
         Whether the crystals were computed with other models than the pack is for: it then says
         where a crystal stands among them, and no more.
@@ -98,9 +98,7 @@ def fit_phonon_risk(
     if log_factors is not None and not rank_only:
         logs = np.asarray(log_factors, dtype=float)
         kept = np.isfinite(logs)
-        factor = fit_factor(
-            error_features, x[kept], logs[kept], labels[kept], octet=octet, penalty=penalty
-        )
+        factor = fit_factor(error_features, x[kept], logs[kept], labels[kept], penalty)
     return PhononRisk(
         name=name,
         error=error,
@@ -111,6 +109,7 @@ def fit_phonon_risk(
         ranks=np.sort([error(crystal.to_dict()) for crystal in crystals]) if rank_only else None,
         identity=identity,
         anchors_digest=anchors_digest,
+        octet=octet,
         element_counts=tuple(sorted({round(crystal.n_elements) for crystal in crystals})),
         provenance={"crystals": n, "groups": len(set(groups)), **(provenance or {})},
     )

@@ -27,6 +27,7 @@ import numpy as np
 
 from platonic_ase.calibration.linear import LinearPart
 from platonic_ase.calibration.phonon_correction import CorrectionEstimate, FrequencyFactor
+from platonic_ase.diagnostics.chemistry import why_no_octet
 from platonic_ase.diagnostics.displacement import FEATURES, LATENT, DisplacementFeatures
 from platonic_ase.diagnostics.phonons import PhononRiskEstimate
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
@@ -66,6 +67,9 @@ class PhononRisk:
         The anchors in use, where a feature depends on them; else empty.
     alarm_error, alarm_imaginary, alarm_rank : float
         Probabilities, and the rank, above which a warning is raised.
+    octet : bool
+        Whether the crystals of the calibration are all octet binaries such as NaCl or GaN: the risk
+        of any other is an extrapolation, and no correction is offered.
     element_counts : tuple of int
         How many elements the crystals of the calibration have; empty where that was not recorded.
     provenance : mapping
@@ -84,6 +88,7 @@ class PhononRisk:
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
     alarm_rank: float = 0.8
+    octet: bool = False
     element_counts: tuple[int, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -117,12 +122,14 @@ class PhononRisk:
         }
         return {name: part for name, part in parts.items() if part is not None}
 
-    def predict(self, features: DisplacementFeatures) -> PhononRiskEstimate:
+    def predict(self, features: DisplacementFeatures, numbers: np.ndarray) -> PhononRiskEstimate:
         """Risks of one crystal.
 
         Parameters
         ----------
         features : DisplacementFeatures
+        numbers : ndarray of int, shape (n_atoms,)
+            Atomic numbers of the crystal.
 
         Returns
         -------
@@ -135,8 +142,11 @@ class PhononRisk:
         if not math.isfinite(mean):
             return PhononRiskEstimate()
         odds = math.nan if self.imaginary is None else self.imaginary(values)
+        outside = self._outside(values)
+        if self.octet and why_no_octet(numbers):
+            outside += ("chemistry",)
         if self.ranks is not None:
-            if outside := self._outside(values):
+            if outside:
                 return PhononRiskEstimate(outside=outside)
             return PhononRiskEstimate(
                 rank=float(np.searchsorted(self.ranks, mean) / len(self.ranks)),
@@ -157,7 +167,7 @@ class PhononRisk:
             ),
             probability_imaginary=_probability(odds),
             calibration=self.name,
-            outside=self._outside(values),
+            outside=outside,
         )
 
     def correct(self, features: DisplacementFeatures, numbers: np.ndarray) -> CorrectionEstimate:
@@ -171,8 +181,10 @@ class PhononRisk:
         """
         if self.factor is None or self.ranks is not None:
             return CorrectionEstimate(reason=f"the pack {self.name!r} holds no correction")
+        if self.octet and (chemistry := why_no_octet(numbers)):
+            return CorrectionEstimate(reason=f"{chemistry}, unlike all crystals of the calibration")
         values = features.to_dict()
-        return self.factor.estimate(values, numbers, self.name, self._outside(values))
+        return self.factor.estimate(values, self.name, self._outside(values))
 
     def _outside(self, values: Mapping[str, float]) -> tuple[str, ...]:
         outside = self.error.outside(values)
@@ -209,7 +221,8 @@ class PhononRisk:
             "alarm_imaginary": self.alarm_imaginary,
             "alarm_rank": self.alarm_rank,
             "worst_third": self.worst_third,
-            "factor": None if self.factor is None else self.factor.settings(),
+            "half_width": None if self.factor is None else self.factor.half_width,
+            "octet": self.octet,
             "element_counts": list(self.element_counts),
             "provenance": dict(self.provenance),
             "parts": {},
@@ -246,13 +259,15 @@ class PhononRisk:
                 )
                 for name, described in header["parts"].items()
             }
-            identity, factor = header["identity"], header["factor"]
+            identity, half_width = header["identity"], header["half_width"]
             return cls(
                 name=header["name"],
                 error=parts["error"],
                 sigma=header["sigma"],
                 imaginary=parts.get("imaginary"),
-                factor=None if factor is None else FrequencyFactor(parts["factor"], **factor),
+                factor=(
+                    None if half_width is None else FrequencyFactor(parts["factor"], half_width)
+                ),
                 worst_third=header["worst_third"],
                 ranks=arrays.get("ranks"),
                 identity=None if identity is None else ModelIdentity.from_dict(identity),
@@ -260,6 +275,7 @@ class PhononRisk:
                 alarm_error=header["alarm_error"],
                 alarm_imaginary=header["alarm_imaginary"],
                 alarm_rank=header["alarm_rank"],
+                octet=header["octet"],
                 element_counts=tuple(header["element_counts"]),
                 provenance=header["provenance"],
             )

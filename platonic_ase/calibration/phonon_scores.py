@@ -85,7 +85,7 @@ def leave_anions_out(
         for k in np.flatnonzero(anions == anion):
             row = table.rows[k]
             values = row.features.to_dict()
-            risk = pack.predict(row.features)
+            risk = pack.predict(row.features, row.numbers)
             found.root_error[k] = pack.error(values)
             found.rank[k] = np.searchsorted(seen, found.root_error[k]) / len(seen)
             found.log_factor[k] = pack.factor.part(values)

@@ -78,6 +78,11 @@ class PhononRow:
         """Formula and prototype, such as ``"NaCl rocksalt"``."""
         return f"{self.formula} {self.prototype}"
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """Atomic numbers of one formula unit."""
+        return np.array([atomic_numbers[symbol] for symbol in string2symbols(self.formula)])
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe, one key a column; features that are NaN are left out."""
         features = {k: v for k, v in self.features.to_dict().items() if np.isfinite(v)}
@@ -237,7 +242,7 @@ def fit_table(
         imaginary=[row.imaginary for row in unstable],
         imaginary_crystals=[row.features for row in unstable],
         log_factors=[row.log_factor for row in rows],
-        octet=all(not why_no_octet(_numbers(row.formula)) for row in rows),
+        octet=all(not why_no_octet(row.numbers) for row in rows),
         rank_only=rank_only,
         error_features=error_features,
         imaginary_features=IMAGINARY_FEATURES,
@@ -248,7 +253,3 @@ def fit_table(
 
 def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
-
-
-def _numbers(formula: str) -> np.ndarray:
-    return np.array([atomic_numbers[symbol] for symbol in string2symbols(formula)])

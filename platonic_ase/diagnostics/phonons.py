@@ -51,7 +51,8 @@ class PhononRiskEstimate:
     calibration : str
         Which pack says so; ``"uncalibrated"``, and None for all numbers, without one.
     outside : tuple of str
-        Features in which the crystal is unlike all those of the calibration: an extrapolation.
+        Features in which the crystal is unlike all those of the calibration, and ``"chemistry"``
+        where its bonds are of another kind: an extrapolation.
     """
 
     relative_error: float | None = None
@@ -95,7 +96,7 @@ class PhononRiskModel(Protocol):
     def alarm_rank(self) -> float:
         """Rank from which a warning is raised, where there is no probability."""
 
-    def predict(self, features: DisplacementFeatures) -> PhononRiskEstimate:
+    def predict(self, features: DisplacementFeatures, numbers: np.ndarray) -> PhononRiskEstimate:
         """Risks of one crystal."""
 
 
@@ -107,7 +108,7 @@ def estimate(
         return PhononRiskEstimate()
     if not calibrated_displacements(crystal):
         return PhononRiskEstimate(outside=("displacement",))
-    return model.predict(features)
+    return model.predict(features, crystal.atoms.numbers)
 
 
 def calibrated_displacements(crystal: DisplacedCrystal) -> bool:
@@ -134,6 +135,7 @@ def phonon_signals(
     name = crystal.atoms.get_chemical_formula("metal", empirical=True)
     softest = sorted(crystal.responses(), key=lambda each: each.restoring)
     atoms = tuple(dict.fromkeys(each.atom for each in softest))
+    calibration = f"calibration: {risk.calibration}{', extrapolated' if risk.outside else ''}"
     signals = []
     error, imaginary = risk.probability_above_25_percent, risk.probability_imaginary
     if error is not None and risk.relative_error is not None:
@@ -147,7 +149,7 @@ def phonon_signals(
                 message=(
                     f"the phonons of {name} are likely to be wrong: predicted error "
                     f"{100 * risk.relative_error:.0f} % of the mean frequency, probability "
-                    f"{error:.2f} that it exceeds 25 % (calibration: {risk.calibration})."
+                    f"{error:.2f} that it exceeds 25 % ({calibration})."
                 ),
                 advice=(
                     "Compare the forces of one displaced supercell with DFT, or use a second "
@@ -190,7 +192,7 @@ def phonon_signals(
                 unit="probability",
                 message=(
                     f"imaginary phonon modes of {name} that are not real are likely: probability "
-                    f"{imaginary:.2f} (calibration: {risk.calibration})."
+                    f"{imaginary:.2f} ({calibration})."
                 ),
                 advice=(
                     "Do not read an instability into them before DFT forces of a displaced "

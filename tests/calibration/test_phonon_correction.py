@@ -16,8 +16,6 @@ from platonic_ase.calibration.spectra import best_log_factor, relative_error, wa
 from platonic_ase.diagnostics.chemistry import why_no_octet
 from platonic_ase.errors import SpaceFileError
 
-SALT = np.array([11, 17])
-
 
 def part(slope=0.0, intercept=0.3):
     return LinearPart(("log_bond",), np.zeros(1), np.ones(1), np.full(1, slope), intercept)
@@ -54,25 +52,22 @@ def test_an_exact_law_is_learnt():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(60, 1))
     groups = np.array([f"anion {k % 6}" for k in range(60)])
-    factor = fit_factor(("log_bond",), x, 0.3 + 0.1 * x[:, 0], groups, octet=False, penalty=1e-9)
-    estimate = factor.estimate({"log_bond": 1.0}, SALT, "law")
+    factor = fit_factor(("log_bond",), x, 0.3 + 0.1 * x[:, 0], groups, penalty=1e-9)
+    estimate = factor.estimate({"log_bond": 1.0}, "law")
     assert estimate.factor == pytest.approx(math.exp(0.4), rel=1e-6)
     assert estimate.interval[0] < estimate.factor < estimate.interval[1]
     assert (estimate.calibration, estimate.reason) == ("law", "")
 
 
 def test_no_correction_outside_the_calibration():
-    factor = FrequencyFactor(part(), half_width=0.1, octet=True)
+    factor = FrequencyFactor(part(), half_width=0.1)
     inside = {"log_bond": 0.5}
-    assert factor.estimate(inside, SALT, "p").factor == pytest.approx(math.exp(0.3))
-    assert "log_bond" in factor.estimate({"log_bond": 4.0}, SALT, "p").reason
-    assert "n_elements" in factor.estimate(inside, SALT, "p", ["n_elements"]).reason
-    assert "hydride" in factor.estimate(inside, np.array([19, 1]), "p").reason
-    assert "could not be computed" in factor.estimate({"log_bond": math.nan}, SALT, "p").reason
-    everything = FrequencyFactor(part(), half_width=0.1, octet=False)
-    assert everything.estimate(inside, np.array([57, 7]), "p").factor is not None
+    assert factor.estimate(inside, "p").factor == pytest.approx(math.exp(0.3))
+    assert "log_bond" in factor.estimate({"log_bond": 4.0}, "p").reason
+    assert "n_elements" in factor.estimate(inside, "p", ["n_elements"]).reason
+    assert "could not be computed" in factor.estimate({"log_bond": math.nan}, "p").reason
     with pytest.raises(SpaceFileError, match="half width"):
-        FrequencyFactor(part(), half_width=0.0, octet=True)
+        FrequencyFactor(part(), half_width=0.0)
 
 
 @pytest.mark.parametrize("formula", ["NaCl", "MgO", "ZnS", "GaN", "SiC", "PbTe", "BP", "AgI"])

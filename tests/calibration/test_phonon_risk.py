@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from platonic_ase.diagnostics.displacement import FEATURES, DisplacementFeatures
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.testing import MockCalculator, mock_anchors
 
+SALT, HYDRIDE = np.array([11, 17]), np.array([19, 1])
 USED = ("stiffness_excess", "log_bond", "bond_polarity")
 
 
@@ -39,13 +41,13 @@ def test_an_exact_law_is_learnt(data):
         "law", crystals, errors, groups, imaginary=imaginary, error_features=USED, penalty=1e-6
     )
     for one, error in zip(crystals, errors, strict=True):
-        risk = pack.predict(one)
+        risk = pack.predict(one, SALT)
         assert risk.relative_error == pytest.approx(error, rel=1e-4)
         assert risk.interval[0] < error < risk.interval[1]
         assert (risk.probability_above_25_percent > 0.5) == (error > 0.25)
         assert risk.calibration == "law"
         assert 0 < risk.probability_imaginary < 1
-    risks = [pack.predict(one).probability_imaginary for one in crystals]
+    risks = [pack.predict(one, SALT).probability_imaginary for one in crystals]
     assert np.mean([r for r, m in zip(risks, imaginary, strict=True) if m]) > 0.5
 
 
@@ -65,19 +67,19 @@ def test_a_pack_of_other_models_gives_a_rank_and_no_more(data, tmp_path):
     inside = [k for k, one in enumerate(crystals) if not pack.error.outside(one.to_dict())]
     assert len(inside) > 70
     for one, error in ((crystals[k], errors[k]) for k in inside):
-        risk = pack.predict(one)
+        risk = pack.predict(one, SALT)
         assert risk.rank == pytest.approx((errors < error).mean(), abs=1 / 80)
         assert risk.relative_error is risk.interval is risk.probability_above_25_percent is None
         assert risk.to_risks()["phonon_error_rank"] == risk.rank
-        assert "no correction" in pack.correct(one, np.array([11, 17])).reason
-    far = pack.predict(crystal(stiffness_excess=20.0))
+        assert "no correction" in pack.correct(one, SALT).reason
+    far = pack.predict(crystal(stiffness_excess=20.0), SALT)
     assert (far.calibration, far.rank, far.outside) == ("uncalibrated", None, ("stiffness_excess",))
 
 
 def test_the_worst_third_has_a_probability(data):
     crystals, errors, groups, _ = data
     pack = fit_phonon_risk("p", crystals, errors, groups, error_features=USED, penalty=1e-6)
-    chances = np.array([pack.predict(one).probability_worst_third for one in crystals])
+    chances = np.array([pack.predict(one, SALT).probability_worst_third for one in crystals])
     assert ((chances > 0.5) == (errors > np.quantile(errors, 2 / 3))).all()
 
 
@@ -92,10 +94,10 @@ def test_files_keep_everything(data, tmp_path):
     back = PhononRisk.load(pack.save(tmp_path / "kept.phonons.safetensors"))
     assert back.identity == identity
     assert back.provenance["crystals"] == 80
-    salt = np.array([11, 17])
     for one in crystals[:5]:
-        assert back.predict(one) == pack.predict(one)
-        assert back.correct(one, salt) == pack.correct(one, salt)
+        assert back.predict(one, SALT) == pack.predict(one, SALT)
+        assert back.correct(one, SALT) == pack.correct(one, SALT)
+        assert back.predict(one, HYDRIDE) == pack.predict(one, HYDRIDE)
 
 
 def test_broken_files(tmp_path):
@@ -128,7 +130,7 @@ def test_malformed_packs_are_refused():
 def test_a_missing_feature_means_uncalibrated():
     part = LinearPart(("manifold_distance",), np.ones(1), np.ones(1), np.ones(1), 0.0)
     pack = PhononRisk("p", part, sigma=1.0, anchors_digest="x")
-    risk = pack.predict(crystal(manifold_distance=math.nan))
+    risk = pack.predict(crystal(manifold_distance=math.nan), SALT)
     assert risk.calibration == "uncalibrated"
     assert risk.relative_error is None
     assert set(risk.to_risks().values()) == {"uncalibrated"}
@@ -137,12 +139,20 @@ def test_a_missing_feature_means_uncalibrated():
 def test_far_from_the_calibration_is_said():
     part = LinearPart(("log_bond",), np.ones(1), np.ones(1), np.ones(1), 0.0)
     pack = PhononRisk("p", part, sigma=1.0)
-    assert pack.predict(crystal(log_bond=1.5)).outside == ()
-    far = pack.predict(crystal(log_bond=100.0))
+    assert pack.predict(crystal(log_bond=1.5), SALT).outside == ()
+    far = pack.predict(crystal(log_bond=100.0), SALT)
     assert far.outside == ("log_bond",)
     assert far.relative_error == pytest.approx(4.0**2)  # clipped
+    octet = replace(pack, octet=True)
+    assert octet.predict(crystal(log_bond=1.5), SALT).outside == ()
+    other = octet.predict(crystal(log_bond=1.5), HYDRIDE)
+    assert other.outside == ("chemistry",)
+    assert other.relative_error == pack.predict(crystal(log_bond=1.5), HYDRIDE).relative_error
+    ranked = replace(octet, ranks=np.array([0.1, 0.2]))
+    assert ranked.predict(crystal(log_bond=1.5), SALT).rank == 1.0
+    assert ranked.predict(crystal(log_bond=1.5), HYDRIDE).rank is None
     counted = PhononRisk("p", part, sigma=1.0, element_counts=(2,))
-    assert counted.predict(crystal(log_bond=1.5, n_elements=3)).outside == ("n_elements",)
+    assert counted.predict(crystal(log_bond=1.5, n_elements=3), SALT).outside == ("n_elements",)
 
 
 def test_too_few_groups(data):

@@ -96,13 +96,14 @@ def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_p
     refit = PhononRisk.load(build_phonon_pack(stored.identity, model, tables, tmp_path))
     same(refit, stored)
     assert (stored.factor is None) == (model == "chgnet-r2scan")
-    assert stored.factor is None or stored.factor.octet
+    assert stored.octet
 
 
 def test_the_universal_pack_is_the_fit_of_all(tables, tmp_path):
     stored = PhononRisk.load(packaged_folder() / UNIVERSAL)
     same(PhononRisk.load(build_universal_pack(tables, tmp_path)), stored)
     assert stored.identity is stored.factor is None
+    assert stored.octet
     assert len(stored.ranks) == 5 * 73
     assert "chgnet-r2scan" not in stored.provenance["models"]
 

@@ -24,7 +24,7 @@ def pack(factor=FACTOR, centre=0.0):
     error = LinearPart(("log_bond",), intercept=0.2, **flat)
     log_factor = LinearPart(("log_bond",), intercept=float(np.log(factor)), **flat)
     return PhononRisk(
-        "constant", error, sigma=0.05, factor=FrequencyFactor(log_factor, HALF_WIDTH, octet=True)
+        "constant", error, sigma=0.05, factor=FrequencyFactor(log_factor, HALF_WIDTH), octet=True
     )
 
 
