@@ -19,6 +19,9 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 
 from platonic_ase.calibration.defaults import resolve_space
 from platonic_ase.calibration.embed import to_numpy
+from platonic_ase.calibration.folders import require_calibration
+from platonic_ase.calibration.force_bound import ForceBound
+from platonic_ase.calibration.packs import resolve_pack
 from platonic_ase.calibration.phonon_packs import resolve_phonon_risk
 from platonic_ase.diagnostics import (
     Diagnosis,
@@ -89,6 +92,11 @@ class PlatonicCalculator(Calculator):
         :mod:`platonic_ase.second_opinion`.
     phonon_risk : PhononRisk, path, None or "default"
         Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
+    force_bound : ForceBound, path, None or "default"
+        Calibration of force errors; there are no bounds without.
+    calibration : path-like, optional
+        Folder made by ``platonic-ase calibrate`` for this model: what of anchors, reference,
+        phonon risk and force bound is left at its default comes from there, if it is there.
     progress : bool
         Whether embedding the default anchors on first use shows a progress bar.
 
@@ -129,6 +137,8 @@ class PlatonicCalculator(Calculator):
         gate: EventGate | None = None,
         second_opinion: Any = None,
         phonon_risk: PhononRisk | str | os.PathLike[str] | None = "default",
+        force_bound: ForceBound | str | os.PathLike[str] | None = "default",
+        calibration: str | os.PathLike[str] | None = None,
         progress: bool = True,
     ) -> None:
         if interval < 1:
@@ -139,17 +149,22 @@ class PlatonicCalculator(Calculator):
         self.parameters: Any = getattr(calculator, "parameters", {})
         self._inner = InnerCalculator(calculator)
         self.implemented_properties = self._inner.properties()
+        if calibration is not None:
+            require_calibration(calibration, self.encoder.identity)
         self.anchors, self.reference = resolve_space(
-            self.encoder, anchors, reference, progress=progress
+            self.encoder, anchors, reference, calibration=calibration, progress=progress
         )
-        self.phonon_risk = resolve_phonon_risk(self.anchors, phonon_risk)
+        self.phonon_risk = resolve_phonon_risk(self.anchors, phonon_risk, calibration=calibration)
+        self.force_bound = resolve_pack(
+            self.anchors, force_bound, ForceBound, "forces", calibration=calibration
+        )
         if isinstance(diagnostics, str):
             if diagnostics != "default":
                 raise ValueError(
                     f"diagnostics = {diagnostics!r}; 'default' or a list of Diagnostic objects "
                     "is needed"
                 )
-            diagnostics = default_diagnostics(self.phonon_risk)
+            diagnostics = default_diagnostics(self.phonon_risk, self.force_bound)
         self.watch = Watch(tuple(diagnostics), gate or EventGate(), self.reference)
         self.policy = Policy(on_warning)
         self.second_opinion = as_second_opinion(second_opinion, calculator)

@@ -37,6 +37,10 @@ class ModelMismatchError(SpaceFileError):
     """A file made with another model, layer or setting than the one in use."""
 
 
+class CalibrationError(PlatonicError, ValueError):
+    """Data that no calibration can be made from: no labels, too few structures, ..."""
+
+
 class ComparisonError(PlatonicError, ValueError):
     """Models that cannot be compared: different structures, too few atoms, constant rows, ..."""
 
@@ -65,6 +69,10 @@ class PlatonicWarning(UserWarning):
 
 class ExtrapolationWarning(PlatonicWarning):
     """Atoms left the environments that the model is known to handle."""
+
+
+class ForceErrorWarning(PlatonicWarning):
+    """The calibrated bound of the force error of an atom is unusually large."""
 
 
 class SymmetryWarning(PlatonicWarning):

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.calculators.calculator import all_changes
 
-from platonic_ase.calibration.defaults import (
-    cache_folder,
-    default_anchors,
-    identity_key,
-    packaged_folder,
-)
+from platonic_ase.calibration.defaults import find_anchors
 from platonic_ase.calibration.embed import to_numpy
 from platonic_ase.diagnostics.base import Diagnosis, Finding
 from platonic_ase.encoders import find_encoder
@@ -181,7 +176,7 @@ class SecondOpinion:
     def _common_anchors(self, anchors: AnchorSet) -> AnchorSet | None:
         """Anchors of the other model, if they are the environments of the first one's."""
         if self.anchors is None:
-            self.anchors = _stored(self.encoder) or default_anchors(self.encoder, progress=False)
+            self.anchors = find_anchors(self.encoder, progress=False)
         same = (
             np.array_equal(self.anchors.numbers, anchors.numbers)
             and self.anchors.provenance.get("source") == anchors.provenance.get("source")
@@ -236,12 +231,3 @@ def _finding(opinion: Opinion) -> Finding:
         per_atom["second_opinion_force_difference"] = opinion.force_difference
         scalars["second_opinion_force_difference"] = float(opinion.force_difference.max())
     return Finding("second_opinion", scalars=scalars, per_atom=per_atom)
-
-
-def _stored(encoder: Encoder) -> AnchorSet | None:
-    """Default anchors of a model that come with the package or were made before."""
-    key = identity_key(encoder.identity)
-    for folder in (packaged_folder(), cache_folder()):
-        for path in sorted(folder.glob(f"*-{key}.anchors.safetensors")):
-            return AnchorSet.load(path)
-    return None

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from platonic_ase.calibration.defaults import file_stem, packaged_folder
+from platonic_ase.calibration.folders import file_stem, packaged_folder
 from platonic_ase.calibration.phonon_packs import UNIVERSAL
 from platonic_ase.calibration.phonon_scores import CAVEAT, left_out_scores
 from platonic_ase.calibration.phonon_table import (

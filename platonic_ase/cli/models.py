@@ -84,7 +84,7 @@ def anchors_show(
     ] = None,
 ) -> None:
     """Say what anchors hold: model, layer, elements, origin."""
-    from platonic_ase.calibration.defaults import cache_folder, packaged_folder
+    from platonic_ase.calibration.folders import pack_folders
     from platonic_ase.space.anchors import AnchorSet
 
     paths = (
@@ -92,7 +92,7 @@ def anchors_show(
         if path is not None
         else [
             found
-            for folder in (packaged_folder(), cache_folder())
+            for folder in pack_folders()
             for found in sorted(folder.glob("*.anchors.safetensors"))
         ]
     )

@@ -2,6 +2,7 @@
 
 from platonic_ase.diagnostics.base import Diagnosis, Diagnostic, Event, Finding, Frame, Signal
 from platonic_ase.diagnostics.extrapolation import ManifoldDistance
+from platonic_ase.diagnostics.force_error import ForceBoundModel, ForceErrorBound
 from platonic_ase.diagnostics.gate import EventGate
 from platonic_ase.diagnostics.phonons import DisplacementResponse, PhononRiskModel
 from platonic_ase.diagnostics.physics import PhysicalCompanions
@@ -14,6 +15,7 @@ __all__ = [
     "Event",
     "EventGate",
     "Finding",
+    "ForceErrorBound",
     "Frame",
     "ManifoldDistance",
     "OrbitSplitting",
@@ -23,16 +25,21 @@ __all__ = [
 ]
 
 
-def default_diagnostics(phonon_risk: PhononRiskModel | None = None) -> tuple[Diagnostic, ...]:
+def default_diagnostics(
+    phonon_risk: PhononRiskModel | None = None, force_bound: ForceBoundModel | None = None
+) -> tuple[Diagnostic, ...]:
     """What a calculator watches unless told otherwise.
 
     Parameters
     ----------
     phonon_risk : PhononRiskModel, optional
         Calibration of the model in use, for displaced supercells.
+    force_bound : ForceBoundModel, optional
+        Calibration of the model in use, for force errors.
     """
     return (
         ManifoldDistance(),
+        ForceErrorBound(force_bound),
         OrbitSplitting(),
         PhysicalCompanions(),
         DisplacementResponse(phonon_risk),

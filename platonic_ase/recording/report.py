@@ -96,8 +96,11 @@ def _figures(run: RunRecord, tracks: Sequence[TrackSeries]) -> list[str]:
         (
             "Distortion of the Platonic space",
             "Top: how far the worst atom is from the environments that the model is known to "
-            "handle, as a multiple of its element's threshold. Bottom: the same distance averaged "
-            "over atoms (a difference of cosines, no unit). Triangles mark warnings.",
+            "handle, as a multiple of its element's threshold. Then: the same distance averaged "
+            "over atoms (a difference of cosines, no unit). "
+            + _bound_caption(tracks)
+            + "Triangles "
+            "mark warnings.",
             lambda: plots.distortion(tracks, alarm),
         ),
         (
@@ -143,6 +146,18 @@ def _figures(run: RunRecord, tracks: Sequence[TrackSeries]) -> list[str]:
         if made is not None:
             sections.append(figure(title, caption, plots.to_svg(made, f"figure{k}")))
     return sections
+
+
+def _bound_caption(tracks: Sequence[TrackSeries]) -> str:
+    facts = tracks[0].facts.get("force_error") or {}
+    if "level" not in facts:
+        return ""
+    unseen = ", ".join(facts.get("uncalibrated_elements") or [])
+    return (
+        f"Bottom: what the error of the force stays below for {100 * facts['level']:g} % of the "
+        "atoms of structures like those of the calibration, at the atom where that is largest "
+        f"({facts.get('calibration')}" + (f"; it has seen no {unseen}" if unseen else "") + "). "
+    )
 
 
 def _structures(run: RunRecord) -> list[tuple[str, str, Callable[[], Figure | None]]]:

@@ -6,19 +6,22 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from platonic_ase.calibration.embed import embed_each
-from platonic_ase.encoders import find_encoder
+from platonic_ase.encoders import Encoder, find_encoder
 from platonic_ase.errors import EncoderError, SpaceFileError, StructureError
 from platonic_ase.loading import load_calculator
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.workflows.replay import read_frames
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from platonic_ase.space.identity import ModelIdentity
 
 logger = logging.getLogger("platonic_ase")
@@ -76,8 +79,6 @@ def embed_file(
     EncoderError
         If no structure could be embedded.
     """
-    from tqdm.auto import tqdm
-
     atoms = list(read_frames(structures))
     if not atoms:
         raise StructureError(f"{os.fspath(structures)} holds no structure")
@@ -89,6 +90,40 @@ def embed_file(
         "sha256": hashlib.sha256(Path(structures).read_bytes()).hexdigest(),
         "structures": len(atoms),
     }
+    return embed_structures(
+        encoder,
+        atoms,
+        output,
+        source=source,
+        batch_atoms=batch_atoms,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def embed_structures(
+    encoder: Encoder,
+    atoms: Sequence[Atoms],
+    output: str | os.PathLike[str],
+    *,
+    source: dict[str, Any],
+    batch_atoms: int | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> EmbeddingSet:
+    """Embed structures into a file, as :func:`embed_file` does with those of a file.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    atoms : sequence of Atoms
+    output, batch_atoms, resume, progress
+        See :func:`embed_file`.
+    source : dict
+        JSON-safe, recorded; partial files of another source are made anew.
+    """
+    from tqdm.auto import tqdm
+
     folder = Path(output).with_name(Path(output).name + ".partial")
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)

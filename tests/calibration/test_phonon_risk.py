@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from platonic_ase import find_encoder
-from platonic_ase.calibration.defaults import identity_key
+from platonic_ase.calibration.folders import identity_key
 from platonic_ase.calibration.linear import LinearPart
 from platonic_ase.calibration.phonon_fit import fit_phonon_risk
-from platonic_ase.calibration.phonon_packs import find_phonon_risk, resolve_phonon_risk
+from platonic_ase.calibration.phonon_packs import resolve_phonon_risk
 from platonic_ase.calibration.phonon_risk import PhononRisk, probability_above
 from platonic_ase.diagnostics.displacement import FEATURES, DisplacementFeatures
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
@@ -174,7 +174,7 @@ def test_packs_are_found_by_model(tmp_path, monkeypatch):
     part = LinearPart(("log_bond",), np.ones(1), np.ones(1), np.ones(1), 0.0)
     mine = PhononRisk("mine", part, sigma=1.0, identity=encoder.identity)
     mine.save(tmp_path / f"mock-{identity_key(encoder.identity)}.phonons.safetensors")
-    assert find_phonon_risk(anchors).name == "mine"
+    assert resolve_phonon_risk(anchors).name == "mine"
     assert resolve_phonon_risk(anchors, None) is None
     assert resolve_phonon_risk(anchors, mine) is mine
     other = mock_anchors(find_encoder(MockCalculator(seed=7)))

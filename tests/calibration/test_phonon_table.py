@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from platonic_ase.calibration import phonon_packaging
-from platonic_ase.calibration.defaults import packaged_folder
+from platonic_ase.calibration.folders import packaged_folder
 from platonic_ase.calibration.phonon_packaging import build_phonon_pack, build_universal_pack
 from platonic_ase.calibration.phonon_packs import UNIVERSAL
 from platonic_ase.calibration.phonon_risk import PhononRisk

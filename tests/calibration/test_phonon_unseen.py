@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from platonic_ase.calibration.defaults import packaged_folder
+from platonic_ase.calibration.folders import packaged_folder
 from platonic_ase.calibration.phonon_risk import PhononRisk
 from platonic_ase.calibration.phonon_table import ERROR_FEATURES, read_phonon_table
 from platonic_ase.calibration.spectra import best_log_factor, relative_error

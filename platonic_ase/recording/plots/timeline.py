@@ -14,11 +14,12 @@ from platonic_ase.recording.tracks import TrackSeries
 
 # rounding noise below these is drawn on them
 _SPLITTING_FLOOR, _ASYMMETRY_FLOOR, _FORCE_FLOOR = 1e-7, 1e-5, 1e-9
+_BOUND_FLOOR = 1e-3  # eV/Å
 
 
 @styled
 def distortion(tracks: Sequence[TrackSeries], alarm: float | None = None) -> Figure | None:
-    """Extrapolation score and mean manifold distance over time, with events.
+    """Extrapolation score, mean manifold distance and force bound over time, with events.
 
     Parameters
     ----------
@@ -29,11 +30,17 @@ def distortion(tracks: Sequence[TrackSeries], alarm: float | None = None) -> Fig
     Returns
     -------
     Figure or None
-        None where neither was logged.
+        None where none was logged.
     """
     panels = [
         Panel("extrapolation_score", "worst distance\n/ threshold", limit=alarm),
         Panel("manifold_distance", "mean manifold\ndistance"),
+        Panel(
+            "force_error_bound",
+            "largest force error\nbound (eV/Å)",
+            limit=_limit(tracks, "force_error_bound"),
+            floor=_BOUND_FLOOR,
+        ),
     ]
     return stack(tracks, panels)
 

@@ -1,0 +1,90 @@
+"""From structures with DFT forces to the force bound of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from platonic_ase.calibration.evaluate import EvaluationSet
+from platonic_ase.calibration.force_bound import ForceBound
+from platonic_ase.calibration.force_fit import LEVEL, ForceErrors, fit_force_bound
+from platonic_ase.calibration.force_scores import left_out_scores
+from platonic_ase.calibration.groups import group_of
+from platonic_ase.space.anchors import AnchorSet
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def force_errors(
+    evaluated: EvaluationSet,
+    structures: Sequence[Atoms],
+    labels: Sequence[np.ndarray | None],
+    anchors: AnchorSet,
+) -> ForceErrors:
+    """Put a model's forces beside the labels.
+
+    Parameters
+    ----------
+    evaluated : EvaluationSet
+        Of ``structures``.
+    structures : sequence of Atoms, length S
+    labels : sequence of ndarray or None, length S
+        True forces of each structure, shape (n_atoms, 3), eV/Å; those without are left out.
+    anchors : AnchorSet
+    """
+    embedded = evaluated.embedded
+    known = [(k, labels[k]) for k in np.unique(embedded.structures)]
+    kept = np.isin(embedded.structures, [k for k, label in known if label is not None])
+    return ForceErrors(
+        platonic=anchors.project(embedded.embeddings[kept]).astype(np.float32),
+        forces=evaluated.forces[kept],
+        true_forces=np.concatenate(
+            [np.empty((0, 3)), *(label for _, label in known if label is not None)]
+        ),
+        numbers=embedded.numbers[kept],
+        structures=embedded.structures[kept],
+        groups=np.array([group_of(atoms) for atoms in structures]),
+    )
+
+
+def build_force_bound(
+    table: ForceErrors,
+    anchors: AnchorSet,
+    source: str,
+    *,
+    level: float = LEVEL,
+    progress: bool = False,
+) -> ForceBound:
+    """Fit the force bound of a model, and score it on what was left out.
+
+    Parameters
+    ----------
+    table : ForceErrors
+    anchors : AnchorSet
+    source : str
+        Where the structures and their forces come from, and under which licence.
+    level : float
+        Share of atoms that the bound is to cover.
+    progress : bool
+        Whether to show progress bars.
+
+    Raises
+    ------
+    CalibrationError
+        With too few structures or compounds.
+    """
+    structures = len(set(table.structures.tolist()))
+    return fit_force_bound(
+        f"{anchors.identity.model}, {structures} structures ({source})",
+        table,
+        anchors,
+        level=level,
+        provenance={
+            "source": source,
+            "error": "length of the difference of the model's force and the label",
+            "left_out": left_out_scores(table, anchors, level=level, progress=progress),
+        },
+    )
