@@ -2,8 +2,8 @@
 
     python tests/benchmarks/compare.py MPTRJ_FRAMES.xyz --json compare.json
 
-The structures are the first NUMBER frames of the file with at most MAX_ATOMS atoms. Embedding
-goes on where it was stopped; the last table on the screen is the one in the README.
+The structures are the frames of the file with at most MAX_ATOMS atoms, or the first NUMBER of
+them. Embedding goes on where it was stopped; the last table on the screen is the one in the README.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("structures", type=Path)
     parser.add_argument("--models", nargs="*", default=MODELS)
     parser.add_argument("--max-atoms", type=int, default=20)
-    parser.add_argument("--number", type=int, default=200)
+    parser.add_argument("--number", type=int, help="of frames, all by default")
     parser.add_argument("--resamples", type=int, default=50)
     parser.add_argument("--transport-atoms", type=int, default=600)
     parser.add_argument("--moments-of", default="chgnet-0.3.0", help="MPtrj frames have none")

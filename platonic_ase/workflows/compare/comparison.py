@@ -13,6 +13,7 @@ import numpy as np
 
 from platonic_ase.recording.log import to_json
 from platonic_ase.workflows.compare.catalogue import Catalogue
+from platonic_ase.workflows.compare.disagreement import Disagreement, disagreements
 from platonic_ase.workflows.compare.portraits import (
     Departure,
     Dimension,
@@ -46,6 +47,8 @@ class Comparison:
     analogies : list of Analogies
     bias : list of Departure
     dimension : list of Dimension
+    structures : list of Disagreement
+        Most disputed first.
     failures : mapping of str to mapping of int to str
         By model, structures that it could not evaluate; they are left out for all.
     """
@@ -58,6 +61,7 @@ class Comparison:
     analogies: list[Analogies]
     bias: list[Departure]
     dimension: list[Dimension]
+    structures: list[Disagreement]
     failures: Mapping[str, Mapping[int, str]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,8 +97,8 @@ def compare(
         From :func:`~platonic_ase.workflows.compare.views.make_views` (arrays) or
         :func:`~platonic_ase.workflows.compare.alignment.align` (embedding files).
     catalogue : Catalogue, optional
-        Of the structures of the views; without it nothing is stitched, no bias tested, and no
-        orbits are known.
+        Of the structures of the views; without it nothing is stitched, no bias tested, no
+        structure named, and no orbits are known.
     k : int
         Neighbours of the mutual nearest-neighbour measure.
     n_resamples, n_permutations : int
@@ -167,6 +171,7 @@ def compare(
         analogies=arithmetic(views),
         bias=bias,
         dimension=found_dimensions,
+        structures=[] if catalogue is None else disagreements(views, catalogue),
         failures=views.failures,
     )
 

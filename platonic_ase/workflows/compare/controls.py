@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 RANDOM = "*random"
 """Ending of the name of a model whose weights are shuffled, as in ``"7net-0*random"``."""
+_IN_FILES = "-random"
 
 
 def shuffle_weights(model: torch.nn.Module, seed: int = 0) -> None:
@@ -53,5 +54,5 @@ def load_model(name: str, *, device: str | None = None) -> Any:
 
 
 def is_control(name: str) -> bool:
-    """Whether a model's name says that its weights are random."""
-    return name.endswith(RANDOM)
+    """Whether a model's name, or that of its embedding file, says that its weights are random."""
+    return name.endswith((RANDOM, _IN_FILES))

@@ -50,6 +50,7 @@ def render(comparison: Comparison, drawings: Mapping[str, Drawing]) -> str:
             figure(drawing.title, drawing.caption, to_svg(drawing.figure, name))
             for name, drawing in drawings.items()
         ),
+        tables.structures(comparison),
         tables.similarity(comparison),
         tables.transport(comparison),
         tables.stitching(comparison),

@@ -15,6 +15,7 @@ from platonic_ase.workflows.compare.spaces import SPACES
 from platonic_ase.workflows.compare.transport import PLANS
 
 MOST_BIASED = 25
+MOST_DISPUTED = 20
 LONG = 60
 """Rows of a table from which on it is folded."""
 
@@ -55,6 +56,37 @@ def failures(comparison: Comparison) -> str:
         columns,
         rows,
     )
+
+
+def structures(comparison: Comparison) -> str:
+    """The structures that the models see most differently."""
+    if not comparison.structures:
+        return ""
+    worst = comparison.structures[:MOST_DISPUTED]
+    columns = (
+        ("structure", "n"), ("formula", ""), ("space group", "k"), ("atoms", "n"),
+        ("median distance", "n"), ("furthest apart", ""), ("distance", "n"),
+    )  # fmt: skip
+    rows = [
+        (
+            str(e.structure),
+            escape(e.formula),
+            escape(e.space_group),
+            str(e.n_atoms),
+            f"{e.median:.2f}",
+            escape(f"{e.a} – {e.b}"),
+            f"{e.largest:.2f}",
+        )
+        for e in worst
+    ]
+    typical = float(np.median([e.median for e in comparison.structures]))
+    note = (
+        f"The {len(worst)} of {len(comparison.structures):,} on which the models agree least. "
+        "Distance of two models: mean over atoms of 1 - cos between standardised Platonic "
+        f"coordinates, 0 for the same place, about 1 for unrelated ones; its median over pairs of "
+        f"models is {typical:.2f} for the typical structure. All are in the JSON file."
+    )
+    return _section("Disputed structures", note, columns, rows)
 
 
 def similarity(comparison: Comparison) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,8 @@ def similarities(
     Raises
     ------
     ComparisonError
-        If there are no more atoms than k.
+        If there are no more atoms than k, fewer than four, or a model for which a measure is not
+        defined, such as one that puts most atoms in one place.
     """
     rows = views.distinct
     halves = draws_of(views, rows, n_resamples, 0, seed).samples
@@ -88,6 +90,12 @@ def similarities(
             f"k = {k} neighbours are too many for {len(rows)} distinct atoms, of which the "
             f"smallest half of the structures that is drawn for intervals has {smallest}: lower k, "
             "add structures, or take no resamples"
+        )
+    if smallest < 4:
+        raise ComparisonError(
+            f"{len(rows)} distinct atoms are too few, of which the smallest half of the structures "
+            f"that is drawn for intervals has {smallest}: 4 are needed; add structures, or take "
+            "no resamples"
         )
     found = []
     for space in OWN_SPACES:
@@ -131,11 +139,11 @@ def _estimates(
 ) -> Iterator[tuple[str, str, str, Estimate]]:
     """Yield two models, the name of a measure and its estimate."""
     pairs = list(combinations(points, 2))
-    whole = {name: step.prepare(x) for name, x in points.items()}
+    whole = {name: _prepared(step, name, x) for name, x in points.items()}
     resampled: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     permuted: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for rows in drawn.samples:
-        parts = {name: step.prepare(x[rows]) for name, x in points.items()}
+        parts = {name: _prepared(step, name, x[rows]) for name, x in points.items()}
         for a, b in pairs:
             for measure, compare in step.compare.items():
                 resampled[a, b, measure].append(compare(parts[a], parts[b]))
@@ -157,3 +165,10 @@ def _estimates(
                     alternative="less" if measure == "procrustes" else "greater",
                 ),
             )
+
+
+def _prepared(step: TwoStep, name: str, points: Floats) -> Any:
+    try:
+        return step.prepare(points)
+    except ValueError as error:
+        raise ComparisonError(f"{' and '.join(step.compare)} of {name}: {error}") from error

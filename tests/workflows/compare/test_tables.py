@@ -22,6 +22,7 @@ from platonic_ase.workflows.compare.analogies import (
 )
 from platonic_ase.workflows.compare.catalogue import digest, family
 from platonic_ase.workflows.compare.controls import is_control, shuffle_weights
+from platonic_ase.workflows.compare.disagreement import disagreements
 from platonic_ase.workflows.compare.figures import draw_all, save_all
 from platonic_ase.workflows.compare.report import render
 from platonic_ase.workflows.compare.retrieval import arithmetic, pooled
@@ -131,6 +132,37 @@ def test_too_few_atoms_for_k_are_refused(arrays):
         compare(make_views(*arrays), k=60, n_resamples=0, progress=False)
 
 
+def test_fewer_than_four_atoms_are_refused(arrays):
+    raw, anchors, *_ = arrays
+    views = make_views({name: x[:3] for name, x in raw.items()}, anchors)
+    with pytest.raises(ComparisonError, match=r"3 distinct atoms are too few.*4 are needed"):
+        compare(views, k=1, n_resamples=0, progress=False)
+
+
+def test_a_model_that_sees_the_element_alone_is_named(arrays):
+    raw, anchors, *_ = arrays
+    first, second = raw["a"][:2]
+    elements = np.where(np.arange(60)[:, None] < 50, first, second)
+    views = make_views({**raw, "coarse": elements}, {**anchors, "coarse": anchors["a"]})
+    with pytest.raises(ComparisonError, match=r"cka_rbf.* of coarse: more than half of the pairs"):
+        compare(views, **FAST)
+
+
+def test_the_structure_that_models_dispute_comes_first(arrays, cells):
+    raw, anchors, numbers, structures = arrays
+    catalogue = describe(cells[:20])
+    moved = raw["twin"].copy()
+    moved[structures == 7] *= -1
+    disputed = {"a": raw["a"], "twin": moved, "b*random": raw["stranger"]}
+    axes = {name: anchors[key] for name, key in zip(disputed, anchors, strict=True)}
+    rows = disagreements(make_views(disputed, axes, numbers, structures), catalogue)
+    assert [row.structure for row in rows[:1]] == [7]
+    assert (rows[0].a, rows[0].b) == ("a", "twin")
+    assert rows[0].median == rows[0].largest > 0.5
+    assert [row.median for row in rows[1:]] == pytest.approx([0] * 19, abs=1e-6)
+    assert rows[0].formula == catalogue.formulas[7]
+
+
 def test_composition_ties_between_polymorphs():
     from platonic_ase.space.compare.arithmetic import score_analogies
 
@@ -160,6 +192,7 @@ def test_shuffled_weights_are_the_same_numbers_elsewhere():
         assert not torch.equal(p, before[name])
         assert torch.equal(p, dict(again.named_parameters())[name])
     assert is_control("chgnet-0.3.0*random")
+    assert is_control("chgnet-0.3.0-random")  # by the name of its file
     assert not is_control("chgnet-0.3.0")
 
 
@@ -278,6 +311,7 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
     assert sum(row.by == "anchor" for row in found.bias) == 3 * 10
     assert {row.model for row in found.analogies} == {"a", "b", "c", "composition only"}
     assert {row.space for row in found.dimension} == {"raw", "platonic"}
+    assert sorted(row.structure for row in found.structures) == list(range(30))
     stored = json.loads(found.save(tmp_path / "c.json").read_text())
     assert stored["data"]["n_structures"] == 30
     assert len(stored["transport"]) == 3 * 6 * 3
