@@ -75,10 +75,11 @@ def _verdict(result: PhononResult) -> str:
         kind, title = "alarm", "Do not trust these phonons unchecked"
     elif result.risk.calibration == UNCALIBRATED:
         kind, title = "unknown", "Uncalibrated"
-        remarks.append(
-            "There is no calibration of phonon errors for this model: the features below were "
-            "measured, but not turned into a risk."
-        )
+        if not result.risk.outside:  # else a remark of the result says why
+            remarks.append(
+                "There is no calibration of phonon errors for this model: the features below were "
+                "measured, but not turned into a risk."
+            )
     elif result.spectrum is not None and result.spectrum.imaginary:
         kind, title = "unknown", "Imaginary modes"
         remarks.append(
@@ -151,7 +152,9 @@ def _risks(result: PhononResult) -> str:
             (("Risk", "k"), ("Value", "n"), ("", "")),
             [[escape(cell) for cell in row] for row in rows],
         )
-        + f'<p class="muted">Calibration: {escape(risk.calibration)}.</p>\n</section>'
+        + f'<p class="muted">Calibration: {escape(risk.calibration)}'
+        + (f", extrapolated in {escape(', '.join(risk.outside))}" if risk.outside else "")
+        + ".</p>\n</section>"
     )
 
 

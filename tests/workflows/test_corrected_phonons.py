@@ -128,11 +128,14 @@ def test_the_result_of_the_model_stays(corrected, tmp_path):
     ids=["no pack", "hydride", "metal", "features", "displacement"],
 )
 def test_outside_the_calibration_it_says_why_not(options, reason, tmp_path):
-    path = tmp_path / "corrected.yaml"
-    result = run(**options, corrected_params=path)
+    path, report = tmp_path / "corrected.yaml", tmp_path / "out.html"
+    result = run(**options, corrected_params=path, report=report)
     block = result.to_dict()["corrected"]
     assert block["factor"] is None
     assert reason in block["reason"]
     assert "frequency_quantiles_THz" not in block
     assert f"No correction is offered: {block['reason']}" in result.describe()
     assert not path.exists()
+    text = report.read_text(encoding="utf-8")
+    assert ("no calibration of phonon errors" in text) is (options["risk"] is None)
+    assert ("extrapolated in chemistry" in text) is (reason in ("hydride", "La does not give"))
