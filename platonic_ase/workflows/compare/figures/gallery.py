@@ -65,7 +65,7 @@ def draw_all(comparison: Comparison, views: Views) -> dict[str, Drawing]:
         "transport": Drawing(
             "Transport between models",
             "Optimal transport of distinct atoms: exact in a common space, Gromov–Wasserstein "
-            "without one; bars are 95 % intervals over structures.",
+            "without one; bars are 95 % intervals over structures; square-root scale.",
             transport_accuracies(comparison),
         ),
         "plan": Drawing(

@@ -34,6 +34,7 @@ COLOURS = {
     "gromov": (PURPLE, "P", "raw, Gromov–Wasserstein"),
 }
 LABELS = ("atom", "orbit", "element")
+TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 @styled
@@ -77,6 +78,8 @@ def similarity_matrices(comparison: Comparison) -> Figure:
 def transport_accuracies(comparison: Comparison) -> Figure:
     """Draw, pair by pair, the share of mass that lands on the same atom, orbit and element.
 
+    The axes are square roots, in which shares of a hundredth and of a half can both be read.
+
     Parameters
     ----------
     comparison : Comparison
@@ -102,8 +105,18 @@ def transport_accuracies(comparison: Comparison) -> Figure:
             if space == "platonic" and entries:
                 ax.axvline(entries[0].chance, color=INK, lw=0.8, ls=":")
         ax.set_xlabel(f"share of mass on the same {label}")
-        ax.set_xlim(-0.03, 1.03)
+        ax.set_xscale("function", functions=(_signed_root, _signed_square))
+        ax.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        ax.set_xlim(-0.001, 1.05)
     axes[0].set_yticks(range(len(pairs)), [f"{a} → {b}" for a, b in pairs], fontsize=7)
     handles = axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, title="dotted: chance")
     return figure
+
+
+def _signed_root(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sign(x) * np.sqrt(np.abs(x)))
+
+
+def _signed_square(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sign(x) * np.square(x))
