@@ -118,8 +118,9 @@ def compare(
             typer.echo(f"warning: {name} failed on {len(failures)} structures", err=True)
     table = comparison.save(keep_previous(json or Path(f"{stem}.json")))
     typer.echo(f"tables: {table}")
-    page = write_report(comparison, drawings, keep_previous(report or Path(f"{stem}.html")))
+    target = keep_previous(report or Path(f"{stem}.html"))
+    page = write_report(comparison, drawings, target, progress=not quiet)
     typer.echo(f"report: {page}")
     if figures is not None:
-        save_all(drawings, figures)
+        save_all(drawings, figures, progress=not quiet)
         typer.echo(f"figures: {figures}")

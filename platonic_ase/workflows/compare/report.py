@@ -9,13 +9,18 @@ from pathlib import Path
 from platonic_ase._version import __version__
 from platonic_ase.recording.html import facts, figure, page, write_page
 from platonic_ase.recording.plots.style import to_svg
-from platonic_ase.workflows.compare import report_tables as tables
+from platonic_ase.workflows.compare import report_pairs as pairs
+from platonic_ase.workflows.compare import report_portraits as portraits
 from platonic_ase.workflows.compare.comparison import Comparison
 from platonic_ase.workflows.compare.figures.gallery import Drawing
 
 
 def write_report(
-    comparison: Comparison, drawings: Mapping[str, Drawing], path: str | os.PathLike[str]
+    comparison: Comparison,
+    drawings: Mapping[str, Drawing],
+    path: str | os.PathLike[str],
+    *,
+    progress: bool = False,
 ) -> Path:
     """Write tables and figures of a comparison to one HTML file.
 
@@ -25,12 +30,18 @@ def write_report(
     drawings : mapping of str to Drawing
         From :func:`~platonic_ase.workflows.compare.figures.draw_all`.
     path : path-like
+    progress : bool
+        Whether to show a progress bar.
     """
-    return write_page(render(comparison, drawings), path)
+    return write_page(render(comparison, drawings, progress=progress), path)
 
 
-def render(comparison: Comparison, drawings: Mapping[str, Drawing]) -> str:
+def render(
+    comparison: Comparison, drawings: Mapping[str, Drawing], *, progress: bool = False
+) -> str:
     """HTML of a comparison."""
+    from tqdm.auto import tqdm
+
     data = comparison.data
     body = [
         "<h1>Comparison of models</h1>",
@@ -45,17 +56,17 @@ def render(comparison: Comparison, drawings: Mapping[str, Drawing]) -> str:
                 "platonic_ase": __version__,
             }
         ),
-        tables.failures(comparison),
+        pairs.failures(comparison),
         *(
             figure(drawing.title, drawing.caption, to_svg(drawing.figure, name))
-            for name, drawing in drawings.items()
+            for name, drawing in tqdm(drawings.items(), desc="drawing", disable=not progress)
         ),
-        tables.structures(comparison),
-        tables.similarity(comparison),
-        tables.transport(comparison),
-        tables.stitching(comparison),
-        tables.analogies(comparison),
-        tables.bias(comparison),
-        tables.dimension(comparison),
+        portraits.structures(comparison),
+        pairs.similarity(comparison),
+        pairs.transport(comparison),
+        pairs.stitching(comparison),
+        pairs.analogies(comparison),
+        portraits.bias(comparison),
+        portraits.dimension(comparison),
     ]
     return page("Comparison of models", [part for part in body if part])

@@ -98,7 +98,9 @@ def draw_all(comparison: Comparison, views: Views) -> dict[str, Drawing]:
     return drawings
 
 
-def save_all(drawings: Mapping[str, Drawing], folder: str | os.PathLike[str]) -> list[Path]:
+def save_all(
+    drawings: Mapping[str, Drawing], folder: str | os.PathLike[str], *, progress: bool = False
+) -> list[Path]:
     """Write every figure as PDF, SVG and PNG (200 dpi).
 
     Parameters
@@ -106,11 +108,15 @@ def save_all(drawings: Mapping[str, Drawing], folder: str | os.PathLike[str]) ->
     drawings : mapping of str to Drawing
     folder : path-like
         Made if there is none.
+    progress : bool
+        Whether to show a progress bar.
     """
+    from tqdm.auto import tqdm
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, drawing in drawings.items():
+    for name, drawing in tqdm(drawings.items(), desc="saving figures", disable=not progress):
         for suffix in FORMATS:
             path = folder / f"{name}.{suffix}"
             drawing.figure.savefig(path, dpi=200, bbox_inches="tight")

@@ -1,43 +1,16 @@
-"""The tables of the report of a comparison, as HTML sections; empty where there is nothing."""
+"""Tables of models two by two, as HTML sections; empty where there is nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
-import numpy as np
-
-from platonic_ase.recording.html import number, plural, table
+from platonic_ase.recording.html import number, plural
 from platonic_ase.workflows.compare.comparison import Comparison
 from platonic_ase.workflows.compare.figures.matrices import LABELS
+from platonic_ase.workflows.compare.report_section import interval, section
 from platonic_ase.workflows.compare.retrieval import pooled
 from platonic_ase.workflows.compare.spaces import SPACES
 from platonic_ase.workflows.compare.transport import PLANS
-
-MOST_BIASED = 25
-MOST_DISPUTED = 20
-LONG = 60
-"""Rows of a table from which on it is folded."""
-
-Columns = Sequence[tuple[str, str]]
-Rows = Sequence[Sequence[str]]
-
-
-def _section(title: str, note: str, columns: Columns, rows: Rows) -> str:
-    """Heading, note and table; a long table is folded away."""
-    content = table(columns, rows)
-    if len(rows) > LONG:
-        content = f"<details><summary>{len(rows):,} rows</summary>\n{content}</details>"
-    return (
-        f'<section>\n<h2>{escape(title)}</h2>\n<p class="muted">{escape(note)}</p>\n'
-        f"{content}</section>"
-    )
-
-
-def _interval(low: float, high: float) -> str:
-    if not np.isfinite([low, high]).all():
-        return "–"
-    return f"{low:.3f} to {high:.3f}"
 
 
 def failures(comparison: Comparison) -> str:
@@ -50,43 +23,12 @@ def failures(comparison: Comparison) -> str:
     if not rows:
         return ""
     columns = (("model", "k"), ("structure", "n"), ("why", ""))
-    return _section(
+    return section(
         f"{plural(len(rows), 'failure')}",
         "These structures are left out for all models, so that all see the same atoms.",
         columns,
         rows,
     )
-
-
-def structures(comparison: Comparison) -> str:
-    """The structures that the models see most differently."""
-    if not comparison.structures:
-        return ""
-    worst = comparison.structures[:MOST_DISPUTED]
-    columns = (
-        ("structure", "n"), ("formula", ""), ("space group", "k"), ("atoms", "n"),
-        ("median distance", "n"), ("furthest apart", ""), ("distance", "n"),
-    )  # fmt: skip
-    rows = [
-        (
-            str(e.structure),
-            escape(e.formula),
-            escape(e.space_group),
-            str(e.n_atoms),
-            f"{e.median:.2f}",
-            escape(f"{e.a} – {e.b}"),
-            f"{e.largest:.2f}",
-        )
-        for e in worst
-    ]
-    typical = float(np.median([e.median for e in comparison.structures]))
-    note = (
-        f"The {len(worst)} of {len(comparison.structures):,} on which the models agree least. "
-        "Distance of two models: mean over atoms of 1 - cos between standardised Platonic "
-        f"coordinates, 0 for the same place, about 1 for unrelated ones; its median over pairs of "
-        f"models is {typical:.2f} for the typical structure. All are in the JSON file."
-    )
-    return _section("Disputed structures", note, columns, rows)
 
 
 def similarity(comparison: Comparison) -> str:
@@ -101,7 +43,7 @@ def similarity(comparison: Comparison) -> str:
             e.space,
             e.measure,
             f"{e.estimate.value:.3f}",
-            _interval(e.estimate.low, e.estimate.high),
+            interval(e.estimate.low, e.estimate.high),
             number(e.estimate.baseline_mean, 3),
             number(e.estimate.p_value, 2),
         )
@@ -117,7 +59,7 @@ def similarity(comparison: Comparison) -> str:
         "of one among all pairs of atoms (small p: they differ less). RBF kernels of "
         f"{comparison.data['kernel_atoms']:,} atoms."
     )
-    return _section("Similarity", note, columns, rows)
+    return section("Similarity", note, columns, rows)
 
 
 def transport(comparison: Comparison) -> str:
@@ -133,7 +75,7 @@ def transport(comparison: Comparison) -> str:
     for e in comparison.transport:
         rows.setdefault((e.a, e.b, e.space), {})[e.label] = (
             f"{e.estimate.value:.3f}",
-            _interval(e.estimate.low, e.estimate.high),
+            interval(e.estimate.low, e.estimate.high),
             number(e.estimate.baseline_mean, 3),
             number(e.estimate.p_value, 2),
             f"{e.chance:.4f}",
@@ -153,7 +95,7 @@ def transport(comparison: Comparison) -> str:
         "atom equivalent by symmetry, on the same element. Baseline of atoms and orbits: a plan "
         "with the same elements but random atoms of them; of elements: atoms permuted freely."
     )
-    return _section("Transport", note, columns, body)
+    return section("Transport", note, columns, body)
 
 
 def stitching(comparison: Comparison) -> str:
@@ -177,7 +119,7 @@ def stitching(comparison: Comparison) -> str:
         for e in comparison.stitching
     ]
     note = "Share of right elements, R² else; five random splits of the structures."
-    return _section("Stitching", note, columns, rows)
+    return section("Stitching", note, columns, rows)
 
 
 def analogies(comparison: Comparison) -> str:
@@ -219,63 +161,9 @@ def analogies(comparison: Comparison) -> str:
         "The analogy is formed in the first model, and its answer looked for among the vectors of "
         "the second; all families together, each analogy counted once.",
     )
-    return _section("Embedding arithmetic", notes[0], columns, within) + _section(
+    return section("Embedding arithmetic", notes[0], columns, within) + section(
         "Embedding arithmetic across models",
         notes[1],
         (("models", ""), ("space", "k"), *scores),
         across,
     )
-
-
-def bias(comparison: Comparison) -> str:
-    """The most certain departures from the consensus."""
-    worst = sorted(comparison.bias, key=lambda e: (e.q_value, -e.excess))[:MOST_BIASED]
-    if not worst:
-        return ""
-    columns = (
-        ("model", ""), ("by", "k"), ("label", "k"), ("structures", "n"), ("departure", "n"),
-        ("excess", "n"), ("q", "n"),
-    )  # fmt: skip
-    rows = [
-        (
-            escape(e.model),
-            e.by,
-            escape(e.label),
-            str(e.n_structures),
-            f"{e.departure:.2f}",
-            f"{e.excess:+.2f}",
-            number(e.q_value, 2),
-        )
-        for e in worst
-    ]
-    note = (
-        f"The {len(rows)} most certain of {len(comparison.bias)}; excess over the median of the "
-        "other models; q after Benjamini and Hochberg. All are in the JSON file."
-    )
-    return _section("Departures from the consensus", note, columns, rows)
-
-
-def dimension(comparison: Comparison) -> str:
-    """Intrinsic dimensions."""
-    columns = (
-        ("model", ""), ("space", "k"), ("intrinsic dimension", "n"), ("95 % interval", "n"),
-        ("baseline", "n"), ("p", "n"), ("distinct atoms", "n"), ("collapsed", "n"),
-    )  # fmt: skip
-    rows = [
-        (
-            escape(e.model),
-            e.space,
-            f"{e.estimate.value:.1f}",
-            _interval(e.estimate.low, e.estimate.high),
-            number(e.estimate.baseline_mean, 3),
-            number(e.estimate.p_value, 2),
-            f"{e.n_distinct:,}",
-            f"{100 * e.collapsed_fraction:.0f} %",
-        )
-        for e in comparison.dimension
-    ]
-    note = (
-        "Two-NN; baseline: each column permuted by itself; collapsed: atoms that have an equal "
-        "among the others, as in a symmetry orbit."
-    )
-    return _section("Intrinsic dimension", note, columns, rows)
