@@ -207,8 +207,8 @@ def response(moved: np.ndarray, rest: np.ndarray, displacement: np.ndarray) -> n
     Parameters
     ----------
     moved, rest : ndarray, shape (n_atoms, K)
-    displacement : ndarray, shape (3,)
-        In Å.
+    displacement : ndarray, shape (n,)
+        u in Å: three components, or the lengths by which several atoms moved.
     """
     return np.asarray(np.linalg.norm(moved - rest, axis=1) / np.linalg.norm(displacement))
 

@@ -14,6 +14,7 @@ from platonic_ase.diagnostics.supercells import (
     SAME_PLACE,
     DisplacedCrystal,
     displacements,
+    few_displacements,
     infer_ideal,
     single_displacement,
 )
@@ -221,6 +222,9 @@ class _Memory:
 class DisplacementResponse(Diagnostic):
     """Watches finite displacements: one atom moved by 0.005 to 0.1 Å from a supercell at rest.
 
+    Where a few atoms move at once, their response is recorded, and the risk is
+    ``"uncalibrated"``.
+
     The supercell at rest is one seen before, in the same or another Atoms object; without one, a
     displaced supercell gives itself away by the lattice of its other atoms. Features of all
     displaced copies of one crystal add up, in whatever loop they are made, and the risk of what
@@ -278,6 +282,9 @@ class DisplacementResponse(Diagnostic):
             moved = single_displacement(shifts)
             if moved is not None:
                 return self._displaced(frame, crystal, Probe(*moved, forces, frame.platonic))
+            few = few_displacements(shifts)
+            if few is not None and not crystal.inferred:
+                return self._several(frame, crystal, few, shifts)
             if np.abs(shifts).max() <= SAME_PLACE:
                 if crystal.inferred:
                     crystal.forces, crystal.platonic = forces, frame.platonic.copy()
@@ -332,6 +339,21 @@ class DisplacementResponse(Diagnostic):
             },
             risks=risk.to_risks(),
             signals=phonon_signals(crystal, risk, self.risk) if crystal.complete else (),
+        )
+
+    def _several(
+        self, frame: Frame, crystal: DisplacedCrystal, few: np.ndarray, shifts: np.ndarray
+    ) -> Finding:
+        """A few atoms moved at once: what each answers to which is not known, hence no risk."""
+        return Finding(
+            self.name,
+            scalars={"displaced_atoms": float(len(few))},
+            per_atom={
+                "displacement_response": response(
+                    frame.platonic, crystal.platonic, np.linalg.norm(shifts[few], axis=1)
+                )
+            },
+            risks=PhononRiskEstimate().to_risks(),
         )
 
 

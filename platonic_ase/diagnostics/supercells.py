@@ -27,6 +27,8 @@ SAME_PLACE = 1e-3
 """Å within which an atom counts as not moved."""
 SMALLEST, LARGEST = 5e-3, 0.1
 """Å: what counts as a finite displacement."""
+FEW = 4
+"""So many atoms may move at a time in what is still taken for a displaced supercell."""
 _SYMPREC = 1e-2
 
 
@@ -82,6 +84,26 @@ def single_displacement(shifts: np.ndarray) -> tuple[int, np.ndarray] | None:
     if len(moved) != 1 or not SMALLEST <= lengths[moved[0]] <= LARGEST:
         return None
     return int(moved[0]), shifts[moved[0]]
+
+
+def few_displacements(shifts: np.ndarray) -> np.ndarray | None:
+    """The atoms that moved, two to :data:`FEW` and fewer than half of all, or None.
+
+    Parameters
+    ----------
+    shifts : ndarray, shape (n_atoms, 3)
+        Å; each has to be a finite displacement or none.
+
+    Returns
+    -------
+    ndarray of int or None
+    """
+    lengths = np.linalg.norm(shifts, axis=1)
+    moved = np.flatnonzero(lengths > SAME_PLACE)
+    finite = ((lengths[moved] >= SMALLEST) & (lengths[moved] <= LARGEST)).all()
+    if not (2 <= len(moved) <= FEW and 2 * len(moved) < len(shifts) and finite):
+        return None
+    return moved
 
 
 def infer_ideal(atoms: Atoms, forces: np.ndarray) -> Ideal | None:

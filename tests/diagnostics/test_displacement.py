@@ -16,6 +16,7 @@ from platonic_ase.diagnostics.displacement import (
 from platonic_ase.diagnostics.supercells import (
     DisplacedCrystal,
     displacements,
+    few_displacements,
     infer_ideal,
     mirrored,
     single_displacement,
@@ -167,6 +168,15 @@ def test_what_is_no_displaced_supercell():
     molecule.pbc = False
     for structure in (rattled, vacancy, doped, molecule):
         assert infer_ideal(structure, forces[: len(structure)]) is None
+    shifts = np.zeros((64, 3))
+    shifts[[3, 7]] = [[0.02, 0, 0], [0, 0.03, 0]]
+    assert list(few_displacements(shifts)) == [3, 7]
+    assert single_displacement(shifts) is None
+    assert few_displacements(shifts[:8][[3, 7, 0]]) is None  # most of all
+    assert few_displacements(np.eye(64, 3) * 0.03 + 0.01) is None  # all
+    shifts[9] = [0.2, 0, 0]
+    assert few_displacements(shifts) is None  # too far
+    assert few_displacements(np.zeros((64, 3))) is None
     assert single_displacement(np.zeros((3, 3))) is None
     assert single_displacement(np.eye(3) * 0.05) is None  # three atoms
     assert single_displacement(np.array([[0.3, 0, 0], [0, 0, 0]])) is None  # too far

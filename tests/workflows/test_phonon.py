@@ -271,6 +271,21 @@ def test_a_plain_loop_gives_the_same_risk(perfect, same_object):
             assert features[name] == pytest.approx(value, rel=2e-2, nan_ok=True), name
 
 
+def test_a_few_atoms_at_once_are_seen_but_not_assessed():
+    calc = wrap(phonon_risk=pack(0.6))
+    atoms = to_ase(phonopy_object(calc).supercell)
+    atoms.calc = calc
+    atoms.get_forces()
+    assert "displaced_atoms" not in calc.diagnosis.scalars
+    rest = calc.platonic.copy()
+    atoms.positions[[0, 40]] += [[0.03, 0, 0], [0, 0, 0.04]]
+    atoms.get_forces()
+    assert calc.diagnosis.scalars["displaced_atoms"] == 2
+    assert calc.diagnosis.risks["phonon_relative_error"] == "uncalibrated"
+    expected = np.linalg.norm(calc.platonic - rest, axis=1) / 0.05
+    assert np.allclose(calc.diagnosis.per_atom["displacement_response"], expected)
+
+
 def test_dynamics_and_relaxations_are_no_displacements():
     calc = wrap()
     atoms = calc.calculator.structure().repeat(2)
