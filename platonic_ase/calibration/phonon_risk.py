@@ -29,7 +29,7 @@ from platonic_ase.calibration.linear import LinearPart
 from platonic_ase.calibration.phonon_correction import CorrectionEstimate, FrequencyFactor
 from platonic_ase.diagnostics.chemistry import why_no_octet
 from platonic_ase.diagnostics.displacement import FEATURES, LATENT, DisplacementFeatures
-from platonic_ase.diagnostics.phonons import PhononRiskEstimate
+from platonic_ase.diagnostics.phonon_estimate import PhononRiskEstimate
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays

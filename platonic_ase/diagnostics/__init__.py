@@ -4,7 +4,8 @@ from platonic_ase.diagnostics.base import Diagnosis, Diagnostic, Event, Finding,
 from platonic_ase.diagnostics.extrapolation import ManifoldDistance
 from platonic_ase.diagnostics.force_error import ForceBoundModel, ForceErrorBound
 from platonic_ase.diagnostics.gate import EventGate
-from platonic_ase.diagnostics.phonons import DisplacementResponse, PhononRiskModel
+from platonic_ase.diagnostics.phonon_estimate import PhononRiskModel
+from platonic_ase.diagnostics.phonons import DisplacementResponse
 from platonic_ase.diagnostics.physics import PhysicalCompanions
 from platonic_ase.diagnostics.symmetry import OrbitSplitting
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from platonic_ase.space.reference import ReferenceManifold
 
+UNCALIBRATED = "uncalibrated"
+"""In the place of a risk for which there is no calibration."""
+
 
 @dataclass(frozen=True)
 class Frame:

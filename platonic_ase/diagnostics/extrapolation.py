@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
-from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
+from platonic_ase.diagnostics.base import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
 from platonic_ase.errors import ExtrapolationWarning
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ManifoldDistance(Diagnostic):
         """Measure the distance of every atom."""
         reference = frame.reference
         if reference is None:
-            return Finding(self.name, risks={"extrapolation": "uncalibrated"})
+            return Finding(self.name, risks={"extrapolation": UNCALIBRATED})
         numbers = frame.atoms.numbers
         distances = reference.distances(frame.platonic, numbers)
         scores = reference.scores(distances, numbers)

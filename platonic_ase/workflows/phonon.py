@@ -11,7 +11,7 @@ import numpy as np
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.diagnostics.base import Event
 from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResponse
-from platonic_ase.diagnostics.phonons import PhononRiskEstimate, estimate, phonon_signals
+from platonic_ase.diagnostics.phonon_estimate import PhononRiskEstimate, estimate, phonon_signals
 from platonic_ase.diagnostics.supercells import DisplacedCrystal
 from platonic_ase.errors import WarningRaised
 from platonic_ase.structures import check_structure

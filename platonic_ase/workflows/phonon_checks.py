@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase._version import __version__
-from platonic_ase.diagnostics.base import Signal
-from platonic_ase.diagnostics.phonons import (
+from platonic_ase.diagnostics.base import UNCALIBRATED, Signal
+from platonic_ase.diagnostics.phonon_estimate import (
     CALIBRATED_DISPLACEMENTS,
-    UNCALIBRATED,
     PhononRiskEstimate,
 )
 from platonic_ase.diagnostics.supercells import DisplacedCrystal

@@ -10,7 +10,10 @@ import numpy as np
 
 from platonic_ase.calibration.phonon_correction import CorrectionEstimate
 from platonic_ase.diagnostics.displacement import DisplacementFeatures
-from platonic_ase.diagnostics.phonons import CALIBRATED_DISPLACEMENTS, calibrated_displacements
+from platonic_ase.diagnostics.phonon_estimate import (
+    CALIBRATED_DISPLACEMENTS,
+    calibrated_displacements,
+)
 from platonic_ase.diagnostics.supercells import DisplacedCrystal
 from platonic_ase.workflows.phonon_spectrum import Spectrum, compute_spectrum
 

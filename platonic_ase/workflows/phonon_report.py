@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from platonic_ase.diagnostics.phonons import UNCALIBRATED
+from platonic_ase.diagnostics.base import UNCALIBRATED
 from platonic_ase.recording.html import facts, figure, number, page, plural, table
 from platonic_ase.recording.plots import phonons
 from platonic_ase.recording.plots.style import to_svg

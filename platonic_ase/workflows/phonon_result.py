@@ -11,7 +11,7 @@ import numpy as np
 
 from platonic_ase.diagnostics.base import Event
 from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResponse
-from platonic_ase.diagnostics.phonons import PhononRiskEstimate
+from platonic_ase.diagnostics.phonon_estimate import PhononRiskEstimate
 from platonic_ase.diagnostics.watch import RunSummary
 from platonic_ase.recording.log import to_json
 from platonic_ase.workflows.phonon_correction import CorrectedPhonons
