@@ -108,8 +108,9 @@ def test_forces_against_dft(calc, name):
     [
         (bulk("BP", "zincblende", a=4.55), True),
         (bulk("NaCl", "rocksalt", a=5.69), False),
+        (bulk("RbCl", "rocksalt", a=6.74), False),
     ],
-    ids=["BP", "NaCl"],
+    ids=["BP", "NaCl", "RbCl"],
 )
 def test_the_packaged_calibration_warns_where_it_must(chgnet, atoms, warned):
     calc = PlatonicCalculator(chgnet, on_warning="ignore", progress=False)
@@ -118,3 +119,14 @@ def test_the_packaged_calibration_warns_where_it_must(chgnet, atoms, warned):
     assert result.risk.calibration.startswith("CHGNet 0.3.0")
     assert (result.risk.probability_above_25_percent > 0.5) is warned
     assert [event.kind for event in result.events] == ["phonon_error"] * warned
+    # the same of a loop that knows nothing of the workflow
+    loop = PlatonicCalculator(chgnet, on_warning="ignore", progress=False)
+    for cell in result.phonon.supercells_with_displacements:
+        displaced = to_ase(cell)
+        displaced.calc = loop
+        displaced.get_forces()
+    assert loop.diagnosis.risks["phonon_relative_error"] == pytest.approx(
+        result.risk.relative_error, rel=0.01
+    )
+    kinds = [event.kind for event in loop.diagnosis.events]
+    assert ("phonon_error" in kinds) is warned
