@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from platonic_ase.cli import models, runs
+from platonic_ase.cli.forecast import forecast
 from platonic_ase.errors import PlatonicError, PlatonicWarning
 from platonic_ase.workflows.compare.command import compare
 
@@ -18,6 +19,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     runs.md: "md NaCl.cif --calculator chgnet --temperature 600 --steps 500",
     runs.relax: "relax POSCAR --calculator chgnet --cell --fix-symmetry",
     runs.phonon: "phonon NaCl.cif --calculator chgnet --json NaCl.json --report NaCl.html",
+    forecast: "forecast SrTiO3.cif --calculator chgnet --report SrTiO3.html",
     runs.replay: "replay run.traj --calculator 7net-0 --report replay.html",
     runs.report: "report run.jsonl --output run.html",
     compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",

@@ -106,7 +106,7 @@ def wrap(
     reference: str,
     on_warning: OnWarning,
     interval: int,
-    log: Path,
+    log: Path | None,
     quiet: bool,
     risk: str = "default",
 ) -> Any:

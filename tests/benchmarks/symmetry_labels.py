@@ -1,0 +1,129 @@
+"""Labels and features for symmetry.py: which crystals break under a model, hours of computing.
+
+    python tests/benchmarks/symmetry_labels.py FOLDER [--model chgnet-0.3.0]
+
+Every crystal is built in its prototype, forecast by ``run_forecast``, and then put to the test:
+the supercell is rattled by 0.01 Å and relaxed, cell included (FIRE, 2 meV/Å, 250 steps at most),
+and has broken if its space group at symprec 0.1 Å is another at the end; runs end 20 steps after
+they broke. One JSON file a crystal goes into FOLDER; those that are there are not made again.
+"""
+
+import argparse
+import json
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers
+from ase.filters import FrechetCellFilter
+from ase.optimize import FIRE
+
+from platonic_ase import ManifoldDistance, OrbitSplitting, PlatonicCalculator
+from platonic_ase.calibration.crystals import build
+from platonic_ase.diagnostics.orbits import symmetry_dataset
+from platonic_ase.loading import load_calculator
+from platonic_ase.workflows.forecast import run_forecast
+
+CRYSTALS = Path(__file__).with_name("symmetry_crystals.json")
+SYMPREC, RATTLE, FMAX, STEPS, AFTER = 0.1, 0.01, 2e-3, 250, 20
+
+
+def group(atoms):
+    found = symmetry_dataset(
+        (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), SYMPREC
+    )
+    return 0 if found is None else int(found.number)
+
+
+def put_to_the_test(calculator, ideal, seed):
+    """Rattle and relax; when did it break, and when was it announced?"""
+    warned = []
+    watched = PlatonicCalculator(
+        calculator, diagnostics=[OrbitSplitting()], reference=None, on_warning=warned.append
+    )
+    watched.reset_reference(ideal)
+    live = ideal.copy()
+    live.rattle(RATTLE, seed=seed)
+    live.calc = watched
+    relaxation = FIRE(FrechetCellFilter(live), logfile=None)
+    groups, alarm = [], None
+
+    def look():
+        nonlocal alarm
+        groups.append(group(live))
+        if alarm is None and any(event.kind == "symmetry_breaking" for event in warned):
+            alarm = len(groups) - 1
+        if len(groups) > AFTER and all(g != before for g in groups[-AFTER - 1 :]):
+            relaxation.max_steps = relaxation.nsteps
+
+    before = group(ideal)
+    relaxation.attach(look)
+    converged = bool(relaxation.run(fmax=FMAX, steps=STEPS))
+    broke = groups[-1] != before
+    kept = [k for k, g in enumerate(groups) if g == before]
+    return {
+        "broke": broke,
+        "converged": converged,
+        "steps": len(groups),
+        "end": groups[-1],
+        "spglib_step": (kept[-1] + 1 if kept else 0) if broke else None,
+        "alarm_step": alarm,
+    }
+
+
+def label(calculator, crystal, model):
+    family, *elements = crystal["name"].split()
+    prototype = "perovskite" if family == "antiperovskite" else family
+    numbers = [atomic_numbers[symbol] for symbol in elements]
+    atoms = build(prototype, numbers, crystal["charges"], a=crystal.get("a"))
+    found = run_forecast(atoms, calculator, progress=False)
+    constants = found.force_constants
+    features = found.features
+    calculator.calculate(found.supercell)
+    gaps = calculator.embeddings[:, None] - calculator.anchors.embeddings[None]
+    on_site = [np.linalg.eigvalsh(constants[i, i])[0] for i in range(len(constants))]
+    return {
+        "name": crystal["name"],
+        "charges": crystal["charges"],
+        "supercell_atoms": len(found.supercell),
+        "max_force": found.relaxation.max_force,
+        "curvature": found.forecast.leading.curvature,
+        "heads_for": found.forecast.leading.subgroup,
+        "eigenvalue": min(way.eigenvalue for way in found.forecast.directions),
+        "on_site": float(min(on_site)),
+        "probe_curvature": features.softest_curvature,
+        "restoring": features.softest_restoring,
+        "force_share": features.force_share,
+        "distance": features.manifold_distance,
+        "raw_distance": float(np.linalg.norm(gaps, axis=2).min(axis=1).mean()),
+        **put_to_the_test(model, found.supercell, zlib.crc32(crystal["name"].encode()) % 2**31),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="chgnet-0.3.0")
+    parser.add_argument("--set", choices=("first", "second"), help="both by default")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    warnings.simplefilter("ignore")
+    model = load_calculator(options.model)
+    calculator = PlatonicCalculator(model, diagnostics=[ManifoldDistance()], on_warning="ignore")
+    crystals = json.loads(CRYSTALS.read_text(encoding="utf-8"))
+    for crystal in (c for c in crystals if options.set in (None, c["set"])):
+        path = options.folder / f"{crystal['name'].replace(' ', '-')}.json"
+        if path.exists():
+            continue
+        try:
+            row = label(calculator, crystal, model)
+        except Exception as error:  # a crystal that cannot be had is no reason to stop
+            print(f"{crystal['name']}: {type(error).__name__}: {error}", flush=True)
+            continue
+        path.write_text(json.dumps(row, indent=1), encoding="utf-8")
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
