@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from platonic_ase.diagnostics.operations import Operations
     from platonic_ase.diagnostics.orbits import Orbits
 
+_MOVES = 1e-3
+
 
 @dataclass(frozen=True)
 class SoftDirection:
@@ -50,7 +52,7 @@ class SoftDirection:
     atoms : tuple of int
         The atoms of the supercell on its smaller side.
     shares : mapping of str to float
-        Share of each element in the squared displacement.
+        Share of each element that moves in the squared displacement.
     """
 
     eigenvalue: float
@@ -152,8 +154,9 @@ def describe_direction(
     squares = (displacements**2).sum(axis=1)
     breaking = identify_breaking(orbits, operations, numbers, displacements)
     shares = {
-        chemical_symbols[z]: float(squares[numbers == z].sum() / squares.sum())
+        chemical_symbols[z]: share
         for z in np.unique(numbers)
+        if (share := float(squares[numbers == z].sum() / squares.sum())) > _MOVES
     }
     return SoftDirection(
         eigenvalue=modes.eigenvalue,

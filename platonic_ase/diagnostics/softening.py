@@ -10,9 +10,9 @@ from platonic_ase.diagnostics.operations import Operations
 
 _DEGENERATE = 0.02
 """Relative difference of eigenvalues that count as equal, and eV/Å² at least."""
-_SEEDS = np.array(
-    [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, -1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
-)
+_SAME = 0.02
+"""Rounding of matrices and vectors of order one that stem from a model's forces."""
+_PAIRS = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,14 @@ def soft_modes(force_constants: np.ndarray, at_most: int = 3) -> tuple[SoftModes
     return tuple(found)
 
 
-def directions(modes: SoftModes, operations: Operations, at_most: int = 4) -> np.ndarray:
-    """Displacement fields of high symmetry within degenerate modes, none an image of another.
+def directions(modes: SoftModes, operations: Operations, at_most: int = 3) -> np.ndarray:
+    r"""Displacement fields of high symmetry within degenerate modes, none an image of another.
+
+    An operation acts on the modes as a matrix :math:`D(g)`. A field that is the only one, but for
+    its length, that a subgroup leaves as it is belongs to a distorted crystal which that subgroup
+    describes without a free parameter; along such fields new phases branch off (equivariant
+    branching lemma: M. Golubitsky, I. Stewart and D. G. Schaeffer, Singularities and Groups in
+    Bifurcation Theory II, 1988). Two operations generate the subgroups that are tried.
 
     Parameters
     ----------
@@ -76,28 +82,43 @@ def directions(modes: SoftModes, operations: Operations, at_most: int = 4) -> np
     Returns
     -------
     ndarray, shape (k, n_atoms, 3)
-        Each of unit length.
+        Each of unit length; the modes themselves where no subgroup singles one out.
     """
-    basis = modes.vectors.reshape(len(modes.vectors), -1)
-    n = modes.vectors.shape[1]
+    basis = modes.vectors
+    matrices = np.stack(
+        [[operations.vector_overlaps(one, other) for other in basis] for one in basis]
+    ).transpose(2, 0, 1)
     found: list[tuple[int, np.ndarray]] = []
-    for atom in np.argsort(-(modes.vectors**2).sum(axis=(0, 2)), kind="stable"):
-        for seed in _SEEDS:
-            field = np.zeros((n, 3))
-            field[atom] = seed
-            projected = basis.T @ (basis @ field.ravel())
-            length = np.linalg.norm(projected)
-            if length < 0.05:
-                continue
-            unit = (projected / length).reshape(n, 3)
-            overlaps = operations.vector_overlaps(unit, unit)
-            kept = int((overlaps > 0.99).sum())
-            if any(
-                np.abs(operations.vector_overlaps(other, unit)).max() > 0.99 for _, other in found
-            ):
-                continue
-            found.append((kept, unit))
-        if len(found) >= 3 * at_most:
-            break
+    for unit in _singled_out(_distinct(matrices)):
+        images = matrices @ unit
+        if any(np.abs(images @ other).max() > 1 - _SAME for _, other in found):
+            continue
+        found.append((int((images @ unit > 1 - _SAME).sum()), unit))
     found.sort(key=lambda each: -each[0])
-    return np.array([unit for _, unit in found[:at_most]])
+    chosen = [unit for _, unit in found[:at_most]] or list(np.eye(len(basis))[:at_most])
+    return np.asarray(np.einsum("km,mia->kia", np.array(chosen), basis))
+
+
+def _distinct(matrices: np.ndarray) -> np.ndarray:
+    """Matrices that differ, shape (k, m, m)."""
+    flat = np.rint(matrices.reshape(len(matrices), -1) / _SAME).astype(int)
+    return np.asarray(matrices[np.unique(flat, axis=0, return_index=True)[1]])
+
+
+def _singled_out(matrices: np.ndarray) -> np.ndarray:
+    """Unit vectors that are alone in being fixed by two of the matrices, shape (k, m)."""
+    m = matrices.shape[1]
+    shifted = matrices - np.eye(m)
+    # null space of A^T A + B^T B: what both leave as it is
+    squares = np.einsum("gab,gac->gbc", shifted, shifted)
+    first, second = np.triu_indices(len(squares))
+    if len(first) > _PAIRS:
+        some = np.random.default_rng(0).permutation(len(first))[:_PAIRS]
+        first, second = first[some], second[some]
+    values, vectors = np.linalg.eigh(squares[first] + squares[second])
+    alone = values[:, 0] < _SAME
+    if m > 1:
+        alone &= values[:, 1] > _SAME
+    units = vectors[alone, :, 0]
+    keys = np.rint(np.einsum("ka,kb->kab", units, units).reshape(-1, m * m) / _SAME).astype(int)
+    return np.asarray(units[np.unique(keys, axis=0, return_index=True)[1]])

@@ -57,9 +57,9 @@ def identify_breaking(
     r"""Find the subgroup that displacements from the reference lead to.
 
     Operations that leave most of the displacement field as it is, with overlaps
-    :math:`\langle u, g u \rangle` above half of its square, are taken to be kept, and the field is
-    averaged over them: small components of other modes drop out. The group is that of the
-    structure extrapolated along the rest until an atom has moved by 0.15 Å.
+    :math:`\langle u, g u \rangle` above three quarters of its square, are taken to be kept, and
+    the field is averaged over them: small components of other modes drop out. The group is that of
+    the structure extrapolated along the rest until an atom has moved by 0.15 Å.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def identify_breaking(
     displacements = displacements - operations.symmetric_part(displacements)
     square = float((displacements**2).sum()) - displacements.size * error**2
     overlaps = operations.vector_overlaps(displacements, displacements)
-    kept = operations.select(overlaps > 0.5 * max(square, 0.0))
+    kept = operations.select(overlaps > 0.75 * max(square, 0.0))
     smooth = kept.symmetric_part(displacements)
     largest = float(np.sqrt((smooth**2).sum(axis=1).max()))
     dataset = None

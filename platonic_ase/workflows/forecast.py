@@ -41,7 +41,7 @@ logger = logging.getLogger("platonic_ase")
 
 AMPLITUDE = 0.1
 """Å: how far the atom that moves most is followed along a soft mode."""
-MODES, WAYS, SOFT = 3, 2, 0.5
+MODES, WAYS, SOFT = 3, 3, 0.5
 """Eigenvalues that are followed, directions of each, and eV/Å² above which only the lowest is."""
 MAX_ATOMS = 100
 _SYMPREC = 1e-3
@@ -286,7 +286,7 @@ def _follow(
             describe_direction(
                 each,
                 displacements,
-                atoms.get_potential_energy() - energy,
+                float(atoms.get_potential_energy() - energy),
                 orbits,
                 operations,
                 rest.numbers,

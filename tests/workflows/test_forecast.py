@@ -140,8 +140,8 @@ def test_the_command(tmp_path, monkeypatch):
     inner = DoubleWellCrystal(2.0)
     monkeypatch.setattr(command, "wrap", lambda *args: watched(inner))
     monkeypatch.chdir(tmp_path)
-    inner.structure().write("salt.cif")
-    run_command = CliRunner().invoke(cli.app, ["forecast", "salt.cif", "--no-relax", "--quiet"])
+    inner.structure().write("salt.extxyz")
+    run_command = CliRunner().invoke(cli.app, ["forecast", "salt.extxyz", "--no-relax", "--quiet"])
     assert run_command.exit_code == 0, run_command.output
     assert "towards R3m (160)" in run_command.output
     assert (tmp_path / "salt-forecast.json").is_file()
