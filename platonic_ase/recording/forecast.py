@@ -57,7 +57,7 @@ def render_forecast(record: Mapping[str, Any], risk: SymmetryRisk | None = None)
                 "Each row is one displacement field of high symmetry within the softest modes of "
                 "the supercell, with the space group that it leaves and the elements that move "
                 "(share of the squared displacement). Left of zero the energy falls. Linear up "
-                "to 1 eV/Å², logarithmic beyond.",
+                "to 0.2 eV/Å², logarithmic beyond.",
                 to_svg(ways_out(directions, settings["amplitude_A"]), "ways"),
             )
         )

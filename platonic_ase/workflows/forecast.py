@@ -85,7 +85,7 @@ class ForecastResult:
     @property
     def formula(self) -> str:
         """Of the symmetric structure."""
-        return str(self.atoms.get_chemical_formula(empirical=True))
+        return str(self.atoms.get_chemical_formula("metal", empirical=True))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary."""

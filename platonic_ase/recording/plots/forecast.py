@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from platonic_ase.calibration.symmetry_risk import SymmetryRisk
 
 _ROW, _MARGINS = 0.34, 1.1  # inches
-_LINEAR = 1.0
-"""eV/Å² up to which the axis is linear; logarithmic beyond."""
+_LINEAR = 0.2
+"""eV/Å² up to which the axes are linear; logarithmic beyond."""
 
 
 @styled
@@ -41,11 +41,11 @@ def ways_out(directions: Sequence[Mapping[str, Any]], amplitude: float) -> Figur
     ax.scatter([], [], marker="D", color=BLUE, label=f"at {amplitude:g} Å, driven back")
     ax.scatter([], [], marker="D", color=ALARM, label=f"at {amplitude:g} Å, driven out")
     ax.axvline(0, color=INK, lw=1)
-    ax.set_xscale("symlog", linthresh=_LINEAR, linscale=2)
+    ax.set_xscale("symlog", linthresh=_LINEAR, linscale=0.5)
     reach = max(
         1.0, *(abs(way[name]) for way in directions for name in ("eigenvalue", "curvature"))
     )
-    ticks = [t for t in (0.5, 1, 2, 5, 10, 20, 50, 100) if t <= 1.3 * reach]
+    ticks = [t for t in (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if t <= 1.3 * reach]
     ax.set_xticks(sorted([-t for t in ticks] + [0] + ticks), minor=False)
     ax.set_xticks([], minor=True)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -90,7 +90,7 @@ def calibration_curve(risk: SymmetryRisk, curvature: float) -> Figure:
         zorder=3,
         label="this crystal",
     )
-    ax.set_xscale("symlog", linthresh=0.2, linscale=1)
+    ax.set_xscale("symlog", linthresh=_LINEAR, linscale=0.5)
     ticks = [t for t in (0.2, 1, 5, 20, 100) if t <= 1.3 * max(-lowest, highest)]
     ax.set_xticks(sorted([-t for t in ticks] + [0] + ticks))
     ax.set_xticks([], minor=True)
