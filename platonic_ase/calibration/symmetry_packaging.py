@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from platonic_ase.calibration.defaults import packaged_folder
+from platonic_ase.calibration.folders import packaged_folder
 from platonic_ase.calibration.symmetry_risk import SymmetryRisk, fit_symmetry_risk, risk_path
 from platonic_ase.encoders import find_encoder
 from platonic_ase.space.identity import ModelIdentity

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from platonic_ase.calibration.defaults import cache_folder, file_stem, packaged_folder
+from platonic_ase.calibration.folders import file_stem, pack_folders
 from platonic_ase.calibration.linear import LinearPart, fit_logistic
 from platonic_ase.diagnostics.forecast import SymmetryForecast
 from platonic_ase.errors import SpaceFileError
@@ -157,13 +157,13 @@ def fit_symmetry_risk(curvatures: Sequence[float], broke: Sequence[bool]) -> tup
 
 
 def find_symmetry_risk(identity: ModelIdentity) -> SymmetryRisk | None:
-    """The calibration of a model: in the user's cache, or packaged; None where there is none.
+    """The calibration of a model: packaged, or in the user's cache; None where there is none.
 
     Parameters
     ----------
     identity : ModelIdentity
     """
-    for folder in (cache_folder(), packaged_folder()):
+    for folder in pack_folders():
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 risk = SymmetryRisk.load(path)

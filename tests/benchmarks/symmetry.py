@@ -195,13 +195,6 @@ def relaxations(crystals):
     }
 
 
-def subgroups(crystals):
-    """Is the subgroup that was forecast the one at the end of the relaxation?"""
-    broke = [row for row in crystals.rows if row["broke"] and row["heads_for"]]
-    same = sum(row["heads_for"].endswith(f"({row['end']})") for row in broke)
-    return rate(same, len(broke))
-
-
 def against_experiment(crystals, probability):
     """Perovskites: the model's relaxation, and the forecast, against the laboratory."""
     known = json.loads(EXPERIMENT.read_text(encoding="utf-8"))
@@ -241,7 +234,6 @@ def text(found):
             f"{part['median_lead_steps']} steps ahead of step "
             f"{part['median_steps_to_break']} (medians); false {_rate(part['false_alarms'])}"
         )
-    lines.append(f"subgroup as forecast: {_rate(found['subgroup_as_forecast'])}")
     lab = found["experiment"]
     lines.append(
         f"experiment, {lab['crystals']} perovskites: relaxation agrees "
@@ -291,7 +283,6 @@ def main():
             "first set, not tuned on": relaxations(crystals.where((sets == "first") & ~tuned)),
             "first set, tuned on": relaxations(crystals.where(tuned)),
         },
-        "subgroup_as_forecast": subgroups(crystals),
         "experiment": against_experiment(crystals, left_out(crystals, families, probabilities)),
     }
     print(text(found), file=sys.stderr)

@@ -4,9 +4,9 @@
 
 Quiet: fcc metals (EMT, 16 atoms, 2 fs, 300 K, Bussi, Langevin and NVE in turn) and a rocksalt of
 springs (DoubleWellCrystal with a single well, 8 atoms). Planted: the same rocksalt with double
-wells, whose anions leave their sites by a known length, started on the symmetric sites; hotter, it
-hops between the eight domains of its broken phase, or is symmetric again, so that detection is
-asked for where it is cold. Every step is seen by OrbitSplitting as it ships, every event of its counts.
+wells, whose anions leave their sites by a known length, started on the symmetric sites. A hot one
+hops between the eight domains of its broken phase and is symmetric in the mean, so that detection
+is asked for where it is cold. OrbitSplitting sees every step as it ships; all its events count.
 """
 
 import argparse

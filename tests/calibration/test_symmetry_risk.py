@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from platonic_ase.calibration.defaults import packaged_folder
+from platonic_ase.calibration.folders import packaged_folder
 from platonic_ase.calibration.symmetry_packaging import build_symmetry_risk
 from platonic_ase.calibration.symmetry_risk import (
     SCALE,
