@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Sequence
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ from platonic_ase.calibration.folders import (
     pack_folders,
 )
 from platonic_ase.calibration.groups import group_of
+from platonic_ase.calibration.packs import find_pack
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
@@ -73,10 +73,9 @@ def resolve_space(
         If a file is broken, or belongs to another model, layer or setting.
     """
     if isinstance(anchors, str) and anchors == "default":
-        default = default_space(encoder, calibration=calibration, progress=progress)
-        chosen = default[0]
         if isinstance(reference, str) and reference == "default":
-            return default
+            return default_space(encoder, calibration=calibration, progress=progress)
+        chosen = find_anchors(encoder, calibration=calibration, progress=progress)
     else:
         chosen = anchors if isinstance(anchors, AnchorSet) else AnchorSet.load(anchors)
         chosen.require(encoder.identity)
@@ -107,16 +106,14 @@ def default_space(
     progress : bool
         Whether embedding on first use shows a progress bar.
     """
-    key = identity_key(encoder.identity)
-    for folder in pack_folders(calibration):
-        found = _load_pair(folder, key, encoder)
-        if found is not None:
-            return found
-    logger.info("no stored anchors for %s: embedding the pool", encoder.identity.model)
+    anchors = find_anchors(encoder, calibration=calibration, progress=progress)
+    reference = find_pack(anchors, ReferenceManifold, "reference", calibration=calibration)
+    if reference is not None:
+        return anchors, reference
+    logger.info("no stored reference for %s: embedding the pool", encoder.identity.model)
     from platonic_ase.calibration.pool import generate_pool  # imports spacegroups and scipy
 
-    structures = generate_pool(seed=POOL_SEED)
-    anchors, reference = build_space(encoder, structures, progress=progress)
+    reference = build_reference(encoder, anchors, generate_pool(seed=POOL_SEED), progress=progress)
     stem = file_stem(encoder.identity)
     try:
         anchors.save(cache_folder() / f"{stem}.anchors.safetensors")
@@ -126,23 +123,23 @@ def default_space(
     return anchors, reference
 
 
-def build_space(
-    encoder: Encoder, structures: Sequence[Atoms], *, progress: bool = True
-) -> tuple[AnchorSet, ReferenceManifold]:
-    """Make anchors and reference manifold of a model.
+def build_reference(
+    encoder: Encoder, anchors: AnchorSet, structures: Sequence[Atoms], *, progress: bool = True
+) -> ReferenceManifold:
+    """Make the reference manifold of a model from generated structures.
 
     Parameters
     ----------
     encoder : Encoder
+    anchors : AnchorSet
     structures : sequence of Atoms
         The pool of :func:`generate_pool`.
     progress : bool
         Whether to show a progress bar.
     """
-    anchors = find_anchors(encoder, progress=progress)
     usable = known_structures(encoder, structures)
     embedded = embed(encoder, usable, progress=progress)
-    return anchors, reference_of(anchors, [(embedded, usable)], GENERATED)
+    return reference_of(anchors, [(embedded, usable)], GENERATED)
 
 
 def known_structures(encoder: Encoder, structures: Sequence[Atoms]) -> list[Atoms]:
@@ -346,21 +343,3 @@ def build_custom_space(
         logger.warning("no reference manifold: %s", error)
         return anchors, None
     return anchors, reference
-
-
-def _load_pair(
-    folder: Path, key: str, encoder: Encoder
-) -> tuple[AnchorSet, ReferenceManifold] | None:
-    for path in sorted(folder.glob(f"*-{key}.anchors.safetensors")):
-        try:
-            anchors = AnchorSet.load(path)
-            reference = ReferenceManifold.load(
-                path.with_name(path.name.replace(".anchors.", ".reference."))
-            )
-            anchors.require(encoder.identity)
-            reference.require(anchors)
-        except SpaceFileError as error:
-            logger.warning("stored anchors are unusable and are made anew: %s", error)
-            continue
-        return anchors, reference
-    return None

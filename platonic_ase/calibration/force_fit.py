@@ -30,6 +30,10 @@ LEVEL = 0.9
 ALARM_LEVEL = 0.99
 N_COMPONENTS = 32
 FOLDS = 5
+GROUP_REMEDY = (
+    "Where frames of one compound come from independent runs, say which belong together by "
+    'atoms.info["group"] (group=... in extxyz).'
+)
 _ROUNDING = 1e-4  # eV/Å; errors of atoms at rest by symmetry have no logarithm
 _PENALTY = 3e-3  # on coefficients of standardised components
 _SMOOTH = 0.05  # half width of the rounded corner of the pinball loss
@@ -147,14 +151,9 @@ def fit_force_bound(
     Raises
     ------
     CalibrationError
-        With too few structures for the alarm, or fewer compounds than folds.
+        With too few structures for the alarm, or a single compound.
     """
-    fold = deal(table, folds, seed)
-    scale = np.empty(len(table))
-    for k in range(folds):
-        scale[fold == k] = _fit(table.take(fold != k), level)(table.take(fold == k))
-    quantile = conformal_quantile(table.errors / scale, level, table.structures)
-    whole = _fit(table, level)
+    whole, scale, quantile = _conformalise(table, level, folds, seed)
     present, structure = np.unique(table.structures, return_inverse=True)
     worst = np.zeros(len(present))
     np.maximum.at(worst, structure, quantile * scale)
@@ -191,21 +190,36 @@ def fit_force_bound(
     )
 
 
+def _conformalise(
+    table: ForceErrors, level: float, folds: int = FOLDS, seed: int = 0
+) -> tuple[_Scale, np.ndarray, float]:
+    """Scale of the whole table, those of each atom without its compound, and the quantile."""
+    fold = deal(table, folds, seed)
+    scale = np.empty(len(table))
+    for k in range(int(fold.max()) + 1):
+        scale[fold == k] = _fit(table.take(fold != k), level)(table.take(fold == k))
+    quantile = conformal_quantile(table.errors / scale, level, table.structures)
+    return _fit(table, level), scale, quantile
+
+
 def deal(table: ForceErrors, folds: int, seed: int = 0) -> np.ndarray:
     """Deal compounds to folds; the fold of each atom, shape (n,).
+
+    With fewer compounds than folds, each is a fold by itself.
 
     Raises
     ------
     CalibrationError
-        With fewer compounds than folds.
+        With a single compound.
     """
     names, inverse = np.unique(table.groups[table.structures], return_inverse=True)
-    if len(names) < folds:
+    if len(names) < 2:
         raise CalibrationError(
-            f"{len(names)} compounds cannot be dealt to {folds} folds; add structures of other "
-            "compounds"
+            f"all structures are of {', '.join(names) or 'no compound'}; at least 2 compounds are "
+            "needed, to leave one out at a time. " + GROUP_REMEDY
         )
-    return np.asarray(np.random.default_rng(seed).permutation(len(names))[inverse] % folds)
+    dealt = np.random.default_rng(seed).permutation(len(names))
+    return np.asarray(dealt[inverse] % min(folds, len(names)))
 
 
 def principal_components(
@@ -254,7 +268,6 @@ def _fit(table: ForceErrors, level: float) -> _Scale:
 
 def left_out_bounds(
     table: ForceErrors,
-    anchors: AnchorSet,
     parts: np.ndarray,
     barred: Sequence[np.ndarray] | None = None,
     *,
@@ -266,7 +279,6 @@ def left_out_bounds(
     Parameters
     ----------
     table : ForceErrors
-    anchors : AnchorSet
     parts : ndarray of int, shape (n,)
         0..P-1; negative for atoms that are in no part.
     barred : sequence of ndarray of bool, shape (n,), length P, optional
@@ -278,7 +290,7 @@ def left_out_bounds(
     Returns
     -------
     ndarray, shape (n,)
-        eV/Å; NaN for atoms that are in no part.
+        eV/Å; NaN for atoms that are in no part, or whose part leaves less than two compounds.
     """
     from tqdm.auto import tqdm
 
@@ -287,6 +299,8 @@ def left_out_bounds(
     for part in tqdm(range(count), desc="bounds left out", disable=not progress):
         own = parts == part
         unseen = own if barred is None else barred[part] | own
-        pack = fit_force_bound("", table.take(~unseen), anchors, level=level)
-        bounds[own] = pack.bounds(table.forces[own], table.platonic[own])
+        rest = table.take(~unseen)
+        if len(set(rest.groups[rest.structures])) >= 2:
+            whole, _, quantile = _conformalise(rest, level)
+            bounds[own] = quantile * whole(table.take(own))
     return bounds

@@ -10,7 +10,6 @@ from ase.data import atomic_numbers
 
 from platonic_ase.calibration.force_fit import LEVEL, ForceErrors, deal, left_out_bounds
 from platonic_ase.calibration.phonon_scores import auroc
-from platonic_ase.space.anchors import AnchorSet
 
 ANIONS = ("F", "O", "N", "Cl", "Br", "I", "S", "Se", "Te", "C", "P", "As", "Sb", "H")
 """Roughly by falling electronegativity; the first that a structure holds names its chemistry."""
@@ -97,7 +96,6 @@ def chemistries(table: ForceErrors) -> tuple[np.ndarray, list[np.ndarray], list[
 
 def left_out_scores(
     table: ForceErrors,
-    anchors: AnchorSet,
     *,
     level: float = LEVEL,
     folds: int = 5,
@@ -108,7 +106,6 @@ def left_out_scores(
     Parameters
     ----------
     table : ForceErrors
-    anchors : AnchorSet
     level : float
     folds : int
         Parts that compounds are dealt to at random.
@@ -123,9 +120,10 @@ def left_out_scores(
     """
     parts, barred, _ = chemistries(table)
     fold = deal(table, folds, seed=1)
-    at_random = left_out_bounds(table, anchors, fold, level=level, progress=progress)
+    at_random = left_out_bounds(table, fold, level=level, progress=progress)
     scores = {"compounds": score_bounds(table, at_random)}
     if barred:
-        by_anion = left_out_bounds(table, anchors, parts, barred, level=level, progress=progress)
-        scores["anions"] = score_bounds(table, by_anion)
+        by_anion = left_out_bounds(table, parts, barred, level=level, progress=progress)
+        if not np.isnan(by_anion).all():
+            scores["anions"] = score_bounds(table, by_anion)
     return scores

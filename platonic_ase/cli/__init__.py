@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from platonic_ase.cli import models, runs
+from platonic_ase.cli.calibrate import calibrate
 from platonic_ase.cli.forecast import forecast
 from platonic_ase.errors import PlatonicError, PlatonicWarning
 from platonic_ase.workflows.compare.command import compare
@@ -25,6 +26,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",
     models.embed: "embed my.xyz --calculator 7net-0 --output my.safetensors",
     models.audit: "audit Si.cif --calculator chgnet --report audit.html --json audit.json",
+    calibrate: "calibrate --calculator 7net-0 --data frames.xyz --output mine",
     models.models: "models",
 }
 _ANCHORS: dict[str, tuple[Callable[..., None], str]] = {

@@ -49,6 +49,10 @@ AnchorsOpt = Annotated[str, typer.Option(help="'default' or an anchors file.", s
 ReferenceOpt = Annotated[
     str, typer.Option(help="'default', 'none' or a reference file.", show_default=True)
 ]
+CalibrationOpt = Annotated[
+    Path | None,
+    typer.Option(help="Folder of 'platonic-ase calibrate'; what is packaged by default."),
+]
 PolicyOpt = Annotated[
     OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")
 ]
@@ -108,6 +112,7 @@ def wrap(
     interval: int,
     log: Path | None,
     quiet: bool,
+    calibration: Path | None = None,
     risk: str = "default",
 ) -> Any:
     """Open a model by name and put it under watch."""
@@ -123,6 +128,7 @@ def wrap(
         interval=interval,
         log=log,
         phonon_risk=None if risk == "none" else risk,
+        calibration=calibration,
         progress=not quiet,
     )
 

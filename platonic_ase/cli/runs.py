@@ -11,6 +11,7 @@ from platonic_ase.cli.options import (
     AnchorsOpt,
     AuditOpt,
     CalculatorOpt,
+    CalibrationOpt,
     DeviceOpt,
     EnsembleName,
     IntervalOpt,
@@ -52,6 +53,7 @@ def md(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    calibration: CalibrationOpt = None,
     audit: AuditOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
@@ -61,7 +63,16 @@ def md(
     atoms = read_input(structure, supercell)
     files = OutputFiles(structure, "md", log, report)
     calc = wrap(
-        calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
+        calculator,
+        layer,
+        device,
+        anchors,
+        reference,
+        on_warning,
+        interval,
+        files.log,
+        quiet,
+        calibration,
     )
     audit_first(audit, calc, structure, quiet)
     result = run_md(
@@ -108,6 +119,7 @@ def relax(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    calibration: CalibrationOpt = None,
     audit: AuditOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
@@ -123,7 +135,16 @@ def relax(
     atoms = read_input(structure, supercell)
     files = OutputFiles(structure, "relax", log, report)
     calc = wrap(
-        calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
+        calculator,
+        layer,
+        device,
+        anchors,
+        reference,
+        on_warning,
+        interval,
+        files.log,
+        quiet,
+        calibration,
     )
     audit_first(audit, calc, structure, quiet)
     if rattle:
@@ -192,6 +213,7 @@ def phonon(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    calibration: CalibrationOpt = None,
     audit: AuditOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
@@ -204,7 +226,17 @@ def phonon(
     atoms = read_input(structure, (1, 1, 1))
     files = OutputFiles(structure, "phonon", log, report)
     calc = wrap(
-        calculator, layer, device, anchors, reference, on_warning, 1, files.log, quiet, risk
+        calculator,
+        layer,
+        device,
+        anchors,
+        reference,
+        on_warning,
+        1,
+        files.log,
+        quiet,
+        calibration,
+        risk,
     )
     audit_first(audit, calc, structure, quiet)
     result = run_phonon(
@@ -241,6 +273,7 @@ def replay(
     device: DeviceOpt = None,
     anchors: AnchorsOpt = "default",
     reference: ReferenceOpt = "default",
+    calibration: CalibrationOpt = None,
     quiet: QuietOpt = False,
 ) -> None:
     """The same diagnostics over a trajectory that exists already."""
@@ -250,7 +283,16 @@ def replay(
     frames = list(read_frames(trajectory))
     files = OutputFiles(trajectory, "replay", log, report)
     calc = wrap(
-        calculator, layer, device, anchors, reference, on_warning, interval, files.log, quiet
+        calculator,
+        layer,
+        device,
+        anchors,
+        reference,
+        on_warning,
+        interval,
+        files.log,
+        quiet,
+        calibration,
     )
     result = run_replay(frames, calc, annotated=annotated, report=files.report, progress=not quiet)
     conclude(result)

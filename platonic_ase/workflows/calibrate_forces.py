@@ -85,6 +85,6 @@ def build_force_bound(
         provenance={
             "source": source,
             "error": "length of the difference of the model's force and the label",
-            "left_out": left_out_scores(table, anchors, level=level, progress=progress),
+            "left_out": left_out_scores(table, level=level, progress=progress),
         },
     )

@@ -120,13 +120,16 @@ def embed_structures(
     output, batch_atoms, resume, progress
         See :func:`embed_file`.
     source : dict
-        JSON-safe, recorded; partial files of another source are made anew.
+        JSON-safe, recorded; files of another source are made anew.
     """
     from tqdm.auto import tqdm
 
-    folder = Path(output).with_name(Path(output).name + ".partial")
+    output = Path(output)
+    folder = output.with_name(output.name + ".partial")
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
+    elif (complete := _load_part(output, encoder.identity, source)) is not None:
+        return complete
     parts = []
     label = f"embedding with {encoder.identity.model}"
     with (
@@ -165,7 +168,7 @@ def _load_part(path: Path, identity: ModelIdentity, source: dict[str, Any]) -> E
     try:
         part = EmbeddingSet.load(path)
     except SpaceFileError as error:
-        logger.warning("a partial file is made anew: %s", error)
+        logger.warning("%s is made anew: %s", path, error)
         return None
     differences = part.identity.differences(identity)
     if differences or dict(part.source) != source:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from platonic_ase.calibration.force_fit import GROUP_REMEDY
+from platonic_ase.calibration.groups import group_of
 from platonic_ase.errors import CalibrationError
 from platonic_ase.workflows.replay import read_frames
 
@@ -104,8 +106,8 @@ def labelled_forces(
     return forces
 
 
-def require_forces(frames: LabelledFrames, fewest: int) -> None:
-    """Refuse frames of which too few have forces.
+def require_forces(frames: LabelledFrames, fewest: int, fewest_groups: int = 5) -> None:
+    """Refuse frames of which too few have forces, or that are of too few compounds.
 
     Raises
     ------
@@ -123,4 +125,10 @@ def require_forces(frames: LabelledFrames, fewest: int) -> None:
         raise CalibrationError(
             f"{count} of {total} frames have forces; at least {fewest} are needed for a force "
             "bound. Add frames."
+        )
+    groups = {group_of(frames.structures[k]) for k in frames.labelled}
+    if len(groups) < fewest_groups:
+        raise CalibrationError(
+            f"the frames are of {len(groups)} compounds ({', '.join(sorted(groups))}); at least "
+            f"{fewest_groups} are needed, to leave some out. {GROUP_REMEDY}"
         )

@@ -114,7 +114,7 @@ def plain(table: ForceErrors, forces: np.ndarray) -> ForceErrors:
     return replace(table, platonic=nothing, forces=forces, true_forces=table.true_forces + shift)
 
 
-def all_bounds(table, raw, anchors, parts, barred, committee) -> dict[str, np.ndarray]:
+def all_bounds(table, raw, parts, barred, committee) -> dict[str, np.ndarray]:
     fitted = {
         "force and Platonic coordinates": table,
         "force alone": plain(table, table.forces),
@@ -122,8 +122,7 @@ def all_bounds(table, raw, anchors, parts, barred, committee) -> dict[str, np.nd
     if committee is not None:
         fitted["difference of two models"] = plain(table, table.forces - committee.forces)
     bounds = {
-        name: left_out_bounds(each, anchors, parts, barred, level=LEVEL)
-        for name, each in fitted.items()
+        name: left_out_bounds(each, parts, barred, level=LEVEL) for name, each in fitted.items()
     }
     scales = {
         "Platonic distance alone": lambda fit, asked: nearest(table, fit, asked),
@@ -216,7 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
         "frames_of_compounds_in_both_files": len(np.unique(both.structures[shared & ~tested])),
     }
     for name, (data, embedded, where, hidden, other) in tests.items():
-        bounds = all_bounds(data, embedded, anchors, where, hidden, other)
+        bounds = all_bounds(data, embedded, where, hidden, other)
         results[name] = {each: score_bounds(data, values) for each, values in bounds.items()}
         results[f"{name}, alarms"] = alarms(data, anchors, where, hidden)
     if second[0] is not None:  # of the last test, high stress

@@ -17,12 +17,16 @@ def built(tmp_path, monkeypatch):
 
     made = []
 
-    def build(encoder, structures, *, progress):
-        made.append(encoder.identity)
+    def space(encoder):
         return small_space(encoder, [bulk("Si"), bulk("NaCl", "rocksalt", a=5.6)])
 
+    def build(encoder, anchors, structures, *, progress):
+        made.append(encoder.identity)
+        return space(encoder)[1]
+
     monkeypatch.setenv("PLATONIC_ASE_CACHE", str(tmp_path))
-    monkeypatch.setattr(defaults, "build_space", build)
+    monkeypatch.setattr(defaults, "default_anchors", lambda encoder, progress: space(encoder)[0])
+    monkeypatch.setattr(defaults, "build_reference", build)
     monkeypatch.setattr("platonic_ase.calibration.pool.generate_pool", lambda seed: [])
     return made
 

@@ -119,13 +119,13 @@ def test_a_structure_does_not_tell_its_own_bound():
     """Whatever the labels of the part left out are, its bounds stay the same."""
     table = make_table(200)
     parts = deal(table, 3, seed=1)
-    before = left_out_bounds(table, make_anchors(), parts)
+    before = left_out_bounds(table, parts)
     changed = table.true_forces.copy()
     changed[parts == 0] += 100.0
     spoiled = ForceErrors(
         table.platonic, table.forces, changed, table.numbers, table.structures, table.groups
     )
-    after = left_out_bounds(spoiled, make_anchors(), parts)
+    after = left_out_bounds(spoiled, parts)
     np.testing.assert_array_equal(after[parts == 0], before[parts == 0])
     assert (after[parts == 1] > before[parts == 1]).all()
 
@@ -158,7 +158,7 @@ def test_anions_left_out_are_not_seen_at_all():
 
 
 def test_scores_of_what_was_left_out():
-    scores = left_out_scores(make_table(300), make_anchors(), folds=3)
+    scores = left_out_scores(make_table(300), folds=3)
     assert scores["compounds"]["structures"] == scores["anions"]["structures"] == 300
     assert 0.85 < scores["compounds"]["coverage"] < 0.95
 
@@ -195,8 +195,17 @@ def test_alarms_need_a_force_that_stands_out():
 def test_too_few_structures_are_refused():
     with pytest.raises(ValueError, match="structures are too few for an alarm"):
         fit_force_bound("mock", make_table(60), make_anchors())
-    with pytest.raises(ValueError, match="cannot be dealt to 5 folds"):
-        fit_force_bound("mock", make_table(6), make_anchors())
+    lone = make_table(120)
+    one = ForceErrors(**{**vars(lone), "groups": np.full(120, "NaCl")})
+    with pytest.raises(ValueError, match=r'all structures are of NaCl.*info\["group"\]'):
+        fit_force_bound("mock", one, make_anchors())
+
+
+def test_few_compounds_are_left_out_one_by_one():
+    lone = make_table(120)
+    few = ForceErrors(**{**vars(lone), "groups": np.array([f"run {k % 3}" for k in range(120)])})
+    assert sorted(set(deal(few, 5))) == [0, 1, 2]
+    assert 0.8 < left_out_scores(few)["compounds"]["coverage"] < 1
 
 
 def test_files_come_back(tmp_path):

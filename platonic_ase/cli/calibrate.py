@@ -1,0 +1,86 @@
+"""The command that calibrates a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platonic_ase.cli.options import CalculatorOpt, DeviceOpt, LayerOpt, QuietOpt
+
+
+def calibrate(
+    calculator: CalculatorOpt = "chgnet",
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="Structures with DFT forces, such as extxyz; may be given again."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the result.  [default: CALCULATOR-calibration]",
+            show_default=False,
+        ),
+    ] = None,
+    forces_key: Annotated[
+        str | None, typer.Option(help="Array with the forces, where its name is unusual.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Where the data come from, and their licence; recorded.")
+    ] = "",
+    generated: Annotated[
+        bool,
+        typer.Option(
+            "--generated/--no-generated",
+            help="Put some 2,500 generated crystals into the reference manifold as well.",
+        ),
+    ] = True,
+    spectra: Annotated[
+        Path | None, typer.Option(help="DFT phonon spectra (JSON), for the phonon risk.")
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="A better model, whose phonons of generated crystals, and whose forces of data "
+            "without any, stand for the truth."
+        ),
+    ] = None,
+    crystals: Annotated[int, typer.Option(min=20, help="Of the teacher, at most.")] = 60,
+    level: Annotated[
+        float, typer.Option(help="Share of atoms that the force bound is to cover.")
+    ] = 0.9,
+    layer: LayerOpt = None,
+    device: DeviceOpt = None,
+    quiet: QuietOpt = False,
+) -> None:
+    """Calibrate a model: reference manifold, bound of its force errors, risk of its phonons.
+
+    Use the folder as --calibration of md, relax, phonon and replay, or as
+    PlatonicCalculator(..., calibration=FOLDER). The same command goes on after a kill.
+    """
+    from platonic_ase.loading import load_calculator
+    from platonic_ase.workflows.calibrate import calibrate as run
+
+    folder = output or Path(f"{calculator.replace(':', '-').replace('/', '-')}-calibration")
+    try:
+        made = run(
+            load_calculator(calculator, device=device),
+            folder,
+            data=data or (),
+            forces_key=forces_key,
+            source=source,
+            generated=generated,
+            spectra=spectra,
+            teacher=None if teacher is None else load_calculator(teacher, device=device),
+            crystals=crystals,
+            layer=layer,
+            level=level,
+            progress=not quiet,
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; what is done is in {folder}, the same command goes on", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(made.describe())
