@@ -59,7 +59,9 @@ def forecast(
 
     atoms = read_input(structure, (1, 1, 1))
     files = OutputFiles(structure, "forecast", None, report)
-    calc = wrap(calculator, layer, device, anchors, reference, on_warning, 1, None, quiet, "none")
+    calc = wrap(
+        calculator, layer, device, anchors, reference, on_warning, 1, None, quiet, risk="none"
+    )
     result = run_forecast(
         atoms,
         calc,

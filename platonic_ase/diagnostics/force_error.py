@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from ase.data import chemical_symbols
 
-from platonic_ase.diagnostics.base import Diagnostic, Finding, Frame, Signal
+from platonic_ase.diagnostics.base import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
 from platonic_ase.errors import ForceErrorWarning
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ForceErrorBound(Diagnostic):
     def examine(self, frame: Frame, state: list[float]) -> Finding:
         """Bound the force error of every atom."""
         if self.bound is None:
-            return Finding(self.name, risks={"force_error": "uncalibrated"})
+            return Finding(self.name, risks={"force_error": UNCALIBRATED})
         if frame.results.get("forces") is None:
             return Finding(self.name)
         forces = np.asarray(frame.results["forces"], dtype=float)

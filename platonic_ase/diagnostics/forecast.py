@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from platonic_ase.diagnostics.base import Signal
-from platonic_ase.diagnostics.phonons import UNCALIBRATED
+from platonic_ase.diagnostics.base import UNCALIBRATED, Signal
 from platonic_ase.diagnostics.softening import SoftModes
 from platonic_ase.diagnostics.subgroups import identify_breaking
 from platonic_ase.errors import SymmetryWarning
