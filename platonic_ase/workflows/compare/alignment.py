@@ -49,17 +49,19 @@ def align(sets: Mapping[str, EmbeddingSet], *, centred: bool = False) -> Views:
             "no structure was evaluated by all models; first failures: "
             + "; ".join(f"{name}: {why}" for name, why in reasons.items())
         )
-    anchor_rows = [
-        (index, atom)
-        for index, (_, atom) in enumerate(anchor_environments())
+    environments = {
+        index: environment
+        for index, environment in enumerate(anchor_environments())
         if index not in failed
-    ]
+    }
     analogies = range(n_anchors, before)
     whole = not failed & set(analogies)
     return make_views(
         {name: s.embeddings[kept[name]] for name, s in sets.items()},
         {
-            name: np.stack([s.embeddings[s.structures == i][atom] for i, atom in anchor_rows])
+            name: np.stack(
+                [s.embeddings[s.structures == i][atom] for i, (_, atom) in environments.items()]
+            )
             for name, s in sets.items()
         },
         sets[first].numbers[kept[first]],
@@ -71,6 +73,10 @@ def align(sets: Mapping[str, EmbeddingSet], *, centred: bool = False) -> Views:
         },
         left_out_anchors=tuple(sorted(i for i in failed if i < n_anchors)),
         analogies={name: _means(s, analogies) for name, s in sets.items()} if whole else {},
+        anchor_names=tuple(
+            f"{i}: {atoms.symbols[atom]} in {atoms.get_chemical_formula('metal', empirical=True)}"
+            for i, (atoms, atom) in environments.items()
+        ),
     )
 
 

@@ -127,7 +127,7 @@ def _describe_one(atoms: Atoms) -> dict[str, Any]:
     neighbours = neighbor_list("i", atoms, list(BOND * covalent_radii[atoms.numbers]))
     return {
         "digest": digest(atoms),
-        "formula": atoms.get_chemical_formula(empirical=True),
+        "formula": atoms.get_chemical_formula("metal", empirical=True),
         "family": family(atoms),
         "space_group": space_group,
         "orbits": orbits,

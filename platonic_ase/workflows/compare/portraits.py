@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,8 +54,8 @@ class Departure:
     by : str
         ``"element"``, ``"family"``, ``"space group"`` or ``"anchor"``.
     label : str
-        Such as ``"83"`` (an atomic number), ``"oxide"``, ``"Fm-3m (225)"`` or ``"0"``, the place of
-        an anchor among those used.
+        Such as ``"83"`` (an atomic number), ``"oxide"``, ``"Fm-3m (225)"`` or
+        ``"12: Na in NaCl"``, an anchor.
     """
 
     model: str
@@ -159,7 +159,8 @@ def departures(
         if len(np.unique(structures)) >= MIN_STRUCTURES:
             arrays = {key: views.platonic[key][rows] for key in others}
             bias = anchor_bias(arrays, name, structures=structures, seed=seed)
-            found += _rows(name, "anchor", bias)
+            named = replace(bias, labels=np.array(views.anchor_names)[bias.labels.astype(int)])
+            found += _rows(name, "anchor", named)
     return found
 
 

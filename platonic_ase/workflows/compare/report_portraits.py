@@ -5,13 +5,19 @@ from __future__ import annotations
 from html import escape
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from platonic_ase.recording.html import number
 from platonic_ase.workflows.compare.comparison import Comparison
+from platonic_ase.workflows.compare.controls import is_control
+from platonic_ase.workflows.compare.portraits import Departure
 from platonic_ase.workflows.compare.report_section import interval, section
 
-MOST_BIASED = 25
+MOST_BIASED = 8
+"""Rows of each kind of label."""
 MOST_DISPUTED = 20
+SIGNIFICANT = 0.05
+SMALLEST = 1e-6
 
 
 def structures(comparison: Comparison) -> str:
@@ -46,8 +52,12 @@ def structures(comparison: Comparison) -> str:
 
 
 def bias(comparison: Comparison) -> str:
-    """The most certain departures from the consensus."""
-    worst = sorted(comparison.bias, key=lambda e: (e.q_value, -e.excess))[:MOST_BIASED]
+    """The largest departures of learned models from the consensus that are significant."""
+    found: dict[str, list[Departure]] = {}
+    for entry in sorted(comparison.bias, key=lambda e: -e.excess):
+        if entry.q_value < SIGNIFICANT and not is_control(entry.model):
+            found.setdefault(entry.by, []).append(entry)
+    worst = [e for by in sorted(found) for e in found[by][:MOST_BIASED]]
     if not worst:
         return ""
     columns = (
@@ -58,17 +68,18 @@ def bias(comparison: Comparison) -> str:
         (
             escape(e.model),
             e.by,
-            escape(e.label),
+            chemical_symbols[int(e.label)] if e.by == "element" else escape(e.label),
             str(e.n_structures),
             f"{e.departure:.2f}",
             f"{e.excess:+.2f}",
-            number(e.q_value, 2),
+            f"{e.q_value:.2g}" if e.q_value > SMALLEST else f"&lt; {SMALLEST:g}",
         )
         for e in worst
     ]
     note = (
-        f"The {len(rows)} most certain of {len(comparison.bias)}; excess over the median of the "
-        "other models; q after Benjamini and Hochberg. All are in the JSON file."
+        f"Learned models, q < {SIGNIFICANT:g} after Benjamini and Hochberg: of each kind of label "
+        f"the {MOST_BIASED} with the largest excess over the median departure of the other models "
+        f"({sum(map(len, found.values()))} are significant). All are in the JSON file."
     )
     return section("Departures from the consensus", note, columns, rows)
 

@@ -38,6 +38,8 @@ class Views:
         Anchor environments that a model could not evaluate.
     analogies : mapping of str to ndarray, shape (n_structures, d_model)
         Mean embedding of each crystal of the analogies, in their order; empty where there are none.
+    anchor_names : tuple of str
+        Of the K environments.
     """
 
     raw: Mapping[str, Floats]
@@ -50,6 +52,7 @@ class Views:
     left_out_anchors: tuple[int, ...] = ()
     centred: bool = False
     analogies: Mapping[str, Floats] = field(default_factory=dict)
+    anchor_names: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -88,6 +91,7 @@ def make_views(
     failures: Mapping[str, Mapping[int, str]] | None = None,
     left_out_anchors: tuple[int, ...] = (),
     analogies: Mapping[str, Floats] | None = None,
+    anchor_names: tuple[str, ...] = (),
 ) -> Views:
     """Check arrays of several models and project them.
 
@@ -102,8 +106,8 @@ def make_views(
         its own, by default.
     centred : bool
         Whether to subtract the mean anchor before cosines.
-    failures, left_out_anchors, analogies
-        See :class:`Views`.
+    failures, left_out_anchors, analogies, anchor_names
+        See :class:`Views`; anchors are numbered by default.
 
     Raises
     ------
@@ -144,6 +148,7 @@ def make_views(
         left_out_anchors=left_out_anchors,
         centred=centred,
         analogies={} if analogies is None else analogies,
+        anchor_names=anchor_names or tuple(map(str, range(len(next(iter(axes.values())))))),
     )
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,9 @@ from platonic_ase.workflows.compare.catalogue import digest, family
 from platonic_ase.workflows.compare.controls import is_control, shuffle_weights
 from platonic_ase.workflows.compare.disagreement import disagreements
 from platonic_ase.workflows.compare.figures import draw_all, save_all
+from platonic_ase.workflows.compare.portraits import Departure
 from platonic_ase.workflows.compare.report import render
+from platonic_ase.workflows.compare.report_portraits import bias
 from platonic_ase.workflows.compare.retrieval import arithmetic, pooled
 
 FAST = {"gromov_atoms": 60, "k": 3, "n_resamples": 10, "n_permutations": 10, "progress": False}
@@ -161,6 +164,22 @@ def test_the_structure_that_models_dispute_comes_first(arrays, cells):
     assert rows[0].median == rows[0].largest > 0.5
     assert [row.median for row in rows[1:]] == pytest.approx([0] * 19, abs=1e-6)
     assert rows[0].formula == catalogue.formulas[7]
+
+
+def test_report_lists_significant_departures_of_learned_models(comparison):
+    found, _ = comparison
+    rows = [
+        Departure("a", "element", "11", 9, 7, 0.9, 0.5, 1e-9, 1e-9),
+        Departure("a", "anchor", "3: O in MgO", 9, 7, 0.8, 0.4, 0.01, 0.02),
+        Departure("twin", "element", "17", 9, 7, 0.7, 0.3, 0.2, 0.2),
+        Departure("b*random", "element", "8", 9, 7, 1.0, 0.9, 0.0, 0.0),
+    ]
+    html = bias(replace(found, bias=rows))
+    for text in (">Na<", "&lt; 1e-06", "3: O in MgO", "(2 are significant)"):
+        assert text in html
+    for text in (">Cl<", "random"):
+        assert text not in html
+    assert bias(replace(found, bias=rows[2:])) == ""
 
 
 def test_composition_ties_between_polymorphs():
@@ -308,7 +327,9 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
     )
     assert {row.label for row in found.stitching} == {"energy", "element", "coordination"}
     assert {row.by for row in found.bias} == {"element", "family", "space group", "anchor"}
-    assert sum(row.by == "anchor" for row in found.bias) == 3 * 10
+    anchors = [row.label for row in found.bias if row.by == "anchor"]
+    assert len(anchors) == 3 * 10
+    assert set(anchors) == {f"{k}: {'Cl in NaCl' if k % 2 else 'Mg in MgO'}" for k in range(10)}
     assert {row.model for row in found.analogies} == {"a", "b", "c", "composition only"}
     assert {row.space for row in found.dimension} == {"raw", "platonic"}
     assert sorted(row.structure for row in found.structures) == list(range(30))

@@ -46,7 +46,7 @@ def similarity_matrices(comparison: Comparison) -> Figure:
     comparison : Comparison
     """
     names = comparison.models
-    size = max(WIDTH / len(SPACES), 0.33 * len(names) + 0.8)
+    size = max(WIDTH / 4, 0.33 * len(names) + 0.8)
     shape = len(SPACES) * size, len(MEASURES) * size * 0.86
     figure = Figure(figsize=shape, layout="constrained")
     axes = figure.subplots(len(MEASURES), len(SPACES), squeeze=False, sharex=True, sharey=True)
@@ -108,6 +108,7 @@ def transport_accuracies(comparison: Comparison) -> Figure:
         ax.set_xscale("function", functions=(_signed_root, _signed_square))
         ax.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
         ax.set_xlim(-0.001, 1.05)
+        ax.set_ylim(-0.6, len(pairs) - 0.4)
     axes[0].set_yticks(range(len(pairs)), [f"{a} → {b}" for a, b in pairs], fontsize=7)
     handles = axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3, title="dotted: chance")

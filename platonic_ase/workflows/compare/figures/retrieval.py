@@ -33,8 +33,8 @@ def analogy_matrices(comparison: Comparison) -> Figure:
     """
     names, scores = comparison.models, pooled(comparison.analogies)
     baseline = scores[COMPOSITION, COMPOSITION, "composition"]
-    size = max(WIDTH / len(PANELS), 0.42 * len(names) + 1.2)
-    figure = Figure(figsize=(len(PANELS) * size, 0.92 * size + 0.5), layout="constrained")
+    size = max(WIDTH / len(PANELS), 0.33 * len(names) + 0.8)
+    figure = Figure(figsize=(len(PANELS) * size, size + 0.7), layout="constrained")
     axes = figure.subplots(1, len(PANELS), sharey=True)
     for ax, (space, title) in zip(axes, PANELS.items(), strict=True):
         own = "raw" if space == "procrustes" else space
@@ -45,7 +45,7 @@ def analogy_matrices(comparison: Comparison) -> Figure:
         image = ax.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
         ax.grid(visible=False)
         for (i, j), value in np.ndenumerate(matrix):
-            ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6,
+            ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6.5,
                     color="white" if value < 0.5 else "black")  # fmt: skip
         ax.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
         ax.set_yticks(range(len(names)), names, fontsize=7)
