@@ -138,7 +138,7 @@ def test_the_command(tmp_path, monkeypatch):
 
     command = importlib.import_module("platonic_ase.cli.forecast")
     inner = DoubleWellCrystal(2.0)
-    monkeypatch.setattr(command, "wrap", lambda *args: watched(inner))
+    monkeypatch.setattr(command, "wrap", lambda *args, **options: watched(inner))
     monkeypatch.chdir(tmp_path)
     inner.structure().write("salt.extxyz")
     run_command = CliRunner().invoke(cli.app, ["forecast", "salt.extxyz", "--no-relax", "--quiet"])
