@@ -33,7 +33,7 @@ from platonic_ase.calibration.phonon_scores import (
     spearman,
     worst_third,
 )
-from platonic_ase.calibration.phonon_table import PhononTable, read_phonon_table
+from platonic_ase.calibration.phonon_table import ERROR_FEATURES, PhononTable, read_phonon_table
 from platonic_ase.calibration.spectra import wasserstein
 
 TABLE = Path(__file__).with_name("phonon_table.json")
@@ -138,6 +138,17 @@ def own_frequencies(table: PhononTable, penalty: float = 3.0) -> np.ndarray:
     return predict_left_out(names, x, root, table.column("anion"), penalty)
 
 
+def with_distance(table: PhononTable, penalty: float = 3.0) -> np.ndarray:
+    """The root of the error from the features and the Platonic distance, anions left out."""
+    features = np.stack([table.feature(name) for name in ERROR_FEATURES], axis=1)
+    distance = table_baseline(table, "platonic_distance")
+    if np.isnan(distance).any():
+        return distance
+    names, x = [*ERROR_FEATURES, "platonic_distance"], np.column_stack([features, distance])
+    root = np.sqrt(table.relative_errors)
+    return predict_left_out(names, x, root, table.column("anion"), penalty)
+
+
 def score_model(
     tables: dict[str, PhononTable], model: str, element_frames: dict[str, int], resamples: int
 ) -> dict[str, object]:
@@ -177,6 +188,7 @@ def score_model(
         "large_means": meaning,
         "large": int(large.sum()),
         "features": both(own.root_error),
+        "features_and_platonic_distance": both(with_distance(table)),
         "baselines": {
             name: both(values) for name, values in baselines(tables, model, element_frames).items()
         },
@@ -248,7 +260,11 @@ def text(results: dict[str, dict]) -> str:
     for model, found in results.items():
         lines.append(f"{model}: {found['large']} of {found['crystals']} ({found['large_means']})")
         lines.append(f"  {'':<52}{'AUROC':>24}{'Spearman':>24}")
-        groups = {"features": found["features"], **found["baselines"]}
+        groups = {
+            "features": found["features"],
+            "features and Platonic distance": found["features_and_platonic_distance"],
+            **found["baselines"],
+        }
         groups |= {f"universal, {name}": each for name, each in found["universal"].items()}
         for name, each in groups.items():
             lines.append(show(name, each["auroc"], each["spearman"]))
