@@ -6,7 +6,6 @@ from html import escape
 
 from platonic_ase.recording.html import number, plural
 from platonic_ase.workflows.compare.comparison import Comparison
-from platonic_ase.workflows.compare.figures.matrices import LABELS
 from platonic_ase.workflows.compare.report_section import interval, section
 from platonic_ase.workflows.compare.retrieval import pooled
 from platonic_ase.workflows.compare.spaces import SPACES
@@ -64,38 +63,33 @@ def similarity(comparison: Comparison) -> str:
 
 def transport(comparison: Comparison) -> str:
     """Where the mass of transport plans lands."""
-    labels = [name for name in LABELS if any(e.label == name for e in comparison.transport)]
-    columns = [("models", ""), ("space", "")]
-    for label in labels:
-        columns += [
-            (f"same {label}", "n"), ("95 % interval", "n"), ("baseline", "n"), ("p", "n"),
-            ("chance", "n"),
-        ]  # fmt: skip
-    rows: dict[tuple[str, str, str], dict[str, tuple[str, ...]]] = {}
-    for e in comparison.transport:
-        rows.setdefault((e.a, e.b, e.space), {})[e.label] = (
+    columns = (
+        ("models", ""), ("space", "k"), ("same", "k"), ("share", "n"), ("95 % interval", "n"),
+        ("baseline", "n"), ("p", "n"), ("chance", "n"),
+    )  # fmt: skip
+    rows = [
+        (
+            escape(f"{e.a} → {e.b}"),
+            e.space,
+            e.label,
             f"{e.estimate.value:.3f}",
-            interval(e.estimate.low, e.estimate.high),
+            interval(max(e.estimate.low, 0.0), min(e.estimate.high, 1.0)),
             number(e.estimate.baseline_mean, 3),
             number(e.estimate.p_value, 2),
             f"{e.chance:.4f}",
         )
-    body = [
-        (
-            escape(f"{a} → {b}"),
-            escape(PLANS[space]),
-            *(cell for name in labels for cell in of[name]),
-        )
-        for (a, b, space), of in rows.items()
+        for e in comparison.transport
     ]
+    spaces = "; ".join(f"{key}: {name}" for key, name in PLANS.items())
     data = comparison.data
     note = (
         f"Share of the mass of an optimal plan of {data['transport_atoms']:,} distinct atoms "
         f"({data['gromov_atoms']:,} for Gromov–Wasserstein) that lands on the same atom, on an "
         "atom equivalent by symmetry, on the same element. Baseline of atoms and orbits: a plan "
-        "with the same elements but random atoms of them; of elements: atoms permuted freely."
+        "with the same elements but random atoms of them; of elements: atoms permuted freely. "
+        f"Spaces: {spaces}."
     )
-    return section("Transport", note, columns, body)
+    return section("Transport", note, columns, rows)
 
 
 def stitching(comparison: Comparison) -> str:

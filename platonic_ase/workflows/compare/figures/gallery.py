@@ -85,7 +85,8 @@ def draw_all(comparison: Comparison, views: Views) -> dict[str, Drawing]:
         drawings["retrieval"] = Drawing(
             "Embedding arithmetic across models",
             "Analogies formed in the model of the row, answered among the crystals as the model of "
-            "the column sees them; the diagonal stays within a model.",
+            "the column sees them; the diagonal stays within a model. Fitted map: orthogonal, on "
+            "the anchors.",
             analogy_matrices(comparison),
         )
     if any(entry.by == "element" for entry in comparison.bias):

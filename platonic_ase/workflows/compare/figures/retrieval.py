@@ -12,7 +12,7 @@ from platonic_ase.workflows.compare.retrieval import COMPOSITION, pooled
 PANELS = {
     "platonic": "Platonic",
     "standardised": "Platonic standardised",
-    "procrustes": "raw, map fitted on anchors",
+    "procrustes": "raw, fitted map",
 }
 
 
@@ -33,8 +33,8 @@ def analogy_matrices(comparison: Comparison) -> Figure:
     """
     names, scores = comparison.models, pooled(comparison.analogies)
     baseline = scores[COMPOSITION, COMPOSITION, "composition"]
-    size = max(WIDTH / len(PANELS), 0.33 * len(names) + 0.8)
-    figure = Figure(figsize=(len(PANELS) * size, size + 0.7), layout="constrained")
+    size = max(WIDTH / 4, 0.33 * len(names) + 0.8)
+    figure = Figure(figsize=(len(PANELS) * size, size + 1.2), layout="constrained")
     axes = figure.subplots(1, len(PANELS), sharey=True)
     for ax, (space, title) in zip(axes, PANELS.items(), strict=True):
         own = "raw" if space == "procrustes" else space
