@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.calculators.calculator import all_changes
 
-from platonic_ase.calibration.defaults import find_anchors
+from platonic_ase.calibration.default_anchors import find_anchors
 from platonic_ase.calibration.embed import to_numpy
 from platonic_ase.diagnostics.base import Diagnosis, Finding
 from platonic_ase.encoders import find_encoder

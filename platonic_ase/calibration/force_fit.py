@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.calibration.force_bound import ForceBound, components
+from platonic_ase.calibration.force_table import ForceErrors, deal
 from platonic_ase.errors import CalibrationError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.reference import conformal_quantile
@@ -30,78 +31,9 @@ LEVEL = 0.9
 ALARM_LEVEL = 0.99
 N_COMPONENTS = 32
 FOLDS = 5
-GROUP_REMEDY = (
-    "Where frames of one compound come from independent runs, say which belong together by "
-    'atoms.info["group"] (group=... in extxyz).'
-)
 _ROUNDING = 1e-4  # eV/Å; errors of atoms at rest by symmetry have no logarithm
 _PENALTY = 3e-3  # on coefficients of standardised components
 _SMOOTH = 0.05  # half width of the rounded corner of the pinball loss
-
-
-@dataclass(frozen=True)
-class ForceErrors:
-    """Forces of a model with their errors.
-
-    Attributes
-    ----------
-    platonic : ndarray, shape (n, K)
-    forces : ndarray, shape (n, 3)
-        The model's, eV/Å.
-    true_forces : ndarray, shape (n, 3)
-        DFT's, eV/Å.
-    numbers : ndarray of int, shape (n,)
-        Atomic numbers.
-    structures : ndarray of int, shape (n,)
-        Structure of each atom, 0..S-1.
-    groups : ndarray of str, shape (S,)
-        Compound of each structure; all copies of one stay on one side of a split.
-    """
-
-    platonic: np.ndarray
-    forces: np.ndarray
-    true_forces: np.ndarray
-    numbers: np.ndarray
-    structures: np.ndarray
-    groups: np.ndarray
-
-    def __post_init__(self) -> None:
-        n = len(self.platonic)
-        shapes = (self.forces.shape, self.true_forces.shape, self.numbers.shape)
-        if shapes != ((n, 3), (n, 3), (n,)) or self.structures.shape != (n,):
-            raise ValueError(
-                f"{n} environments come with arrays of shapes {shapes} and "
-                f"{self.structures.shape}: one row an atom is needed in each"
-            )
-        if n and int(self.structures.max()) >= len(self.groups):
-            raise ValueError(
-                f"atoms of structure {int(self.structures.max())} but groups of "
-                f"{len(self.groups)} structures only"
-            )
-
-    def __len__(self) -> int:
-        return len(self.platonic)
-
-    @property
-    def errors(self) -> np.ndarray:
-        """Length of the error vector of each atom, eV/Å, shape (n,)."""
-        return np.asarray(np.linalg.norm(self.forces - self.true_forces, axis=1))
-
-    @property
-    def weights(self) -> np.ndarray:
-        """One over the atoms of each atom's structure, shape (n,)."""
-        return np.asarray(1 / np.bincount(self.structures)[self.structures])
-
-    def take(self, kept: np.ndarray) -> ForceErrors:
-        """Only the atoms where ``kept``, a mask of shape (n,), is true."""
-        return ForceErrors(
-            self.platonic[kept],
-            self.forces[kept],
-            self.true_forces[kept],
-            self.numbers[kept],
-            self.structures[kept],
-            self.groups,
-        )
 
 
 @dataclass(frozen=True)
@@ -200,26 +132,6 @@ def _conformalise(
         scale[fold == k] = _fit(table.take(fold != k), level)(table.take(fold == k))
     quantile = conformal_quantile(table.errors / scale, level, table.structures)
     return _fit(table, level), scale, quantile
-
-
-def deal(table: ForceErrors, folds: int, seed: int = 0) -> np.ndarray:
-    """Deal compounds to folds; the fold of each atom, shape (n,).
-
-    With fewer compounds than folds, each is a fold by itself.
-
-    Raises
-    ------
-    CalibrationError
-        With a single compound.
-    """
-    names, inverse = np.unique(table.groups[table.structures], return_inverse=True)
-    if len(names) < 2:
-        raise CalibrationError(
-            f"all structures are of {', '.join(names) or 'no compound'}; at least 2 compounds are "
-            "needed, to leave one out at a time. " + GROUP_REMEDY
-        )
-    dealt = np.random.default_rng(seed).permutation(len(names))
-    return np.asarray(dealt[inverse] % min(folds, len(names)))
 
 
 def principal_components(

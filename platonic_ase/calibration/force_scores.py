@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
-from platonic_ase.calibration.force_fit import LEVEL, ForceErrors, deal, left_out_bounds
+from platonic_ase.calibration.force_fit import LEVEL, left_out_bounds
+from platonic_ase.calibration.force_table import ForceErrors, deal
 from platonic_ase.calibration.phonon_scores import auroc
 
 ANIONS = ("F", "O", "N", "Cl", "Br", "I", "S", "Se", "Te", "C", "P", "As", "Sb", "H")

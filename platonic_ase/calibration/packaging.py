@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from platonic_ase.calibration.defaults import ANCHORS_FILE, N_ANCHORS
+from platonic_ase.calibration.default_anchors import ANCHORS_FILE, N_ANCHORS
 from platonic_ase.calibration.embed import embed
 from platonic_ase.calibration.folders import POOL_SEED, packaged_folder
 from platonic_ase.calibration.pool import generate_pool

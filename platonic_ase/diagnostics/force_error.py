@@ -96,7 +96,7 @@ class ForceErrorBound(Diagnostic):
             threshold=threshold,
             unit="eV/Å",
             message=(
-                f"the force on {chemical_symbols[numbers[worst]]} atom {worst} "
+                f"The force on {chemical_symbols[numbers[worst]]} atom {worst} "
                 f"({np.linalg.norm(forces[worst]):.2f} eV/Å) can be wrong by up to "
                 f"{bounds[worst]:.2f} eV/Å ({100 * self.bound.level:g} % level, calibration: "
                 f"{self.bound.name}); {len(flagged)} of {len(numbers)} atoms are beyond the alarm."

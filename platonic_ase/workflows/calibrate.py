@@ -16,12 +16,8 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.calibration.defaults import (
-    GENERATED,
-    find_anchors,
-    known_structures,
-    reference_of,
-)
+from platonic_ase.calibration.default_anchors import GENERATED, find_anchors
+from platonic_ase.calibration.defaults import known_structures, reference_of
 from platonic_ase.calibration.evaluate import EvaluationSet
 from platonic_ase.calibration.folders import POOL_SEED, file_stem
 from platonic_ase.calibration.force_bound import ForceBound

@@ -9,8 +9,9 @@ import numpy as np
 
 from platonic_ase.calibration.evaluate import EvaluationSet
 from platonic_ase.calibration.force_bound import ForceBound
-from platonic_ase.calibration.force_fit import LEVEL, ForceErrors, fit_force_bound
+from platonic_ase.calibration.force_fit import LEVEL, fit_force_bound
 from platonic_ase.calibration.force_scores import left_out_scores
+from platonic_ase.calibration.force_table import ForceErrors
 from platonic_ase.calibration.groups import group_of
 from platonic_ase.space.anchors import AnchorSet
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from platonic_ase.calibration.force_fit import GROUP_REMEDY
+from platonic_ase.calibration.force_table import GROUP_REMEDY
 from platonic_ase.calibration.groups import group_of
 from platonic_ase.errors import CalibrationError
 from platonic_ase.workflows.replay import read_frames

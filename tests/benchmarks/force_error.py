@@ -26,9 +26,10 @@ from pathlib import Path
 
 import numpy as np
 
-from platonic_ase.calibration.defaults import default_anchors
-from platonic_ase.calibration.force_fit import ForceErrors, deal, fit_force_bound, left_out_bounds
+from platonic_ase.calibration.default_anchors import default_anchors
+from platonic_ase.calibration.force_fit import fit_force_bound, left_out_bounds
 from platonic_ase.calibration.force_scores import chemistries, score_bounds
+from platonic_ase.calibration.force_table import ForceErrors, deal
 from platonic_ase.encoders import find_encoder
 from platonic_ase.loading import load_calculator
 from platonic_ase.space.neighbours import nearest_distances

@@ -1,6 +1,6 @@
 import pytest
 
-from platonic_ase.calibration import defaults
+from platonic_ase.calibration import default_anchors, defaults
 from platonic_ase.testing import MockCalculator, MockEncoder, small_space
 
 
@@ -25,7 +25,9 @@ def built(tmp_path, monkeypatch):
         return space(encoder)[1]
 
     monkeypatch.setenv("PLATONIC_ASE_CACHE", str(tmp_path))
-    monkeypatch.setattr(defaults, "default_anchors", lambda encoder, progress: space(encoder)[0])
+    monkeypatch.setattr(
+        default_anchors, "default_anchors", lambda encoder, progress: space(encoder)[0]
+    )
     monkeypatch.setattr(defaults, "build_reference", build)
     monkeypatch.setattr("platonic_ase.calibration.pool.generate_pool", lambda seed: [])
     return made

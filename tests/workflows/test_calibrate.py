@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.emt import EMT
 from ase.io import write
 from typer.testing import CliRunner
 
@@ -207,6 +208,16 @@ def test_a_teacher_labels_data_that_have_no_forces(tmp_path, monkeypatch):
     assert "a teacher, not of DFT" in result.force_bound.name
     # the error is a fifth of the force, exactly
     assert result.force_bound.slope * result.force_bound.quantile == pytest.approx(0.2, rel=0.2)
+
+
+def test_teacher_and_pupil_both_compute_the_crystals(tmp_path, monkeypatch):
+    """With EMT for both, on the one alloy that is asked for: too few for a pack, and said so."""
+    alloy = Material("AlPd", "cesiumchloride")
+    monkeypatch.setattr(module, "lessons", lambda count, elements: [alloy][:count])
+    with pytest.raises(CalibrationError, match="1 of 1 crystals have both spectra; at least 20"):
+        calibrate(EMT(), tmp_path, teacher=EMT(), generated=False, progress=False)
+    (made,) = tmp_path.glob("work/*.phonons/AlPd_cesiumchloride.json")
+    assert "crystal" in json.loads(made.read_text())
 
 
 class Unsaved:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from platonic_ase.calibration.defaults import anchor_environments
+from platonic_ase.calibration.default_anchors import anchor_environments
 from platonic_ase.errors import ComparisonError
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.workflows.compare.views import Views, make_views

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from platonic_ase.calibration.defaults import anchor_environments
+from platonic_ase.calibration.default_anchors import anchor_environments
 from platonic_ase.calibration.embed import embed_each
 from platonic_ase.errors import ComparisonError, SpaceFileError
 from platonic_ase.space.embeddings import EmbeddingSet
