@@ -115,11 +115,12 @@ def require_forces(frames: LabelledFrames, fewest: int, fewest_groups: int = 5) 
     """
     count, total = len(frames.labelled), len(frames.structures)
     if not count:
-        names = sorted({key for atoms in frames.structures for key in atoms.arrays})
+        names = {key for atoms in frames.structures for key in atoms.arrays}
+        others = ", ".join(sorted(names - {"numbers", "positions"})) or "none"
         raise CalibrationError(
-            f"none of {total} frames has forces; their arrays are {', '.join(names)}. Name the "
-            "one with the forces (--forces-key), or name a better model whose forces stand for "
-            "the truth (--teacher)."
+            f"none of {total} frames has forces; per-atom arrays by other names: {others}. Name "
+            "the one with the forces (--forces-key), or a better model whose forces stand for the "
+            "truth (--teacher)."
         )
     if count < fewest:
         raise CalibrationError(

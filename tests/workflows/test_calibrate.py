@@ -239,8 +239,11 @@ def refuse(path, **options):
 
 def test_frames_without_forces_are_refused(tmp_path):
     path = tmp_path / "bare.xyz"
-    write(path, structures(110))
-    with pytest.raises(CalibrationError, match=r"none of 110 .*numbers, positions.*--forces-key"):
+    made = structures(110)
+    for atoms in made:
+        atoms.arrays["my_labels"] = np.zeros((len(atoms), 3))
+    write(path, made, format="extxyz")
+    with pytest.raises(CalibrationError, match=r"none of 110 .* my_labels\..*--forces-key"):
         refuse(path)
 
 
