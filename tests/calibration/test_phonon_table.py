@@ -67,6 +67,7 @@ def test_the_table_holds_what_it_says(tables):
         assert (np.diff(quantiles, axis=1) >= 0).all()
         assert np.allclose(quantiles[:, 0], np.round(table.column("lowest"), 3), atol=2e-3)
         for row in table.rows:
+            assert np.isfinite([*row.baselines.values()]).all()
             assert repr(PhononRow.from_dict(row.to_dict())) == repr(row)  # NaN is not itself
 
 
