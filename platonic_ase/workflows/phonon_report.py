@@ -86,6 +86,12 @@ def _verdict(result: PhononResult) -> str:
             "Nothing in the displaced supercells foretells a large error, so that the instability "
             "may be real: check it with DFT, or follow the mode to a lower phase."
         )
+    elif result.risk.rank is not None:
+        kind, title = "unknown", "Ranked only"
+        remarks.append(
+            "The crystal does not stand out among those of other models; how large the errors of "
+            "this model are is not known."
+        )
     else:
         kind, title = "quiet", "Quiet"
         remarks.append("Nothing in the displaced supercells foretells a large error.")
@@ -119,7 +125,8 @@ def _risks(result: PhononResult) -> str:
         return (
             "<section>\n<h2>Risk, before diagonalisation</h2>\n<p>The predicted error is larger "
             f"than those of {100 * risk.rank:.0f} % of the crystals of other models. How large it "
-            "is cannot be said: this model has no calibration of its own.</p>\n"
+            "is cannot be said: this model has no calibration of its own. Probability of spurious "
+            f"imaginary modes: {_probability(risk.probability_imaginary)}.</p>\n"
             f'<p class="muted">Calibration: {escape(risk.calibration)}.</p>\n</section>'
         )
     rows = [

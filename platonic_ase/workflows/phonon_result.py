@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonic_ase.diagnostics.base import Event
+from platonic_ase.diagnostics.base import UNCALIBRATED, Event
 from platonic_ase.diagnostics.displacement import DisplacementFeatures, SiteResponse
 from platonic_ase.diagnostics.phonon_estimate import PhononRiskEstimate
 from platonic_ase.diagnostics.watch import RunSummary
@@ -102,14 +102,16 @@ class PhononResult:
                 f"{self.formula}: predicted error {100 * risk.relative_error:.0f} % of the mean "
                 f"frequency; probability above 25 %: {risk.probability_above_25_percent:.2f}"
             )
-            if risk.probability_imaginary is not None:
-                lines[0] += f", of spurious imaginary modes: {risk.probability_imaginary:.2f}"
-            lines.append(f"calibration: {risk.calibration}")
         elif risk.rank is not None:
             lines[0] = (
                 f"{self.formula}: predicted error larger than those of {100 * risk.rank:.0f} % of "
                 "the crystals of other models; how large is not known"
             )
+        if risk.probability_imaginary is not None:
+            lines[0] += (
+                f"; probability of spurious imaginary modes: {risk.probability_imaginary:.2f}"
+            )
+        if risk.calibration != UNCALIBRATED:
             lines.append(f"calibration: {risk.calibration}")
         if spectrum is not None:
             lines.append(
