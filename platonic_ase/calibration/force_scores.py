@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -95,14 +94,10 @@ def chemistries(table: ForceErrors) -> tuple[np.ndarray, list[np.ndarray], list[
     return parts, barred, names
 
 
-def left_out_scores(
-    table: ForceErrors,
-    *,
-    level: float = LEVEL,
-    folds: int = 5,
-    progress: bool = False,
-) -> Mapping[str, Any]:
-    """Scores of packs that were fitted and conformalised without what they are scored on.
+def bounds_left_out(
+    table: ForceErrors, *, level: float = LEVEL, folds: int = 5, progress: bool = False
+) -> dict[str, np.ndarray]:
+    """Bounds by packs that were fitted and conformalised without what they bound.
 
     Parameters
     ----------
@@ -115,16 +110,15 @@ def left_out_scores(
 
     Returns
     -------
-    dict
+    dict of str to ndarray, shape (n,)
         ``"compounds"``: compounds left out at random; ``"anions"``: all structures with one anion
-        left out; each as of :func:`score_bounds`.
+        left out, where there are several; eV/Å, NaN for atoms in no part.
     """
     parts, barred, _ = chemistries(table)
     fold = deal(table, folds, seed=1)
-    at_random = left_out_bounds(table, fold, level=level, progress=progress)
-    scores = {"compounds": score_bounds(table, at_random)}
+    found = {"compounds": left_out_bounds(table, fold, level=level, progress=progress)}
     if barred:
         by_anion = left_out_bounds(table, parts, barred, level=level, progress=progress)
         if not np.isnan(by_anion).all():
-            scores["anions"] = score_bounds(table, by_anion)
-    return scores
+            found["anions"] = by_anion
+    return found

@@ -18,14 +18,15 @@ import numpy as np
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.calibration.default_anchors import GENERATED, find_anchors
 from platonic_ase.calibration.defaults import known_structures, reference_of
-from platonic_ase.calibration.evaluate import EvaluationSet
 from platonic_ase.calibration.folders import POOL_SEED, file_stem
 from platonic_ase.calibration.force_bound import ForceBound
 from platonic_ase.calibration.force_fit import ALARM_LEVEL, LEVEL
+from platonic_ase.calibration.force_scores import bounds_left_out
 from platonic_ase.calibration.phonon_risk import PhononRisk
 from platonic_ase.calibration.pool import generate_pool
 from platonic_ase.encoders import Encoder, find_encoder
 from platonic_ase.errors import CalibrationError
+from platonic_ase.recording.force_bound import write_force_bound
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.reference import ReferenceManifold
@@ -56,6 +57,8 @@ class Calibration:
     reference : ReferenceManifold or None
     force_bound : ForceBound or None
     phonon_risk : PhononRisk or None
+    report : Path or None
+        HTML page about the force bound.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class Calibration:
     reference: ReferenceManifold | None = None
     force_bound: ForceBound | None = None
     phonon_risk: PhononRisk | None = None
+    report: Path | None = None
 
     def describe(self) -> str:
         """What there is and how good it is on what was left out, a line each."""
@@ -81,9 +85,12 @@ class Calibration:
         if self.force_bound is not None:
             lines.append(f"force bound: {_describe_bound(self.force_bound)}")
         if self.phonon_risk is not None:
-            scores = self.phonon_risk.provenance["scores"]
+            scores = dict(self.phonon_risk.provenance["scores"])
+            caveat = scores.pop("left_out")
             said = ", ".join(f"{name} {value}" for name, value in scores.items())
-            lines.append(f"phonon risk: {self.phonon_risk.name}; {said}")
+            lines.append(f"phonon risk: {self.phonon_risk.name}; {said} (left out: {caveat})")
+        if self.report is not None:
+            lines.append(f"report: {self.report}")
         return "\n".join(lines)
 
 
@@ -160,9 +167,13 @@ def calibrate(
         evaluated = evaluate_structures(encoder, frames.structures, path, progress=progress)
         parts.append((evaluated.embedded, frames.structures))
         origins.append(source or ", ".join(Path(each).name for each in data))
-        bound = _bound(frames, evaluated, anchors, origins[0], teacher, work, level, progress)
+        labels, truth = _labels(frames, origins[0], teacher, work, progress)
+        table = force_errors(evaluated, frames.structures, labels, anchors)
+        left_out = bounds_left_out(table, level=level, progress=progress)
+        bound = build_force_bound(table, anchors, truth, left_out, level=level)
         bound.save(folder / f"{stem}.forces.safetensors")
-        result = replace(result, force_bound=bound)
+        report = write_force_bound(bound, table, left_out["compounds"], folder / f"{stem}.html")
+        result = replace(result, force_bound=bound, report=report)
     if generated:
         pool = known_structures(encoder, generate_pool(seed=POOL_SEED))
         path = work / f"{stem}.generated.safetensors"
@@ -188,30 +199,21 @@ def calibrate(
     return result
 
 
-def _bound(
-    frames: LabelledFrames,
-    evaluated: EvaluationSet,
-    anchors: AnchorSet,
-    source: str,
-    teacher: Any,
-    work: Path,
-    level: float,
-    progress: bool,
-) -> ForceBound:
-    """Force bound from the labels of the frames, or from those of the teacher."""
-    labels: Sequence[np.ndarray | None] = frames.forces
-    if not frames.labelled:
-        encoder = find_encoder(teacher)
-        path = work / f"{file_stem(encoder.identity)}.teacher.safetensors"
-        lesson = evaluate_structures(encoder, frames.structures, path, progress=progress)
-        owners = lesson.embedded.structures
-        labels = [
-            lesson.forces[owners == k] if k not in lesson.embedded.failures else None
-            for k in range(len(frames.structures))
-        ]
-        source += f", forces of {encoder.identity.model}, a teacher, not of DFT"
-    table = force_errors(evaluated, frames.structures, labels, anchors)
-    return build_force_bound(table, anchors, source, level=level, progress=progress)
+def _labels(
+    frames: LabelledFrames, source: str, teacher: Any, work: Path, progress: bool
+) -> tuple[Sequence[np.ndarray | None], str]:
+    """True forces of the frames, or those of the teacher, and where they come from."""
+    if frames.labelled:
+        return frames.forces, source
+    encoder = find_encoder(teacher)
+    path = work / f"{file_stem(encoder.identity)}.teacher.safetensors"
+    lesson = evaluate_structures(encoder, frames.structures, path, progress=progress)
+    owners = lesson.embedded.structures
+    labels = [
+        lesson.forces[owners == k] if k not in lesson.embedded.failures else None
+        for k in range(len(frames.structures))
+    ]
+    return labels, f"{source}, forces of {encoder.identity.model}, a teacher, not of DFT"
 
 
 def _taught(

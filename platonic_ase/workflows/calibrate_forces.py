@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from platonic_ase.calibration.evaluate import EvaluationSet
 from platonic_ase.calibration.force_bound import ForceBound
 from platonic_ase.calibration.force_fit import LEVEL, fit_force_bound
-from platonic_ase.calibration.force_scores import left_out_scores
+from platonic_ase.calibration.force_scores import score_bounds
 from platonic_ase.calibration.force_table import ForceErrors
 from platonic_ase.calibration.groups import group_of
 from platonic_ase.space.anchors import AnchorSet
@@ -55,11 +55,11 @@ def build_force_bound(
     table: ForceErrors,
     anchors: AnchorSet,
     source: str,
+    left_out: Mapping[str, np.ndarray],
     *,
     level: float = LEVEL,
-    progress: bool = False,
 ) -> ForceBound:
-    """Fit the force bound of a model, and score it on what was left out.
+    """Fit the force bound of a model.
 
     Parameters
     ----------
@@ -67,10 +67,11 @@ def build_force_bound(
     anchors : AnchorSet
     source : str
         Where the structures and their forces come from, and under which licence.
+    left_out : mapping of str to ndarray, shape (n,)
+        Of :func:`~platonic_ase.calibration.force_scores.bounds_left_out`; their scores are
+        recorded.
     level : float
         Share of atoms that the bound is to cover.
-    progress : bool
-        Whether to show progress bars.
 
     Raises
     ------
@@ -86,6 +87,6 @@ def build_force_bound(
         provenance={
             "source": source,
             "error": "length of the difference of the model's force and the label",
-            "left_out": left_out_scores(table, level=level, progress=progress),
+            "left_out": {name: score_bounds(table, found) for name, found in left_out.items()},
         },
     )

@@ -127,6 +127,10 @@ def test_what_was_made_says_how_good_it_is(calibrated):
     text = result.describe()
     assert f"{COUNT} structures (mock)" in text
     assert f"covers {100 * scores['coverage']:.1f} %" in text
+    page = result.report.read_text(encoding="utf-8")
+    assert f"Covers {100 * scores['coverage']:.1f} %" in page
+    assert page.count("<svg") == 3
+    assert "http" not in page.replace("http://www.w3.org", "")
 
 
 def test_what_is_given_wins_over_the_folder(calibrated):
