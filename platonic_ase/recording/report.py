@@ -109,7 +109,7 @@ def _figures(run: RunRecord, tracks: Sequence[TrackSeries]) -> list[str]:
             + "Atoms that are equivalent in the reference structure must look the same to the "
             "model: splitting on a symmetric geometry is the model's error, growing splitting "
             "together with the structural asymmetry is the structure breaking its symmetry. "
-            "Thermal motion splits orbits at every instant.",
+            "Thermal motion splits orbits at every instant." + _evidence_caption(tracks),
             lambda: plots.splitting(tracks),
         ),
         (
@@ -146,6 +146,17 @@ def _figures(run: RunRecord, tracks: Sequence[TrackSeries]) -> list[str]:
         if made is not None:
             sections.append(figure(title, caption, plots.to_svg(made, f"figure{k}")))
     return sections
+
+
+def _evidence_caption(tracks: Sequence[TrackSeries]) -> str:
+    """State the false-alarm rate of the test of the time average, where there was one."""
+    limit = tracks[0].limit("symmetry_evidence")
+    if limit is None or not np.isfinite(tracks[0].column("symmetry_evidence")).any():
+        return ""
+    return (
+        " Evidence is a test of the time average: of runs that stay symmetric at most "
+        f"{100 * 10**-limit:.2g} % ever pass the dashed line."
+    )
 
 
 def _bound_caption(tracks: Sequence[TrackSeries]) -> str:

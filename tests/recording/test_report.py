@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import subprocess
 import sys
@@ -113,6 +114,15 @@ def test_an_uncalibrated_run(write_log):
     text = report(write_log(bare, structure(per_atom={}), *records, SUMMARY))
     check_page(text, FIGURES - 3)  # no distortion, histogram, companions
     assert "Uncalibrated: there is no reference" in text
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_the_false_alarm_rate_of_molecular_dynamics_is_stated(write_log, moving):
+    facts = {"symmetry": {"limits": {"symmetry_evidence": -math.log10(0.005)}}}
+    scalars = {"orbit_splitting": 1e-3, **({"symmetry_evidence": 0.4} if moving else {})}
+    records = [geometry(i, scalars=scalars) for i in range(3)]
+    text = report(write_log(HEADER, structure(facts=facts), *records, SUMMARY))
+    assert ("at most 0.5 % ever pass" in text) == moving
 
 
 def test_missing_and_broken_values(write_log):
