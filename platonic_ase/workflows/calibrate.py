@@ -35,7 +35,7 @@ from platonic_ase.workflows.calibrate_phonon_pack import build_phonon_risk, less
 from platonic_ase.workflows.calibrate_phonons import Material, read_materials, taught
 from platonic_ase.workflows.embed import embed_structures
 from platonic_ase.workflows.evaluate import evaluate_structures, structures_digest
-from platonic_ase.workflows.labelled import LabelledFrames, read_labelled, require_forces
+from platonic_ase.workflows.labelled import LabelledFrames, read_labelled, require_enough
 
 PathLike = str | os.PathLike[str]
 
@@ -151,8 +151,8 @@ def calibrate(
     if spectra is not None and teacher is not None:
         raise CalibrationError("both spectra and a teacher were given; one of the two is needed")
     frames = read_labelled(data, forces_key) if data else None
-    if frames is not None and (frames.labelled or teacher is None):
-        require_forces(frames, FEWEST_FRAMES)
+    if frames is not None:
+        require_enough(frames, FEWEST_FRAMES, taught=teacher is not None)
     materials = None if spectra is None else read_materials(spectra)
 
     encoder, folder = find_encoder(calculator, layer), Path(folder)

@@ -106,15 +106,26 @@ def labelled_forces(
     return forces
 
 
-def require_forces(frames: LabelledFrames, fewest: int, fewest_groups: int = 5) -> None:
+def require_enough(
+    frames: LabelledFrames, fewest: int, *, fewest_groups: int = 5, taught: bool = False
+) -> None:
     """Refuse frames of which too few have forces, or that are of too few compounds.
+
+    Parameters
+    ----------
+    frames : LabelledFrames
+    fewest, fewest_groups : int
+        Frames, and compounds, that are needed.
+    taught : bool
+        Whether a teacher's forces stand for the truth where no frame has any.
 
     Raises
     ------
     CalibrationError
     """
-    count, total = len(frames.labelled), len(frames.structures)
-    if not count:
+    total = len(frames.structures)
+    used = frames.labelled or (list(range(total)) if taught else [])
+    if not used:
         names = {key for atoms in frames.structures for key in atoms.arrays}
         others = ", ".join(sorted(names - {"numbers", "positions"})) or "none"
         raise CalibrationError(
@@ -122,12 +133,13 @@ def require_forces(frames: LabelledFrames, fewest: int, fewest_groups: int = 5) 
             "the one with the forces (--forces-key), or a better model whose forces stand for the "
             "truth (--teacher)."
         )
-    if count < fewest:
+    if len(used) < fewest:
+        what = "have forces" if frames.labelled else "can be taught"
         raise CalibrationError(
-            f"{count} of {total} frames have forces; at least {fewest} are needed for a force "
-            "bound. Add frames."
+            f"{len(used)} of {total} frames {what}; at least {fewest} are needed for a bound. "
+            "Add frames."
         )
-    groups = {group_of(frames.structures[k]) for k in frames.labelled}
+    groups = {group_of(frames.structures[k]) for k in used}
     if len(groups) < fewest_groups:
         raise CalibrationError(
             f"the frames are of {len(groups)} compounds ({', '.join(sorted(groups))}); at least "

@@ -266,6 +266,14 @@ def test_too_few_frames_are_refused(tmp_path):
         refuse(tmp_path / "one.xyz")
 
 
+def test_too_few_frames_for_a_teacher_are_refused(tmp_path):
+    write(tmp_path / "bare.xyz", structures(20))
+    teacher = CountingMock()
+    with pytest.raises(CalibrationError, match="20 of 20 frames can be taught; at least 99"):
+        refuse(tmp_path / "bare.xyz", teacher=teacher)
+    assert teacher.count == 0
+
+
 def test_broken_files_are_named(tmp_path):
     broken = tmp_path / "broken.xyz"
     broken.write_text("4\nLattice=nonsense\nNa 0 0\n")
