@@ -1,6 +1,6 @@
 """False alarms of broken symmetry in quiet molecular dynamics, and breaking that was planted.
 
-    python tests/benchmarks/symmetry_md.py [--runs 150] [--steps 2000]
+    python tests/benchmarks/symmetry_md.py [--runs 120] [--steps 2000] [--model chgnet-0.3.0]
 
 Quiet: a third are fcc metals (EMT, 16 atoms), the rest a rocksalt of springs (DoubleWellCrystal
 with a single well, 8 atoms), 2 fs, 300 K, Bussi, Langevin and NVE in turn. Planted: the same
@@ -13,6 +13,7 @@ ships; all its events count.
 import argparse
 import json
 import sys
+import warnings
 
 import numpy as np
 from ase import units
@@ -27,11 +28,17 @@ from tqdm import tqdm
 
 from platonic_ase import OrbitSplitting
 from platonic_ase.diagnostics.base import Frame
+from platonic_ase.loading import load_calculator
 from platonic_ase.testing import DoubleWellCrystal
 
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al")
 PLANTED = ((0.3, 50.0), (0.3, 100.0), (0.2, 50.0), (0.1, 50.0))  # Å, K
 DEPTH = 2.0  # eV/Å²
+REAL = (
+    bulk("NaCl", "rocksalt", a=5.7, cubic=True),
+    bulk("Si", cubic=True),
+    bulk("MgO", "rocksalt", a=4.25, cubic=True),
+)
 
 
 def rocksalt():
@@ -84,9 +91,12 @@ def rate(count, total):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=150)
+    parser.add_argument("--runs", type=int, default=120)
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--model", help="real potential for quiet cells of eight atoms besides")
+    parser.add_argument("--model-runs", type=int, default=6)
     options = parser.parse_args()
+    warnings.simplefilter("ignore")
     kinds = ("bussi", "langevin", "nve")
     quiet = {"metals": [], "springs": []}
     for seed in tqdm(range(options.runs), desc="quiet"):
@@ -97,11 +107,19 @@ def main():
         else:
             inner = DoubleWellCrystal(-DEPTH, 0.3)
             quiet["springs"].append(run(rocksalt(), inner, 300.0, options.steps, seed, kind))
+    if options.model:
+        inner = load_calculator(options.model)
+        quiet[options.model] = [
+            run(REAL[seed % len(REAL)].copy(), inner, 300.0, options.steps, seed)
+            for seed in tqdm(range(options.model_runs), desc=options.model)
+        ]
     found = {
         "steps": options.steps,
         "stated_false_alarm_rate_per_run": OrbitSplitting().false_alarms,
         "quiet": {name: rate(sum(map(bool, each)), len(each)) for name, each in quiet.items()},
-        "quiet_all": rate(sum(bool(e) for each in quiet.values() for e in each), options.runs),
+        "quiet_all": rate(
+            sum(bool(e) for each in quiet.values() for e in each), sum(map(len, quiet.values()))
+        ),
         "planted": [],
     }
     for width, temperature in PLANTED:

@@ -38,8 +38,8 @@ def ways_out(directions: Sequence[Mapping[str, Any]], amplitude: float) -> Figur
         colour = ALARM if end < 0 else BLUE
         ax.scatter([end], [row], marker="D", s=36, color=colour, zorder=3)
     ax.scatter([], [], marker="o", facecolor="none", edgecolor=BLUE, label="at rest (harmonic)")
-    ax.scatter([], [], marker="D", color=BLUE, label=f"at {amplitude:g} Å, driven back")
-    ax.scatter([], [], marker="D", color=ALARM, label=f"at {amplitude:g} Å, driven out")
+    ax.scatter([], [], marker="D", color=BLUE, label=f"out to {amplitude:g} Å, energy rises")
+    ax.scatter([], [], marker="D", color=ALARM, label=f"out to {amplitude:g} Å, energy falls")
     ax.axvline(0, color=INK, lw=1)
     ax.set_xscale("symlog", linthresh=_LINEAR, linscale=0.5)
     reach = max(
