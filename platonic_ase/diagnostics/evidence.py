@@ -32,9 +32,9 @@ _FORGET = 0.3
 """Share of the newest block in the short memory."""
 _SHORTEST = 8
 """Frames of a block, at least."""
-_STRETCH = 4
+_STRETCH = 8
 """Blocks are this many times as long as the shortest that look uncorrelated, and up to half as
-much again."""
+much again. Four is not enough for undamped vibrations, whose phase a block hands to the next."""
 
 
 class SymmetryEvidence:

@@ -63,7 +63,8 @@ def test_false_alarms_are_as_rare_as_stated():
 def test_planted_order_is_found(begins):
     evidence = SymmetryEvidence(OPERATIONS, LABELS)
     found = None
-    for t, frame in enumerate(noise(np.random.default_rng(1), 900)):
+    # any seed will do but for one in 200: seed 1, for one, has a false alarm before
+    for t, frame in enumerate(noise(np.random.default_rng(4), 900)):
         evidence.add(frame + (polar(0.15) if t >= begins else 0.0))
         if found is None and evidence.log_evidence >= math.log(200):
             found = t
