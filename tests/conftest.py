@@ -2,9 +2,14 @@ import importlib.util
 import warnings
 
 import pytest
+from hypothesis import settings
 
 from platonic_ase import register_encoder
 from platonic_ase.testing import GeometricEncoder, MockEncoder, SpringEncoder, small_space
+
+# the same examples in every run; --hypothesis-profile=default draws new ones
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 
 def pytest_configure(config):

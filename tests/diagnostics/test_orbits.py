@@ -219,7 +219,7 @@ def test_spglib_stays_silent():
         assert find_orbits(Atoms("H2", np.zeros((2, 3)), cell=[4] * 3, pbc=True)) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), sizes=st.lists(st.integers(1, 6), min_size=1, max_size=5))
 def test_splitting_follows_its_definition(seed, sizes):
     rng = np.random.default_rng(seed)

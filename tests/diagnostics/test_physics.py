@@ -89,7 +89,7 @@ def test_closest_contact_is_that_of_brute_force(atoms, method):
     assert {i, j} <= set(range(len(atoms)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 6), pbc=st.tuples(*[st.booleans()] * 3))
 def test_closest_contact_of_random_cells(seed, n, pbc):
     rng = np.random.default_rng(seed)
@@ -116,7 +116,7 @@ def test_no_pair_within_reach_is_infinitely_far():
     assert closest_contact(Atoms("He2", [[0, 0, 0], [9, 0, 0]], cell=[50] * 3, pbc=True))[1] == -1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(-1e3, 1e3)), min_size=4, max_size=40))
 def test_drift_meter_is_polyfit(points):
     times, energies = np.array(points).T

@@ -85,7 +85,7 @@ def test_grid_holds_elements_as_compounds_with_nothing():
     assert grid_analogies(["Na", "K"], ["Cl", "Br"]).shape == (0, 4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.01, 100))
 def test_unchanged_by_rotation_and_scaling(seed, scale):
     vectors, analogies = grid(3, 3, 5, noise=1.0, seed=seed)

@@ -94,7 +94,7 @@ def test_median_distance():
 
 
 @pytest.mark.parametrize(("kernel", "estimator"), CHOICES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.01, 100))
 def test_unchanged_by_rotation_scaling_translation_and_order(kernel, estimator, seed, scale):
     x, y = pair(n=30, seed=seed)

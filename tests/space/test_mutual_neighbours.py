@@ -77,7 +77,7 @@ def test_unrelated_models_share_what_chance_gives():
     assert mutual_knn(x, y, 60) == pytest.approx(60 / 599, abs=0.01)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.01, 100), k=st.integers(1, 20))
 def test_unchanged_by_rotation_scaling_translation_and_order(seed, scale, k):
     x, y = pair(n=40, seed=seed)

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from platonic_ase.space.neighbours import nearest_distances
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 30),
     m=st.integers(1, 30),

@@ -34,7 +34,7 @@ def test_orthogonal_columns_are_at_a_right_angle():
     assert angular_procrustes(first, second) == pytest.approx(np.pi / 2, abs=1e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.01, 100))
 def test_angle_is_an_invariant_metric(seed, scale):
     x, y = pair(n=20, seed=seed)

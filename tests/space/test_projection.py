@@ -7,7 +7,8 @@ from hypothesis.extra.numpy import arrays
 
 from platonic_ase.space.projection import TorchProjector, project, unit_rows
 
-FLOATS = st.floats(-10, 10, allow_subnormal=False)
+# rows set to the centre below are used without it as well: not to be tiny either
+FLOATS = st.floats(-10, 10).map(lambda x: 0.0 if abs(x) < 1e-3 else x)
 
 
 @st.composite
@@ -23,7 +24,7 @@ def clouds(draw):
     return embeddings, anchors, centre
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(clouds())
 def test_torch_is_numpy(cloud):
     embeddings, anchors, centre = cloud
@@ -34,7 +35,7 @@ def test_torch_is_numpy(cloud):
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(clouds())
 def test_cosines_are_bounded_and_blind_to_length(cloud):
     embeddings, anchors, _ = cloud
@@ -45,7 +46,7 @@ def test_cosines_are_bounded_and_blind_to_length(cloud):
     np.testing.assert_allclose(project(embeddings @ rotation, anchors @ rotation), z, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60)
 @given(clouds())
 def test_an_anchor_is_at_one_with_itself(cloud):
     _, anchors, centre = cloud

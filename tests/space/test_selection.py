@@ -57,7 +57,7 @@ def test_farthest_point_follows_the_definition():
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n_rows=st.integers(2, 60),
     width=st.integers(1, 5),
@@ -77,7 +77,7 @@ def test_exactly_n_sorted_distinct_and_repeatable(method, n_rows, width, levels,
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(scale=st.sampled_from([0.5, 4.0, 1024.0]), shift=st.sampled_from([0.0, 1.0, -8.0]))
 def test_unchanged_by_units_and_origin(method, scale, shift):
     points, _ = clusters(8, 5)

@@ -163,7 +163,7 @@ def test_accuracy_counts_the_mass_on_equal_labels():
     assert label_accuracy(uniform, ["Na", "Cl", "Cl"], ["Na", "Cl"]) == pytest.approx(0.5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.1, 10))
 def test_costs_follow_rotation_scaling_and_order(seed, scale):
     x, y = clouds(15, 10, width=3, seed=seed)
