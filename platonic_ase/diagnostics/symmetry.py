@@ -71,6 +71,9 @@ class OrbitSplitting(Diagnostic):
         ... and an atom has moved by this, Å.
     false_alarms : float
         In molecular dynamics, the probability of a false alarm of broken symmetry per run.
+    offset : float
+        ... and how far its time average has to lie off the symmetric sites, Å: vibrations without
+        damping leave regular traces, of a thousandth of an ångström, in every average.
     lindemann : float
         In molecular dynamics, alarm when the rms displacement of an orbit of four atoms or more
         exceeds this fraction of the nearest-neighbour distance.
@@ -90,6 +93,7 @@ class OrbitSplitting(Diagnostic):
         rises: int = 3,
         displacement: float = 2e-3,
         false_alarms: float = 0.005,
+        offset: float = 0.01,
         lindemann: float = 0.2,
         largest: int = 4000,
     ) -> None:
@@ -102,6 +106,7 @@ class OrbitSplitting(Diagnostic):
         self.rises = rises
         self.displacement = displacement
         self.false_alarms = false_alarms
+        self.offset = offset
         self.lindemann = lindemann
         self.largest = largest
 
@@ -246,8 +251,11 @@ class OrbitSplitting(Diagnostic):
             evidence.add(shift @ orbits.cell)
         value = evidence.log_evidence / math.log(10)
         message, atoms = "", tuple[int, ...]()
-        if value >= self._needed:
-            leaning, error = evidence.leaning, float(evidence.error.max())
+        leaning = evidence.leaning
+        largest = float(np.sqrt((leaning**2).sum(axis=1).max()))
+        level = min(value / self._needed, largest / self.offset)
+        if level >= 1:
+            error = float(evidence.error.max())
             found = identify_breaking(orbits, operations, frame.atoms.numbers, leaning, error)
             atoms = found.minority or found.majority
             message = (
@@ -258,7 +266,7 @@ class OrbitSplitting(Diagnostic):
             )
         return Signal(
             kind="symmetry_breaking",
-            level=value / self._needed,
+            level=level,
             value=value,
             threshold=self._needed,
             unit="powers of ten of evidence",
