@@ -20,9 +20,9 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from platonic_ase.calibration.defaults import resolve_space
 from platonic_ase.calibration.embed import to_numpy
 from platonic_ase.calibration.folders import require_calibration
-from platonic_ase.calibration.force_bound import ForceBound
+from platonic_ase.calibration.forces.bound import ForceBound
 from platonic_ase.calibration.packs import resolve_pack
-from platonic_ase.calibration.phonon_packs import resolve_phonon_risk
+from platonic_ase.calibration.phonons.packs import resolve_phonon_risk
 from platonic_ase.diagnostics import (
     Diagnosis,
     Diagnostic,
@@ -52,7 +52,7 @@ from platonic_ase.structures import require_computable
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from platonic_ase.calibration.phonon_risk import PhononRisk
+    from platonic_ase.calibration.phonons.risk import PhononRisk
     from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.reference import ReferenceManifold
 

@@ -109,7 +109,9 @@ def default_space(
     if reference is not None:
         return anchors, reference
     logger.info("no stored reference for %s: embedding the pool", encoder.identity.model)
-    from platonic_ase.calibration.pool import generate_pool  # imports spacegroups and scipy
+    from platonic_ase.calibration.crystals.pool import (
+        generate_pool,  # imports spacegroups and scipy
+    )
 
     reference = build_reference(encoder, anchors, generate_pool(seed=POOL_SEED), progress=progress)
     stem = file_stem(encoder.identity)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from platonic_ase.calibration.crystals.pool import generate_pool
 from platonic_ase.calibration.default_anchors import ANCHORS_FILE, N_ANCHORS
 from platonic_ase.calibration.embed import embed
 from platonic_ase.calibration.folders import POOL_SEED, packaged_folder
-from platonic_ase.calibration.pool import generate_pool
 from platonic_ase.encoders import Encoder, find_encoder
 from platonic_ase.space.selection import direct
 

@@ -46,9 +46,9 @@ def anchors_build(
     quiet: QuietOpt = False,
 ) -> None:
     """Choose anchors among structures and make the reference manifold that goes with them."""
+    from platonic_ase.calibration.crystals.pool import generate_pool
     from platonic_ase.calibration.default_anchors import GENERATED
     from platonic_ase.calibration.defaults import build_custom_space
-    from platonic_ase.calibration.pool import generate_pool
     from platonic_ase.encoders import find_encoder
     from platonic_ase.loading import load_calculator
     from platonic_ase.workflows.outputs import keep_previous

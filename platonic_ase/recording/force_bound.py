@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from platonic_ase._version import __version__
-from platonic_ase.calibration.force_bound import ForceBound
-from platonic_ase.calibration.force_table import ForceErrors
+from platonic_ase.calibration.forces.bound import ForceBound
+from platonic_ase.calibration.forces.table import ForceErrors
 from platonic_ase.recording.html import facts, figure, number, page, table, write_page
 from platonic_ase.recording.plots.force_bound import (
     bound_and_error,

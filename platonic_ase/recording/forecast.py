@@ -11,7 +11,7 @@ from platonic_ase.recording.plots.forecast import calibration_curve, ways_out
 from platonic_ase.recording.plots.style import to_svg
 
 if TYPE_CHECKING:
-    from platonic_ase.calibration.symmetry_risk import SymmetryRisk
+    from platonic_ase.calibration.symmetry.risk import SymmetryRisk
 
 _SCOPE = (
     "The forecast is of this model, in this supercell: whether the structure would keep its space "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase._version import __version__
-from platonic_ase.calibration.symmetry_risk import SymmetryRisk, find_symmetry_risk
+from platonic_ase.calibration.symmetry.risk import SymmetryRisk, find_symmetry_risk
 from platonic_ase.diagnostics.base import Event
 from platonic_ase.diagnostics.displacement import DisplacementFeatures
 from platonic_ase.diagnostics.forecast import (
@@ -29,8 +29,8 @@ from platonic_ase.diagnostics.softening import directions, soft_modes
 from platonic_ase.errors import RecordingWarning, StructureError
 from platonic_ase.structures import check_structure
 from platonic_ase.workflows.outputs import keep_previous
-from platonic_ase.workflows.phonon_forces import ForceStore, evaluate_supercells
-from platonic_ase.workflows.phonon_structure import Relaxation, relax_crystal, to_ase
+from platonic_ase.workflows.phonon.forces import ForceStore, evaluate_supercells
+from platonic_ase.workflows.phonon.structure import Relaxation, relax_crystal, to_ase
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -20,8 +20,8 @@ import numpy as np
 from ase.io import read
 from invariance import CASES, OPTIONS
 
+from platonic_ase.calibration.crystals.pool import generate_pool
 from platonic_ase.calibration.embed import embed_each
-from platonic_ase.calibration.pool import generate_pool
 from platonic_ase.encoders import find_encoder
 from platonic_ase.encoders.base import Encoder
 from platonic_ase.loading import find_entry, load_calculator

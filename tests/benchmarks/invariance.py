@@ -23,7 +23,7 @@ import random_models
 from platonic_ase.encoders import Encoder, find_encoder
 from platonic_ase.encoders.packages import PACKAGES
 from platonic_ase.loading import find_entry, load_calculator
-from platonic_ase.workflows.invariance import symmetry_error
+from platonic_ase.workflows.audit.invariance import symmetry_error
 
 CASES = {
     "chgnet-0.3.0": None,

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from phonon_risk import TABLE, Resampler
 
-from platonic_ase.calibration.phonon_packaging import OTHER_FUNCTIONAL
-from platonic_ase.calibration.phonon_scores import leave_anions_out
-from platonic_ase.calibration.phonon_table import PhononTable, read_phonon_table
-from platonic_ase.calibration.spectra import wasserstein
-from platonic_ase.workflows.calibrate_phonons import read_materials
+from platonic_ase.calibration.phonons.packaging import OTHER_FUNCTIONAL
+from platonic_ase.calibration.phonons.scores import leave_anions_out
+from platonic_ase.calibration.phonons.spectra import wasserstein
+from platonic_ase.calibration.phonons.table import PhononTable, read_phonon_table
+from platonic_ase.workflows.calibrate.label_crystals import read_materials
 
 CONSTANTS = np.exp(np.linspace(-0.3, 1.0, 131))
 

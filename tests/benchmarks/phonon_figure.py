@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from phonon_correction import distances
 from phonon_risk import TABLE
 
-from platonic_ase.calibration.phonon_risk import ERROR_THRESHOLD
-from platonic_ase.calibration.phonon_scores import auroc, leave_anions_out
-from platonic_ase.calibration.phonon_table import PhononTable, read_phonon_table
+from platonic_ase.calibration.phonons.risk import ERROR_THRESHOLD
+from platonic_ase.calibration.phonons.scores import auroc, leave_anions_out
+from platonic_ase.calibration.phonons.table import PhononTable, read_phonon_table
 from platonic_ase.recording.plots.style import ALARM, BLUE, GREY, new_figure, styled
-from platonic_ase.workflows.calibrate_phonons import read_materials
+from platonic_ase.workflows.calibrate.label_crystals import read_materials
 
 MODEL = "chgnet-0.3.0"
 NAMED = ("BP zincblende", "PbS rocksalt", "PbTe rocksalt")

@@ -24,17 +24,17 @@ from ase.symbols import string2symbols
 from scipy.stats import beta
 
 from platonic_ase.calibration.linear import predict_left_out
-from platonic_ase.calibration.phonon_packaging import OTHER_FUNCTIONAL
-from platonic_ase.calibration.phonon_risk import ERROR_THRESHOLD
-from platonic_ase.calibration.phonon_scores import (
+from platonic_ase.calibration.phonons.packaging import OTHER_FUNCTIONAL
+from platonic_ase.calibration.phonons.risk import ERROR_THRESHOLD
+from platonic_ase.calibration.phonons.scores import (
     CAVEAT,
     auroc,
     leave_anions_out,
     spearman,
     worst_third,
 )
-from platonic_ase.calibration.phonon_table import ERROR_FEATURES, PhononTable, read_phonon_table
-from platonic_ase.calibration.spectra import wasserstein
+from platonic_ase.calibration.phonons.spectra import wasserstein
+from platonic_ase.calibration.phonons.table import ERROR_FEATURES, PhononTable, read_phonon_table
 
 TABLE = Path(__file__).with_name("phonon_table.json")
 ALARM, ALARM_RANK = 0.5, 0.8

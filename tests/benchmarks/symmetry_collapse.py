@@ -20,7 +20,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from ase.io import iread
 
-from platonic_ase.calibration.crystals import build
+from platonic_ase.calibration.crystals.building import build
 from platonic_ase.calibration.defaults import resolve_space
 from platonic_ase.calibration.embed import embed_one
 from platonic_ase.diagnostics.orbits import find_orbits, symmetry_dataset

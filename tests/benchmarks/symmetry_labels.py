@@ -20,7 +20,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
 
 from platonic_ase import ManifoldDistance, OrbitSplitting, PlatonicCalculator
-from platonic_ase.calibration.crystals import build
+from platonic_ase.calibration.crystals.building import build
 from platonic_ase.diagnostics.orbits import symmetry_dataset
 from platonic_ase.loading import load_calculator
 from platonic_ase.workflows.forecast import run_forecast

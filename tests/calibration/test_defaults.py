@@ -29,7 +29,7 @@ def built(tmp_path, monkeypatch):
         default_anchors, "default_anchors", lambda encoder, progress: space(encoder)[0]
     )
     monkeypatch.setattr(defaults, "build_reference", build)
-    monkeypatch.setattr("platonic_ase.calibration.pool.generate_pool", lambda seed: [])
+    monkeypatch.setattr("platonic_ase.calibration.crystals.pool.generate_pool", lambda seed: [])
     return made
 
 

@@ -7,15 +7,15 @@ import pytest
 from scipy.stats import binom
 
 from platonic_ase.calibration.folders import file_stem
-from platonic_ase.calibration.force_bound import ForceBound
-from platonic_ase.calibration.force_fit import (
+from platonic_ase.calibration.forces.bound import ForceBound
+from platonic_ase.calibration.forces.fit import (
     fit_force_bound,
     left_out_bounds,
     pinball,
     principal_components,
 )
-from platonic_ase.calibration.force_scores import bounds_left_out, chemistries, score_bounds
-from platonic_ase.calibration.force_table import ForceErrors, deal
+from platonic_ase.calibration.forces.scores import bounds_left_out, chemistries, score_bounds
+from platonic_ase.calibration.forces.table import ForceErrors, deal
 from platonic_ase.calibration.packs import find_pack, resolve_pack
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.anchors import AnchorSet

@@ -7,12 +7,12 @@ import pytest
 from ase.build import bulk
 
 from platonic_ase.calibration.linear import LinearPart
-from platonic_ase.calibration.phonon_correction import (
+from platonic_ase.calibration.phonons.correction import (
     FrequencyFactor,
     conformal_half_width,
     fit_factor,
 )
-from platonic_ase.calibration.spectra import best_log_factor, relative_error, wasserstein
+from platonic_ase.calibration.phonons.spectra import best_log_factor, relative_error, wasserstein
 from platonic_ase.diagnostics.chemistry import why_no_octet
 from platonic_ase.errors import SpaceFileError
 

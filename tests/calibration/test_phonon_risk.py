@@ -7,9 +7,9 @@ import pytest
 from platonic_ase import find_encoder
 from platonic_ase.calibration.folders import identity_key
 from platonic_ase.calibration.linear import LinearPart
-from platonic_ase.calibration.phonon_fit import fit_phonon_risk
-from platonic_ase.calibration.phonon_packs import resolve_phonon_risk
-from platonic_ase.calibration.phonon_risk import PhononRisk, probability_above
+from platonic_ase.calibration.phonons.fit import fit_phonon_risk
+from platonic_ase.calibration.phonons.packs import resolve_phonon_risk
+from platonic_ase.calibration.phonons.risk import PhononRisk, probability_above
 from platonic_ase.diagnostics.displacement import FEATURES, DisplacementFeatures
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.testing import MockCalculator, mock_anchors

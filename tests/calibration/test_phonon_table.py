@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from platonic_ase.calibration import phonon_packaging
 from platonic_ase.calibration.folders import packaged_folder
-from platonic_ase.calibration.phonon_packaging import build_phonon_pack, build_universal_pack
-from platonic_ase.calibration.phonon_packs import UNIVERSAL
-from platonic_ase.calibration.phonon_risk import PhononRisk
-from platonic_ase.calibration.phonon_scores import (
+from platonic_ase.calibration.phonons import packaging as phonon_packaging
+from platonic_ase.calibration.phonons.packaging import build_phonon_pack, build_universal_pack
+from platonic_ase.calibration.phonons.packs import UNIVERSAL
+from platonic_ase.calibration.phonons.risk import PhononRisk
+from platonic_ase.calibration.phonons.scores import (
     auroc,
     leave_anions_out,
     left_out_scores,
     spearman,
 )
-from platonic_ase.calibration.phonon_table import ERROR_FEATURES, PhononRow, read_phonon_table
-from platonic_ase.calibration.spectra import best_log_factor, relative_error
+from platonic_ase.calibration.phonons.spectra import best_log_factor, relative_error
+from platonic_ase.calibration.phonons.table import ERROR_FEATURES, PhononRow, read_phonon_table
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.workflows.calibrate_phonons import read_materials
+from platonic_ase.workflows.calibrate.label_crystals import read_materials
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TABLE = BENCHMARKS / "phonon_table.json"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from platonic_ase.calibration.folders import packaged_folder
-from platonic_ase.calibration.phonon_risk import PhononRisk
-from platonic_ase.calibration.phonon_table import ERROR_FEATURES, read_phonon_table
-from platonic_ase.calibration.spectra import best_log_factor, relative_error
+from platonic_ase.calibration.phonons.risk import PhononRisk
+from platonic_ase.calibration.phonons.spectra import best_log_factor, relative_error
+from platonic_ase.calibration.phonons.table import ERROR_FEATURES, read_phonon_table
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SPECTRA = Path(__file__).parents[3] / "shared" / "data" / "phonondb_pbe_73.json"

@@ -8,11 +8,11 @@ import spglib
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
-from platonic_ase.calibration.compounds import ELEMENTS
-from platonic_ase.calibration.crystals import build, count_atoms
-from platonic_ase.calibration.pool import generate_pool, pool_elements, restrict
-from platonic_ase.calibration.prototypes import PROTOTYPES
-from platonic_ase.calibration.radii import atomic_volume, bond_length, ionic_radius
+from platonic_ase.calibration.crystals.building import build, count_atoms
+from platonic_ase.calibration.crystals.compounds import ELEMENTS
+from platonic_ase.calibration.crystals.pool import generate_pool, pool_elements, restrict
+from platonic_ase.calibration.crystals.prototypes import PROTOTYPES
+from platonic_ase.calibration.crystals.radii import atomic_volume, bond_length, ionic_radius
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from platonic_ase.calibration.folders import packaged_folder
-from platonic_ase.calibration.symmetry_packaging import build_symmetry_risk
-from platonic_ase.calibration.symmetry_risk import (
+from platonic_ase.calibration.symmetry.packaging import build_symmetry_risk
+from platonic_ase.calibration.symmetry.risk import (
     SCALE,
     SymmetryRisk,
     find_symmetry_risk,

@@ -14,8 +14,8 @@ from platonic_ase.recording.log import read_log
 from platonic_ase.recording.report import write_report
 from platonic_ase.testing import DirectForceMock, MockCalculator, MockEncoder, mock_anchors
 from platonic_ase.workflows.audit import audit, audit_run
-from platonic_ase.workflows.conservation import closed_loop_work, force_constant_asymmetry
-from platonic_ase.workflows.invariance import symmetry_error
+from platonic_ase.workflows.audit.conservation import closed_loop_work, force_constant_asymmetry
+from platonic_ase.workflows.audit.invariance import symmetry_error
 
 
 class LinearForces(Calculator):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from platonic_ase import PlatonicCalculator
 from platonic_ase.calibration import defaults
-from platonic_ase.calibration.phonon_table import fit_table, read_phonon_table
+from platonic_ase.calibration.phonons.table import fit_table, read_phonon_table
 from platonic_ase.cli import app
 from platonic_ase.errors import (
     CalibrationError,
@@ -21,13 +21,13 @@ from platonic_ase.errors import (
     StructureError,
 )
 from platonic_ase.testing import MockCalculator
-from platonic_ase.workflows import calibrate as module
-from platonic_ase.workflows import calibrate_phonon_pack
-from platonic_ase.workflows import evaluate as evaluating
 from platonic_ase.workflows.calibrate import calibrate
-from platonic_ase.workflows.calibrate_phonon_pack import build_phonon_risk, lessons
-from platonic_ase.workflows.calibrate_phonons import SUPERCELLS, Material
-from platonic_ase.workflows.labelled import read_labelled
+from platonic_ase.workflows.calibrate import evaluate as evaluating
+from platonic_ase.workflows.calibrate import phonon_pack as calibrate_phonon_pack
+from platonic_ase.workflows.calibrate import run as module
+from platonic_ase.workflows.calibrate.label_crystals import SUPERCELLS, Material
+from platonic_ase.workflows.calibrate.labelled import read_labelled
+from platonic_ase.workflows.calibrate.phonon_pack import build_phonon_risk, lessons
 
 TABLE = Path(__file__).parents[1] / "benchmarks" / "phonon_table.json"
 COMPOUNDS = [(name, a) for name in ("NaCl", "MgO", "LiF", "KBr", "CaS") for a in (4.4, 4.8, 5.2)]
@@ -168,7 +168,7 @@ def test_too_few_structures_for_a_reference_are_said(few, calibrated, tmp_path, 
     # the default of the mock has the same anchors
     reference = calibrated[1].reference
     monkeypatch.setattr(defaults, "build_reference", lambda *_args, **_options: reference)
-    monkeypatch.setattr("platonic_ase.calibration.pool.generate_pool", lambda seed: [])
+    monkeypatch.setattr("platonic_ase.calibration.crystals.pool.generate_pool", lambda seed: [])
     monkeypatch.setenv("PLATONIC_ASE_CACHE", str(tmp_path / "cache"))
     calc = PlatonicCalculator(MockCalculator(), calibration=tmp_path)
     assert len(calc.reference) == len(calibrated[1].reference)

@@ -8,10 +8,10 @@ import pytest
 from ase.calculators.emt import EMT
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.calibration.phonon_table import read_phonon_table
+from platonic_ase.calibration.phonons.table import read_phonon_table
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.workflows import calibrate_phonons
-from platonic_ase.workflows.calibrate_phonons import (
+from platonic_ase.workflows.calibrate import label_crystals as calibrate_phonons
+from platonic_ase.workflows.calibrate.label_crystals import (
     Material,
     bulk_cell,
     compute_crystals,

@@ -8,11 +8,11 @@ import pytest
 
 from platonic_ase import PlatonicCalculator, find_encoder
 from platonic_ase.calibration.linear import LinearPart
-from platonic_ase.calibration.phonon_correction import FrequencyFactor
-from platonic_ase.calibration.phonon_risk import PhononRisk
+from platonic_ase.calibration.phonons.correction import FrequencyFactor
+from platonic_ase.calibration.phonons.risk import PhononRisk
 from platonic_ase.testing import SpringCrystal, mock_anchors
 from platonic_ase.workflows.phonon import run_phonon
-from platonic_ase.workflows.phonon_correction import WHAT, scale_force_constants
+from platonic_ase.workflows.phonon.correction import WHAT, scale_force_constants
 
 CUBE = 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
 FACTOR, HALF_WIDTH = 1.3, 0.1

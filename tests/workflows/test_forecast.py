@@ -8,7 +8,7 @@ from ase.build import bulk
 from typer.testing import CliRunner
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.calibration.symmetry_risk import SymmetryRisk
+from platonic_ase.calibration.symmetry.risk import SymmetryRisk
 from platonic_ase.errors import StructureError
 from platonic_ase.recording.forecast import render_forecast
 from platonic_ase.testing import DoubleWellCrystal, SpringEncoder, mock_anchors

@@ -12,13 +12,13 @@ from phonopy.structure.atoms import PhonopyAtoms
 
 from platonic_ase import PlatonicCalculator, find_encoder
 from platonic_ase.calibration.linear import LinearPart
-from platonic_ase.calibration.phonon_risk import PhononRisk
+from platonic_ase.calibration.phonons.risk import PhononRisk
 from platonic_ase.errors import PhononWarning, WarningRaised
 from platonic_ase.testing import SpringCrystal, mock_anchors, spring_frequencies
-from platonic_ase.workflows import phonon as workflow
 from platonic_ase.workflows.phonon import assess_phonopy, run_phonon
-from platonic_ase.workflows.phonon_spectrum import choose_mesh, commensurate_points
-from platonic_ase.workflows.phonon_structure import choose_supercell, face_distances, to_ase
+from platonic_ase.workflows.phonon import run as workflow
+from platonic_ase.workflows.phonon.spectrum import choose_mesh, commensurate_points
+from platonic_ase.workflows.phonon.structure import choose_supercell, face_distances, to_ase
 
 CUBE = 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
 

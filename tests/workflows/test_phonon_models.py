@@ -11,7 +11,7 @@ from phonopy.file_IO import parse_FORCE_SETS
 from platonic_ase import PlatonicCalculator
 from platonic_ase.testing import mock_anchors
 from platonic_ase.workflows.phonon import assess_phonopy, run_phonon
-from platonic_ase.workflows.phonon_structure import to_ase
+from platonic_ase.workflows.phonon.structure import to_ase
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "phonopy_dft"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from platonic_ase.calibration.crystals import build
+from platonic_ase.calibration.crystals.building import build
 from platonic_ase.space.compare.arithmetic import grid_analogies
 
 if TYPE_CHECKING:

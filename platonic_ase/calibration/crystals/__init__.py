@@ -1,0 +1,1 @@
+"""Crystals made from prototypes: every element in many environments."""

@@ -1,0 +1,1 @@
+"""Bounds of the force error, from structures with known forces."""

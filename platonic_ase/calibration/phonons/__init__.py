@@ -1,0 +1,1 @@
+"""Risks and corrections of phonons, from crystals with known spectra."""

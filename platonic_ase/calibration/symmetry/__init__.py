@@ -1,0 +1,1 @@
+"""Forecasts of broken symmetry, from crystals that were followed."""
