@@ -98,7 +98,7 @@ def _verdict(record: Mapping[str, Any]) -> str:
 def _table(directions: list[Mapping[str, Any]]) -> str:
     columns = (
         ("towards", "k"),
-        ("orbit", ""),
+        ("splits, or moves most", ""),
         ("harmonic eV/Å²", "n"),
         ("followed eV/Å²", "n"),
         ("energy meV/atom", "n"),
