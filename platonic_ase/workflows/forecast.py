@@ -158,6 +158,7 @@ def run_forecast(
         raise StructureError("a forecast needs a crystal: three cell vectors; set atoms.cell")
     if displacement <= 0:
         raise ValueError(f"displacement = {displacement} Å; a positive length is needed")
+    require_symmetry(atoms)
     atoms = primitive(atoms) if supercell is None else atoms.copy()
     atoms.pbc = True
     multiples = doubled(atoms) if supercell is None else tuple(int(n) for n in supercell)
@@ -192,13 +193,33 @@ def run_forecast(
     return result
 
 
+def require_symmetry(atoms: Atoms) -> None:
+    """Refuse a structure that has no symmetry to lose.
+
+    Raises
+    ------
+    StructureError
+    """
+    dataset = _symmetry(atoms)
+    if dataset is None or dataset.number == 1:
+        raise StructureError(
+            f"{atoms.get_chemical_formula()} has space group P1 within {_SYMPREC} Å: there is no "
+            "symmetry to lose. Give the symmetric structure, or make the symmetry exact with "
+            "ase.spacegroup.symmetrize.refine_symmetry(atoms, symprec=0.1)"
+        )
+
+
+def _symmetry(atoms: Atoms) -> Any:
+    return symmetry_dataset(
+        (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), _SYMPREC
+    )
+
+
 def primitive(atoms: Atoms) -> Atoms:
     """The primitive cell, as it lies in space; the structure itself where spglib finds none."""
     from ase import Atoms
 
-    dataset = symmetry_dataset(
-        (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), _SYMPREC
-    )
+    dataset = _symmetry(atoms)
     if dataset is None:
         return atoms.copy()
     kept = np.unique(dataset.mapping_to_primitive, return_index=True)[1]
@@ -236,6 +257,7 @@ def _force_constants(
         numbers=atoms.numbers,
         cell=atoms.cell.array,
         scaled_positions=atoms.get_scaled_positions(),
+        masses=atoms.get_masses(),  # not used; phonopy knows those of fewer elements
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the supercell has lower symmetry

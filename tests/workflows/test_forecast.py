@@ -135,6 +135,10 @@ def test_what_has_no_cell_or_no_sense_is_refused():
         run_forecast(Atoms("NaCl", positions=[[0, 0, 0], [0, 0, 2.8]]), watched(inner))
     with pytest.raises(ValueError, match="displacement = 0"):
         run_forecast(inner.structure(), watched(inner), displacement=0)
+    rattled = inner.structure()
+    rattled.rattle(0.05, seed=0)
+    with pytest.raises(StructureError, match=r"P1 within 0\.001 Å: there is no symmetry to lose"):
+        run_forecast(rattled, watched(inner))
 
 
 def test_the_command(tmp_path, monkeypatch):
