@@ -23,6 +23,14 @@ def require(package, extra):
         pytest.skip(f"{package} is not installed: pip install 'platonic_ase[{extra}]'")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test sees what earlier runs have cached, or leaves anything in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLATONIC_ASE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def chgnet():
     """CHGNet 0.3.0 with its real weights, shared by all tests of a run."""

@@ -175,6 +175,7 @@ def phonon_signals(
             )
         )
     if imaginary is not None:
+        unreal = "" if risk.outside else " that are not real"  # which only the known kinds show
         signals.append(
             Signal(
                 kind="imaginary_modes",
@@ -183,7 +184,7 @@ def phonon_signals(
                 threshold=model.alarm_imaginary,
                 unit="probability",
                 message=(
-                    f"imaginary phonon modes of {name} that are not real are likely: probability "
+                    f"imaginary phonon modes of {name}{unreal} are likely: probability "
                     f"{imaginary:.2f} ({calibration})."
                 ),
                 advice=(
