@@ -67,6 +67,8 @@ class SymmetryEvidence:
         self._length = 0
         self._means: list[np.ndarray] = []  # long and short memory
         self._frames = 0
+        self._seen = 0
+        self._square = np.zeros(len(labels))
         self._bets = np.zeros((2, len(_STAKES)))
         self.blocks = 0
         self.log_evidence = 0.0
@@ -74,6 +76,8 @@ class SymmetryEvidence:
     def add(self, displacements: np.ndarray) -> None:
         """Add a frame: displacements from the sites of the reference, Å, shape (n_atoms, 3)."""
         self._variance.add(displacements)
+        self._seen += 1
+        self._square += ((displacements**2).sum(axis=1) - self._square) / self._seen
         if self._block is None:
             self._begin()
         if self._block is not None:
@@ -86,6 +90,11 @@ class SymmetryEvidence:
     def block_length(self) -> int:
         """Frames of the current block; 0 before the first."""
         return self._length
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Rms displacement of the orbit of each atom over all frames, Å, shape (n_atoms,)."""
+        return np.asarray(np.sqrt(self._orbit_means(self._square[:, None])[:, 0]))
 
     @property
     def error(self) -> np.ndarray:

@@ -71,9 +71,11 @@ class OrbitSplitting(Diagnostic):
         ... and an atom has moved by this, Å.
     false_alarms : float
         In molecular dynamics, the probability of a false alarm of broken symmetry per run.
-    offset : float
-        ... and how far its time average has to lie off the symmetric sites, Å: vibrations without
-        damping leave regular traces, of a thousandth of an ångström, in every average.
+    offset, share : float
+        ... and how far the time average of an atom has to lie off its symmetric site, in Å and as
+        a share of the rms displacement of its orbit. Vibrations without damping leave regular
+        traces in every average: phases of modes that repeat from block to block, and the shift by
+        which anharmonic modes that keep in step push others, some 0.01 Å for many picoseconds.
     lindemann : float
         In molecular dynamics, alarm when the rms displacement of an orbit of four atoms or more
         exceeds this fraction of the nearest-neighbour distance.
@@ -94,6 +96,7 @@ class OrbitSplitting(Diagnostic):
         displacement: float = 2e-3,
         false_alarms: float = 0.005,
         offset: float = 0.01,
+        share: float = 0.25,
         lindemann: float = 0.2,
         largest: int = 4000,
     ) -> None:
@@ -107,6 +110,7 @@ class OrbitSplitting(Diagnostic):
         self.displacement = displacement
         self.false_alarms = false_alarms
         self.offset = offset
+        self.share = share
         self.lindemann = lindemann
         self.largest = largest
 
@@ -252,8 +256,10 @@ class OrbitSplitting(Diagnostic):
         value = evidence.log_evidence / math.log(10)
         message, atoms = "", tuple[int, ...]()
         leaning = evidence.leaning
-        largest = float(np.sqrt((leaning**2).sum(axis=1).max()))
-        level = min(value / self._needed, largest / self.offset)
+        lengths = np.sqrt((leaning**2).sum(axis=1))
+        atom = int(lengths.argmax())
+        far = max(self.offset, self.share * float(evidence.spread[atom]))
+        level = min(value / self._needed, float(lengths[atom]) / far)
         if level >= 1:
             error = float(evidence.error.max())
             found = identify_breaking(orbits, operations, frame.atoms.numbers, leaning, error)
