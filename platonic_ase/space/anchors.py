@@ -92,6 +92,13 @@ class AnchorSet:
                 "model with 'platonic-ase anchors build'."
             )
 
+    def differences(self, identity: ModelIdentity, digest: str) -> list[str]:
+        """What keeps a calibration of that model, made with anchors of that digest, from these."""
+        found = identity.differences(self.identity)
+        if not found and digest != self.digest:
+            found = [f"anchors {digest} against {self.digest}"]
+        return found
+
     def describe(self) -> str:
         """A few lines for people: model, layer, elements, origin."""
         from ase.data import chemical_symbols

@@ -122,9 +122,7 @@ class ReferenceManifold:
         ------
         ModelMismatchError
         """
-        differences = self.identity.differences(anchors.identity)
-        if not differences and self.anchors_digest != anchors.digest:
-            differences = [f"anchors {self.anchors_digest} against {anchors.digest}"]
+        differences = anchors.differences(self.identity, self.anchors_digest)
         if differences:
             raise ModelMismatchError(
                 "this reference manifold belongs to another space: "

@@ -22,7 +22,7 @@ from platonic_ase.calibration.phonons.packaging import OTHER_FUNCTIONAL
 from platonic_ase.calibration.phonons.scores import leave_anions_out
 from platonic_ase.calibration.phonons.spectra import wasserstein
 from platonic_ase.calibration.phonons.table import PhononTable, read_phonon_table
-from platonic_ase.workflows.calibrate.label_crystals import read_materials
+from platonic_ase.workflows.calibrate.materials import read_materials
 
 CONSTANTS = np.exp(np.linspace(-0.3, 1.0, 131))
 

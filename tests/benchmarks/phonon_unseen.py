@@ -40,7 +40,7 @@ from platonic_ase.calibration.phonons.risk import ERROR_THRESHOLD, PhononRisk
 from platonic_ase.calibration.phonons.scores import auroc, leave_anions_out, spearman
 from platonic_ase.calibration.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.calibration.phonons.table import PhononTable, fit_table, merge, read_phonon_table
-from platonic_ase.workflows.calibrate.label_crystals import read_materials
+from platonic_ase.workflows.calibrate.materials import read_materials
 
 UNSEEN, TEACHER = Path(__file__).with_name("phonon_unseen.json"), "7net-l3i5"
 

@@ -22,7 +22,7 @@ from platonic_ase.calibration.phonons.scores import (
 from platonic_ase.calibration.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.calibration.phonons.table import ERROR_FEATURES, PhononRow, read_phonon_table
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.workflows.calibrate.label_crystals import read_materials
+from platonic_ase.workflows.calibrate.materials import read_materials
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TABLE = BENCHMARKS / "phonon_table.json"

@@ -25,8 +25,8 @@ from platonic_ase.workflows.calibrate import calibrate
 from platonic_ase.workflows.calibrate import evaluate as evaluating
 from platonic_ase.workflows.calibrate import phonon_pack as calibrate_phonon_pack
 from platonic_ase.workflows.calibrate import run as module
-from platonic_ase.workflows.calibrate.label_crystals import SUPERCELLS, Material
 from platonic_ase.workflows.calibrate.labelled import read_labelled
+from platonic_ase.workflows.calibrate.materials import SUPERCELLS, Material
 from platonic_ase.workflows.calibrate.phonon_pack import build_phonon_risk, lessons
 
 TABLE = Path(__file__).parents[1] / "benchmarks" / "phonon_table.json"

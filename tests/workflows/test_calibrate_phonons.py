@@ -11,15 +11,9 @@ from platonic_ase import PlatonicCalculator
 from platonic_ase.calibration.phonons.table import read_phonon_table
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.workflows.calibrate import label_crystals as calibrate_phonons
-from platonic_ase.workflows.calibrate.label_crystals import (
-    Material,
-    bulk_cell,
-    compute_crystals,
-    label_crystals,
-    read_materials,
-    start,
-    taught,
-)
+from platonic_ase.workflows.calibrate.compute_crystals import compute_crystals, start
+from platonic_ase.workflows.calibrate.label_crystals import label_crystals, taught
+from platonic_ase.workflows.calibrate.materials import Material, bulk_cell, read_materials
 
 ALLOY = Material("AlPd", "cesiumchloride")
 SPECTRA = Path(__file__).parents[3] / "shared" / "data" / "phonondb_pbe_73.json"

@@ -139,9 +139,7 @@ class ForceBound:
         ------
         ModelMismatchError
         """
-        differences = self.identity.differences(anchors.identity)
-        if not differences and self.anchors_digest != anchors.digest:
-            differences = [f"anchors {self.anchors_digest} against {anchors.digest}"]
+        differences = anchors.differences(self.identity, self.anchors_digest)
         if differences:
             raise ModelMismatchError(
                 f"the force bound {self.name!r} belongs to another model: "

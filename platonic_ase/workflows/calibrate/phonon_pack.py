@@ -13,7 +13,9 @@ from platonic_ase.calibration.phonons.risk import PhononRisk
 from platonic_ase.calibration.phonons.scores import left_out_scores
 from platonic_ase.calibration.phonons.table import PhononTable, fit_table
 from platonic_ase.errors import CalibrationError
-from platonic_ase.workflows.calibrate.label_crystals import SETTINGS, Material, label_crystals
+from platonic_ase.workflows.calibrate.compute_crystals import SETTINGS
+from platonic_ase.workflows.calibrate.label_crystals import label_crystals
+from platonic_ase.workflows.calibrate.materials import Material
 
 if TYPE_CHECKING:
     from platonic_ase.calculator import PlatonicCalculator

@@ -32,8 +32,9 @@ from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.reference import ReferenceManifold
 from platonic_ase.workflows.calibrate.evaluate import evaluate_structures, structures_digest
 from platonic_ase.workflows.calibrate.forces import build_force_bound, force_errors
-from platonic_ase.workflows.calibrate.label_crystals import Material, read_materials, taught
+from platonic_ase.workflows.calibrate.label_crystals import taught
 from platonic_ase.workflows.calibrate.labelled import LabelledFrames, read_labelled, require_enough
+from platonic_ase.workflows.calibrate.materials import Material, read_materials
 from platonic_ase.workflows.calibrate.phonon_pack import build_phonon_risk, lessons
 from platonic_ase.workflows.embed import embed_structures
 
@@ -126,7 +127,7 @@ def calibrate(
         Whether the generated crystals are part of the reference manifold.
     spectra : path-like, optional
         DFT phonon spectra, for the phonon risk; see
-        :func:`~platonic_ase.workflows.calibrate.label_crystals.read_materials`.
+        :func:`~platonic_ase.workflows.calibrate.materials.read_materials`.
     teacher : ase calculator, optional
         A better model, whose spectra of generated crystals, and whose forces of data without
         labels, stand for the truth.
