@@ -44,21 +44,20 @@ class EvaluationSet:
                 f"forces have shape {self.forces.shape}; ({len(self.embedded)}, 3) is needed"
             )
 
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model."""
+        return self.embedded.identity
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """What the structures are."""
+        return self.embedded.source
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a safetensors file with a JSON header."""
-        embedded = self.embedded
-        arrays = {
-            "embeddings": embedded.embeddings,
-            "numbers": embedded.numbers.astype(np.int64),
-            "structures": embedded.structures.astype(np.int64),
-            "forces": self.forces,
-        }
-        header = {
-            "identity": embedded.identity.to_dict(),
-            "source": dict(embedded.source),
-            "failures": {str(index): reason for index, reason in embedded.failures.items()},
-        }
-        return write_arrays(path, KIND, arrays, header)
+        arrays, header = self.embedded.to_arrays()
+        return write_arrays(path, KIND, {**arrays, "forces": self.forces}, header)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> EvaluationSet:
@@ -71,15 +70,7 @@ class EvaluationSet:
         """
         arrays, header = read_arrays(path, KIND)
         try:
-            embedded = EmbeddingSet(
-                embeddings=arrays["embeddings"],
-                numbers=arrays["numbers"],
-                structures=arrays["structures"],
-                identity=ModelIdentity.from_dict(header["identity"]),
-                source=header["source"],
-                failures={int(index): text for index, text in header["failures"].items()},
-            )
-            return cls(embedded, arrays["forces"])
+            return cls(EmbeddingSet.from_arrays(arrays, header), arrays["forces"])
         except KeyError as error:
             raise SpaceFileError(f"{path} lacks {error}; evaluate the structures anew") from error
 

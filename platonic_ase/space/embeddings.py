@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import numpy as np
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
+
+KIND = "embeddings"
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,7 @@ class EmbeddingSet:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a safetensors file with a JSON header."""
-        arrays = {
-            "embeddings": self.embeddings,
-            "numbers": self.numbers.astype(np.int64),
-            "structures": self.structures.astype(np.int64),
-        }
-        header = {
-            "identity": self.identity.to_dict(),
-            "source": dict(self.source),
-            "failures": {str(index): reason for index, reason in self.failures.items()},
-        }
-        return write_arrays(path, "embeddings", arrays, header)
+        return write_arrays(path, KIND, *self.to_arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> EmbeddingSet:
@@ -81,15 +73,66 @@ class EmbeddingSet:
         SpaceFileError
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
-        arrays, header = read_arrays(path, "embeddings")
         try:
-            return cls(
-                embeddings=arrays["embeddings"],
-                numbers=arrays["numbers"],
-                structures=arrays["structures"],
-                identity=ModelIdentity.from_dict(header["identity"]),
-                source=header["source"],
-                failures={int(index): text for index, text in header["failures"].items()},
-            )
+            return cls.from_arrays(*read_arrays(path, KIND))
         except KeyError as error:
             raise SpaceFileError(f"{path} lacks {error}; embed the structures anew") from error
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays and JSON-safe header of a file."""
+        arrays = {
+            "embeddings": self.embeddings,
+            "numbers": self.numbers.astype(np.int64),
+            "structures": self.structures.astype(np.int64),
+        }
+        header = {
+            "identity": self.identity.to_dict(),
+            "source": dict(self.source),
+            "failures": {str(index): reason for index, reason in self.failures.items()},
+        }
+        return arrays, header
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]
+    ) -> EmbeddingSet:
+        """The set of :meth:`to_arrays`; KeyError where something is missing."""
+        return cls(
+            embeddings=arrays["embeddings"],
+            numbers=arrays["numbers"],
+            structures=arrays["structures"],
+            identity=ModelIdentity.from_dict(header["identity"]),
+            source=header["source"],
+            failures={int(index): text for index, text in header["failures"].items()},
+        )
+
+    @classmethod
+    def join(
+        cls, parts: Sequence[EmbeddingSet], size: int, source: Mapping[str, Any]
+    ) -> EmbeddingSet:
+        """One set of those of consecutive structures.
+
+        Parameters
+        ----------
+        parts : sequence of EmbeddingSet
+            Of one model.
+        size : int
+            Structures of each part but the last, which may have fewer.
+        source : mapping
+            Of the whole.
+        """
+        starts = range(0, size * len(parts), size)
+        return cls(
+            embeddings=np.concatenate([part.embeddings for part in parts]),
+            numbers=np.concatenate([part.numbers for part in parts]),
+            structures=np.concatenate(
+                [part.structures + start for part, start in zip(parts, starts, strict=True)]
+            ),
+            identity=parts[0].identity,
+            source=source,
+            failures={
+                index + start: reason
+                for part, start in zip(parts, starts, strict=True)
+                for index, reason in part.failures.items()
+            },
+        )

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from platonic_ase.calibration.embed import embed_each
 from platonic_ase.encoders import Encoder, find_encoder
-from platonic_ase.errors import EncoderError, SpaceFileError, StructureError
+from platonic_ase.errors import EncoderError, StructureError
 from platonic_ase.loading import load_calculator
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.workflows.replay import read_frames
+from platonic_ase.workflows.shards import in_shards, load_same, partial_folder
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-    from platonic_ase.space.identity import ModelIdentity
-
-logger = logging.getLogger("platonic_ase")
 
 SHARD = 50
 """Structures per partial file: at most so many are lost to a kill."""
@@ -125,71 +120,30 @@ def embed_structures(
     from tqdm.auto import tqdm
 
     output = Path(output)
-    folder = output.with_name(output.name + ".partial")
+    identity = encoder.identity
     if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    elif (complete := _load_part(output, encoder.identity, source)) is not None:
+        shutil.rmtree(partial_folder(output), ignore_errors=True)
+    elif (complete := load_same(EmbeddingSet, output, identity, source)) is not None:
         return complete
-    parts = []
-    label = f"embedding with {encoder.identity.model}"
     with (
         encoder.many() as reader,
-        tqdm(total=len(atoms), desc=label, disable=not progress) as bar,
+        tqdm(
+            total=len(atoms), desc=f"embedding with {identity.model}", disable=not progress
+        ) as bar,
     ):
-        for start in range(0, len(atoms), SHARD):
-            chunk = atoms[start : start + SHARD]
-            path = folder / f"{start:09d}.safetensors"
-            part = _load_part(path, encoder.identity, source)
-            if part is None:
-                part = embed_each(
-                    reader,
-                    chunk,
-                    encoder.identity,
-                    bar.update,
-                    source=source,
-                    batch_atoms=batch_atoms,
-                )
-                part.save(path)
-            else:
-                bar.update(len(chunk))
-            parts.append(part)
-    result = _join(parts)
+        make = partial(
+            embed_each,
+            reader,
+            identity=identity,
+            done=bar.update,
+            source=source,
+            batch_atoms=batch_atoms,
+        )
+        parts = in_shards(EmbeddingSet, atoms, output, SHARD, identity, source, make, bar.update)
+    result = EmbeddingSet.join(parts, SHARD, source)
     if not len(result):
         reasons = "; ".join(dict.fromkeys(result.failures.values()))
         raise EncoderError(f"none of {len(atoms)} structures could be embedded: {reasons}")
     result.save(output)
-    shutil.rmtree(folder)
+    shutil.rmtree(partial_folder(output))
     return result
-
-
-def _load_part(path: Path, identity: ModelIdentity, source: dict[str, Any]) -> EmbeddingSet | None:
-    if not path.exists():
-        return None
-    try:
-        part = EmbeddingSet.load(path)
-    except SpaceFileError as error:
-        logger.warning("%s is made anew: %s", path, error)
-        return None
-    differences = part.identity.differences(identity)
-    if differences or dict(part.source) != source:
-        reason = "; ".join(differences) or "other structures"
-        logger.warning("%s is of another run (%s) and is made anew", path, reason)
-        return None
-    return part
-
-
-def _join(parts: list[EmbeddingSet]) -> EmbeddingSet:
-    """One set of the sets of consecutive shards."""
-    starts = [SHARD * k for k in range(len(parts))]
-    return EmbeddingSet(
-        embeddings=np.concatenate([part.embeddings for part in parts]),
-        numbers=np.concatenate([part.numbers for part in parts]),
-        structures=np.concatenate([p.structures + s for p, s in zip(parts, starts, strict=True)]),
-        identity=parts[0].identity,
-        source=parts[0].source,
-        failures={
-            index + start: reason
-            for part, start in zip(parts, starts, strict=True)
-            for index, reason in part.failures.items()
-        },
-    )

@@ -10,11 +10,16 @@ from ase.calculators.emt import EMT
 from platonic_ase import PlatonicCalculator
 from platonic_ase.calibration.phonons.table import read_phonon_table
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.workflows.calibrate import label_crystals as calibrate_phonons
 from platonic_ase.workflows.calibrate.compute_crystals import compute_crystals, start
 from platonic_ase.workflows.calibrate.label_crystals import label_crystals, taught
-from platonic_ase.workflows.calibrate.materials import Material, bulk_cell, read_materials
+from platonic_ase.workflows.calibrate.materials import (
+    SUPERCELLS,
+    Material,
+    bulk_cell,
+    read_materials,
+)
 
+WORKFLOW = "platonic_ase.workflows.calibrate.compute_crystals"
 ALLOY = Material("AlPd", "cesiumchloride")
 SPECTRA = Path(__file__).parents[3] / "shared" / "data" / "phonondb_pbe_73.json"
 TABLE = Path(__file__).parents[1] / "benchmarks" / "phonon_table.json"
@@ -45,7 +50,7 @@ def test_what_is_finished_is_not_computed_again(calc, tmp_path, monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(calibrate_phonons, "run_phonon", never)
+    monkeypatch.setattr(f"{WORKFLOW}.run_phonon", never)
     again = compute_crystals(calc, [ALLOY], tmp_path, progress=False)
     assert again[ALLOY.key].quantiles == first[ALLOY.key].quantiles
     path = tmp_path / f"{ALLOY.key}.json"
@@ -62,7 +67,7 @@ def test_ctrl_c_is_passed_on(calc, tmp_path, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(calibrate_phonons, "run_phonon", interrupted)
+    monkeypatch.setattr(f"{WORKFLOW}.run_phonon", interrupted)
     with pytest.raises(KeyboardInterrupt):
         compute_crystals(
             calc, [ALLOY, Material("AgPd", "cesiumchloride")], tmp_path, progress=False
@@ -86,7 +91,7 @@ def test_a_teacher_is_named(calc, tmp_path):
     assert taught(calc, [unstable], tmp_path, progress=False) == []
 
 
-@pytest.mark.parametrize("prototype", calibrate_phonons.SUPERCELLS)
+@pytest.mark.parametrize("prototype", SUPERCELLS)
 def test_bonds_of_prototypes(prototype):
     atoms = bulk_cell(Material("NaCl", prototype), 2.5).repeat(3)
     distances = atoms.get_distances(0, np.arange(1, len(atoms)), mic=True)

@@ -9,14 +9,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from platonic_ase.calibration.default_anchors import anchor_environments
 from platonic_ase.calibration.embed import embed_each
-from platonic_ase.errors import ComparisonError, SpaceFileError
+from platonic_ase.errors import ComparisonError
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.workflows.compare.analogies import analogy_structures
 from platonic_ase.workflows.compare.catalogue import digest
+from platonic_ase.workflows.shards import load_same
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -80,9 +79,9 @@ def embed_to_file(
         for number, batch in enumerate(_batches(chain(before, structures))):
             shard = path.with_name(f".{path.name}.part{number}")
             hashes = [digest(atoms) for atoms in batch]
-            part = _stored(shard, encoder, hashes)
+            source = {"digests": hashes}
+            part = load_same(EmbeddingSet, shard, encoder.identity, source)
             if part is None:
-                source = {"digests": hashes}
                 part = embed_each(reader, batch, encoder.identity, bar.update, source=source)
                 part.save(shard)
             else:
@@ -107,40 +106,19 @@ def _batches(structures: Iterable[Atoms]) -> Iterator[list[Atoms]]:
 
 
 def _join(encoder: Encoder, parts: list[EmbeddingSet], before: int) -> EmbeddingSet:
-    joined = EmbeddingSet(
-        embeddings=np.concatenate([part.embeddings for part in parts]),
-        numbers=np.concatenate([part.numbers for part in parts]),
-        structures=np.concatenate([p.structures + SHARD * k for k, p in enumerate(parts)]),
-        identity=encoder.identity,
-        source={
+    joined = EmbeddingSet.join(
+        parts,
+        SHARD,
+        {
             "anchors": len(anchor_environments()),
             "before": before,
             "digests": [value for part in parts for value in part.source["digests"]],
-        },
-        failures={
-            index + SHARD * k: why
-            for k, part in enumerate(parts)
-            for index, why in part.failures.items()
         },
     )
     if not len(joined):
         reasons = "; ".join(list(dict.fromkeys(joined.failures.values()))[:3])
         raise ComparisonError(f"{encoder.model_name} could not evaluate any structure: {reasons}")
     return joined
-
-
-def _stored(shard: Path, encoder: Encoder, hashes: list[str]) -> EmbeddingSet | None:
-    """Part of an earlier run, if it is whole and of these structures and this model."""
-    if not shard.is_file():
-        return None
-    try:
-        part = EmbeddingSet.load(shard)
-    except SpaceFileError as error:
-        logger.warning("a part of an earlier run is unusable and is made anew: %s", error)
-        return None
-    if part.source["digests"] != hashes or part.identity.differences(encoder.identity):
-        return None
-    return part
 
 
 def _reuse(path: Path, encoder: Encoder, expected: list[str]) -> EmbeddingSet:
