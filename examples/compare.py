@@ -9,10 +9,10 @@ from functools import partial
 
 from ase.build import bulk
 
-from platonic_ase.loading import load_calculator
-from platonic_ase.workflows.compare import compare_models
-from platonic_ase.workflows.compare.figures import draw_all
-from platonic_ase.workflows.compare.report import write_report
+from platonic_ase.compare import compare_models
+from platonic_ase.compare.figures import draw_all
+from platonic_ase.compare.report import write_report
+from platonic_ase.models import load_calculator
 
 # %% [markdown]
 # Any structures will do; here are rattled salts, oxides and semiconductors.

@@ -12,7 +12,7 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
 
 # %%
 atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)

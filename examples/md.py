@@ -14,7 +14,7 @@ from ase.md.velocitydistribution import thermalize_momenta
 from chgnet.model.dynamics import CHGNetCalculator
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.recording.report import write_report
+from platonic_ase.report.report import write_report
 
 # %%
 structures = Path(__file__).parent / "structures"

@@ -9,8 +9,8 @@ from ase.optimize import FIRE
 from ase.spacegroup import crystal
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.loading import load_calculator
-from platonic_ase.workflows.audit import audit
+from platonic_ase.audit import audit
+from platonic_ase.models import load_calculator
 
 # %%
 orb = load_calculator("orb-v3-direct-inf-omat", compile=False)

@@ -13,7 +13,7 @@ from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
 
 from platonic_ase import PlatonicCalculator, TorchEncoder
-from platonic_ase.calibration.defaults import build_custom_space
+from platonic_ase.models.default_reference import build_custom_space
 
 # %% [markdown]
 # A toy potential: radial basis functions of the neighbours, summed per atom, then a small network.

@@ -13,10 +13,10 @@ from math import sqrt
 from ase.build import bulk
 from ase.data import atomic_numbers, covalent_radii
 
-from platonic_ase.loading import load_calculator
-from platonic_ase.workflows.compare import compare_models
-from platonic_ase.workflows.compare.figures import draw_all, save_all
-from platonic_ase.workflows.compare.retrieval import pooled
+from platonic_ase.compare import compare_models
+from platonic_ase.compare.figures import draw_all, save_all
+from platonic_ase.compare.retrieval import pooled
+from platonic_ase.models import load_calculator
 
 MODELS = ("chgnet-0.3.0", "chgnet-r2scan", "7net-0")
 

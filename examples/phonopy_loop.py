@@ -16,8 +16,8 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.workflows.forecast import run_forecast
-from platonic_ase.workflows.phonon import assess_phonopy
+from platonic_ase.phonons import assess_phonopy
+from platonic_ase.stability.run import run_forecast
 
 calc = PlatonicCalculator(CHGNetCalculator())
 

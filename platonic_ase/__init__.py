@@ -2,7 +2,8 @@
 
 from platonic_ase._version import __version__
 from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.diagnostics import (
+from platonic_ase.models import Encoder, TorchEncoder, find_encoder, register_encoder
+from platonic_ase.monitor import (
     Diagnosis,
     Diagnostic,
     Event,
@@ -14,7 +15,6 @@ from platonic_ase.diagnostics import (
     PhysicalCompanions,
     Signal,
 )
-from platonic_ase.encoders import Encoder, TorchEncoder, find_encoder, register_encoder
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.reference import ReferenceManifold

@@ -17,42 +17,41 @@ import numpy as np
 from ase import units
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
-from platonic_ase.calibration.defaults import resolve_space
-from platonic_ase.calibration.embed import to_numpy
-from platonic_ase.calibration.folders import require_calibration
-from platonic_ase.calibration.forces.bound import ForceBound
-from platonic_ase.calibration.packs import resolve_pack
-from platonic_ase.calibration.phonons.packs import resolve_phonon_risk
-from platonic_ase.diagnostics import (
-    Diagnosis,
-    Diagnostic,
-    Event,
-    EventGate,
-    PhysicalCompanions,
-    Signal,
-    default_diagnostics,
-)
-from platonic_ase.diagnostics.physics import PhysicsState
-from platonic_ase.diagnostics.watch import RunSummary, Watch
-from platonic_ase.encoders import Capture, Encoder, find_encoder
 from platonic_ase.errors import (
     DiagnosticFailedWarning,
     EncoderError,
     PlatonicError,
     WarningRaised,
 )
-from platonic_ase.inner import InnerCalculator, same_state
-from platonic_ase.policy import Policy, PolicyName
-from platonic_ase.recording.annotate import annotate
-from platonic_ase.recording.recorder import Recorder
-from platonic_ase.second_opinion import as_second_opinion
+from platonic_ase.models import Capture, Encoder, find_encoder
+from platonic_ase.models.default_reference import resolve_space
+from platonic_ase.models.embed import to_numpy
+from platonic_ase.models.inner import InnerCalculator, same_state
+from platonic_ase.monitor import (
+    Diagnosis,
+    Diagnostic,
+    Event,
+    EventGate,
+    PhysicalCompanions,
+    Signal,
+)
+from platonic_ase.monitor.annotate import annotate
+from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.monitor.physics import PhysicsState
+from platonic_ase.monitor.recorder import Recorder
+from platonic_ase.monitor.second_opinion import as_second_opinion
+from platonic_ase.monitor.watch import RunSummary, Watch
+from platonic_ase.phonons.packs import resolve_phonon_risk
+from platonic_ase.session import Policy, PolicyName, default_diagnostics
+from platonic_ase.space.folders import require_calibration
+from platonic_ase.space.packs import resolve_pack
 from platonic_ase.space.projection import TorchProjector
 from platonic_ase.structures import require_computable
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from platonic_ase.calibration.phonons.risk import PhononRisk
+    from platonic_ase.phonons.risk import PhononRisk
     from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.reference import ReferenceManifold
 
@@ -76,7 +75,7 @@ class PlatonicCalculator(Calculator):
     diagnostics : "default" or iterable of Diagnostic
         What is watched.
     on_warning : {"warn", "stop", "raise", "ignore"} or callable
-        What happens at an event; see :class:`~platonic_ase.policy.Policy`.
+        What happens at an event; see :class:`~platonic_ase.session.Policy`.
     log : path-like, optional
         Run log to append to, JSON Lines.
     interval : int
@@ -89,7 +88,7 @@ class PlatonicCalculator(Calculator):
         Hysteresis and rate limit of events.
     second_opinion : ase calculator or SecondOpinion, optional
         Another model, run once on a geometry at which an event is raised; see
-        :mod:`platonic_ase.second_opinion`.
+        :mod:`platonic_ase.monitor.second_opinion`.
     phonon_risk : PhononRisk, path, None or "default"
         Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
     force_bound : ForceBound, path, None or "default"

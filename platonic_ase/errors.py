@@ -54,7 +54,7 @@ class WarningRaised(PlatonicError, RuntimeError):  # noqa: N818
 
     Attributes
     ----------
-    event : platonic_ase.diagnostics.Event
+    event : platonic_ase.monitor.Event
         What was seen.
     """
 

@@ -13,16 +13,17 @@ import platonic_ase
 PACKAGE = Path(platonic_ase.__file__).parent
 LAYERS = (
     ("_version", "errors"),
-    ("space",),
-    ("encoders",),
-    ("loading",),
-    ("diagnostics",),
-    ("calibration",),
     ("structures",),
-    ("recording",),
-    ("second_opinion",),
-    ("policy", "inner", "calculator"),
-    ("workflows",),
+    ("space", "crystals"),
+    ("models",),
+    ("monitor",),
+    ("report",),
+    ("phonons",),
+    ("stability",),
+    ("session",),
+    ("calculator",),
+    ("runs",),
+    ("audit", "calibrate", "compare"),
     ("testing",),
     ("cli", "__main__"),
 )
@@ -35,12 +36,26 @@ def module_of(path):
     return parts[0]
 
 
+def for_annotations(tree):
+    """Statements under ``if TYPE_CHECKING:``, which nothing runs."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from ast.walk(node)
+
+
 def imported(path):
-    """Layers of the package that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Layers of the package that a file imports, also inside functions.
+
+    Annotations alone may name PlatonicCalculator from below: functions are handed one.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    annotations = set(for_annotations(tree))
+    for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
+            if node in annotations and node.module == "platonic_ase.calculator":
+                continue
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -9,8 +9,8 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.calibration.embed import embed_one
-from platonic_ase.policy import Policy
+from platonic_ase.models.embed import embed_one
+from platonic_ase.session import Policy
 from platonic_ase.testing import CALCULATOR_CHECKS, MockCalculator, MockEncoder, mock_anchors
 from platonic_ase.testing import calculator as checks
 from platonic_ase.testing import encoder as encoder_checks

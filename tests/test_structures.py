@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from platonic_ase.calibration.crystals.pool import generate_pool
+from platonic_ase.crystals.pool import generate_pool
 from platonic_ase.errors import PlatonicError, StructureError
 from platonic_ase.structures import check_structure, read_structure
 

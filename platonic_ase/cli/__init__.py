@@ -13,8 +13,8 @@ import typer
 from platonic_ase.cli import models, runs
 from platonic_ase.cli.calibrate import calibrate
 from platonic_ase.cli.forecast import forecast
+from platonic_ase.compare.command import compare
 from platonic_ase.errors import PlatonicError, PlatonicWarning
-from platonic_ase.workflows.compare.command import compare
 
 _EXAMPLES: dict[Callable[..., None], str] = {
     runs.md: "md NaCl.cif --calculator chgnet --temperature 600 --steps 500",

@@ -61,8 +61,8 @@ def calibrate(
     Use the folder as --calibration of md, relax, phonon and replay, or as
     PlatonicCalculator(..., calibration=FOLDER). The same command goes on after a kill.
     """
-    from platonic_ase.loading import load_calculator
-    from platonic_ase.workflows.calibrate import calibrate as run
+    from platonic_ase.calibrate import calibrate as run
+    from platonic_ase.models import load_calculator
 
     folder = output or Path(f"{calculator.replace(':', '-').replace('/', '-')}-calibration")
     try:

@@ -55,7 +55,7 @@ def forecast(
 
     From some ten displaced supercells of the relaxed structure, without a relaxation that breaks.
     """
-    from platonic_ase.workflows.forecast import run_forecast
+    from platonic_ase.stability.run import run_forecast
 
     atoms = read_input(structure, (1, 1, 1))
     files = OutputFiles(structure, "forecast", None, report)

@@ -21,7 +21,7 @@ from platonic_ase.cli.options import (
 
 def models() -> None:
     """What is installed, which encoder reads it, and which checkpoints work offline."""
-    from platonic_ase.loading import format_models_table
+    from platonic_ase.models import format_models_table
 
     typer.echo(format_models_table())
 
@@ -46,13 +46,12 @@ def anchors_build(
     quiet: QuietOpt = False,
 ) -> None:
     """Choose anchors among structures and make the reference manifold that goes with them."""
-    from platonic_ase.calibration.crystals.pool import generate_pool
-    from platonic_ase.calibration.default_anchors import GENERATED
-    from platonic_ase.calibration.defaults import build_custom_space
-    from platonic_ase.encoders import find_encoder
-    from platonic_ase.loading import load_calculator
-    from platonic_ase.workflows.outputs import keep_previous
-    from platonic_ase.workflows.replay import read_frames
+    from platonic_ase.crystals.pool import generate_pool
+    from platonic_ase.models import find_encoder, load_calculator
+    from platonic_ase.models.default_anchors import GENERATED
+    from platonic_ase.models.default_reference import build_custom_space
+    from platonic_ase.report.outputs import keep_previous
+    from platonic_ase.runs.replay import read_frames
 
     chosen = list(generate_pool() if structures is None else read_frames(structures))
     encoder = find_encoder(load_calculator(calculator, device=device), layer)
@@ -85,8 +84,8 @@ def anchors_show(
     ] = None,
 ) -> None:
     """Say what anchors hold: model, layer, elements, origin."""
-    from platonic_ase.calibration.folders import pack_folders
     from platonic_ase.space.anchors import AnchorSet
+    from platonic_ase.space.folders import pack_folders
 
     paths = (
         [path]
@@ -125,7 +124,7 @@ def embed(
 
     The same command goes on after a kill.
     """
-    from platonic_ase.workflows.embed import embed_file
+    from platonic_ase.runs.embed import embed_file
 
     made = embed_file(
         structures,
@@ -157,11 +156,10 @@ def audit(
     """
     import json as jsonlib
 
-    from platonic_ase.encoders import find_encoder
-    from platonic_ase.loading import load_calculator
-    from platonic_ase.recording.audit import write_audit
-    from platonic_ase.workflows.audit import audit as run_audit
-    from platonic_ase.workflows.outputs import keep_previous
+    from platonic_ase.audit import audit as run_audit
+    from platonic_ase.models import find_encoder, load_calculator
+    from platonic_ase.report.audit import write_audit
+    from platonic_ase.report.outputs import keep_previous
 
     atoms = read_input(structure, supercell)
     model = load_calculator(calculator, device=device)

@@ -117,7 +117,7 @@ def wrap(
 ) -> Any:
     """Open a model by name and put it under watch."""
     from platonic_ase.calculator import PlatonicCalculator
-    from platonic_ase.loading import load_calculator
+    from platonic_ase.models import load_calculator
 
     return PlatonicCalculator(
         load_calculator(name, device=device),
@@ -135,8 +135,8 @@ def wrap(
 
 def audit_first(wanted: bool, calculator: Any, structure: Path, quiet: bool) -> None:
     """Audit the model on the cell of a file, and say which laws it does not keep."""
+    from platonic_ase.audit import audit_run
     from platonic_ase.structures import read_structure
-    from platonic_ase.workflows.audit import audit_run
 
     if not wanted:
         return

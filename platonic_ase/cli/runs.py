@@ -58,7 +58,7 @@ def md(
     quiet: QuietOpt = False,
 ) -> None:
     """Molecular dynamics under watch: trajectory, log and report."""
-    from platonic_ase.workflows.md import run_md
+    from platonic_ase.runs.md import run_md
 
     atoms = read_input(structure, supercell)
     files = OutputFiles(structure, "md", log, report)
@@ -126,8 +126,8 @@ def relax(
     """Relaxation under watch: relaxed structure, trajectory, log and report."""
     from ase.io import write
 
-    from platonic_ase.workflows.outputs import keep_previous
-    from platonic_ase.workflows.relax import OPTIMIZERS, run_relaxation
+    from platonic_ase.report.outputs import keep_previous
+    from platonic_ase.runs.relax import OPTIMIZERS, run_relaxation
 
     if optimizer not in OPTIMIZERS:
         raise typer.BadParameter(f"{optimizer!r}; one of {', '.join(OPTIMIZERS)} is needed")
@@ -221,7 +221,7 @@ def phonon(
 
     An interrupted run goes on where it was when the command is given again.
     """
-    from platonic_ase.workflows.phonon import run_phonon
+    from platonic_ase.phonons import run_phonon
 
     atoms = read_input(structure, (1, 1, 1))
     files = OutputFiles(structure, "phonon", log, report)
@@ -277,8 +277,8 @@ def replay(
     quiet: QuietOpt = False,
 ) -> None:
     """The same diagnostics over a trajectory that exists already."""
-    from platonic_ase.workflows.replay import read_frames
-    from platonic_ase.workflows.replay import replay as run_replay
+    from platonic_ase.runs.replay import read_frames
+    from platonic_ase.runs.replay import replay as run_replay
 
     frames = list(read_frames(trajectory))
     files = OutputFiles(trajectory, "replay", log, report)
@@ -306,6 +306,6 @@ def report(
     run: Annotated[int, typer.Option(help="Which run of the log; -1 is the last.")] = -1,
 ) -> None:
     """Make the HTML report of a run log."""
-    from platonic_ase.recording.report import write_report
+    from platonic_ase.report.report import write_report
 
     typer.echo(f"report: {write_report(log, output or log.with_suffix('.html'), run=run)}")

@@ -25,9 +25,9 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_changes
 
-from platonic_ase.calibration.embed import embed_batch, embed_one
-from platonic_ase.encoders.base import Encoder
-from platonic_ase.encoders.registry import find_encoder
+from platonic_ase.models.embed import embed_batch, embed_one
+from platonic_ase.models.encoder import Encoder
+from platonic_ase.models.registry import find_encoder
 
 MakeEncoder = Callable[[], Encoder]
 MakeAtoms = Callable[[], Atoms]

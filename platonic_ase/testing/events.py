@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from ase.md.verlet import VelocityVerlet
 
-from platonic_ase.diagnostics import Event, EventGate
 from platonic_ase.errors import DiagnosticFailedWarning, PlatonicWarning, WarningRaised
-from platonic_ase.recording.log import read_log
+from platonic_ase.monitor import Event, EventGate
+from platonic_ase.report.reader import read_log
 from platonic_ase.testing.calculator.tools import (
     Bare,
     MakeAtoms,

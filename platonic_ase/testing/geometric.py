@@ -14,7 +14,7 @@ from ase.calculators.emt import EMT, parameters
 from ase.data import atomic_numbers
 from ase.neighborlist import neighbor_list
 
-from platonic_ase.encoders.base import Encoder, Receiver
+from platonic_ase.models.encoder import Encoder, Receiver
 
 _CENTRES = np.linspace(1.0, 4.5, 8)
 _CUTOFF = 5.0

@@ -12,8 +12,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from torch import Tensor
 
-from platonic_ase.encoders.base import Encoder, Receiver
-from platonic_ase.encoders.hooks import output_of
+from platonic_ase.models.encoder import Encoder, Receiver
+from platonic_ase.models.hooks import output_of
 from platonic_ase.space.anchors import AnchorSet
 
 CUTOFF = 5.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from ase import Atoms
 
-from platonic_ase.diagnostics import Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor import Diagnostic, Finding, Frame, Signal
 
 
 class PlannedAlarm(Diagnostic):

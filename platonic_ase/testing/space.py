@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-from platonic_ase.calibration.embed import embed
-from platonic_ase.encoders.base import Encoder
+from platonic_ase.models.embed import embed
+from platonic_ase.models.encoder import Encoder
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.reference import ReferenceManifold, fit_reference
 from platonic_ase.space.selection import farthest_point

@@ -25,7 +25,7 @@ def run_example(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """Run an example in a folder, with a small Platonic space in place of the default one."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(
-        "platonic_ase.calibration.defaults.default_space",
+        "platonic_ase.models.default_reference.default_space",
         lambda encoder, **options: small_space(encoder, [salt()]),
     )
     runpy.run_path(str(Path(__file__).parents[2] / "examples" / name))

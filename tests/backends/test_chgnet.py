@@ -5,8 +5,8 @@ import pytest
 from contract import BackendContract, salt
 
 from platonic_ase import find_encoder
-from platonic_ase.calibration.embed import embed_one
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 
 pytest.importorskip("chgnet", reason="pip install 'platonic_ase[chgnet]'")
 pytestmark = pytest.mark.backend("chgnet")

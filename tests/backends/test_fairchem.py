@@ -13,9 +13,9 @@ from contract import BackendContract, salt
 from random_models import save_fairchem
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.calibration.embed import embed_one
 from platonic_ase.errors import ModelMismatchError
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 from platonic_ase.testing import EncoderTraits, small_space
 
 unit = pytest.importorskip(

@@ -6,9 +6,9 @@ from contract import BackendContract, run_example, salt
 from random_models import save_mace
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.calibration.embed import embed_one
 from platonic_ase.errors import ModelMismatchError
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 from platonic_ase.testing import small_space
 
 pytest.importorskip("mace", reason="pip install 'platonic_ase[mace]'", exc_type=ImportError)

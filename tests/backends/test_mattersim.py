@@ -6,8 +6,8 @@ from contract import BackendContract, salt
 from random_models import save_mattersim
 
 from platonic_ase import find_encoder
-from platonic_ase.calibration.embed import embed_one
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 
 pytest.importorskip("mattersim", reason="pip install 'platonic_ase[mattersim]'")
 pytestmark = pytest.mark.backend("mattersim")

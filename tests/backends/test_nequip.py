@@ -6,9 +6,9 @@ from contract import BackendContract, salt
 from random_models import save_nequip
 
 from platonic_ase import find_encoder
-from platonic_ase.calibration.embed import embed_one
 from platonic_ase.errors import EncoderError
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 
 pytest.importorskip("nequip", reason="pip install 'platonic_ase[nequip]'")
 pytestmark = pytest.mark.backend("nequip")

@@ -6,8 +6,8 @@ from contract import BackendContract, run_example, salt
 from random_models import save_orb
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.calibration.embed import embed_one
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 from platonic_ase.testing import EncoderTraits, small_space
 
 pytest.importorskip("orb_models", reason="pip install 'platonic_ase[orb]'")

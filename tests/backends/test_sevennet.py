@@ -5,9 +5,9 @@ import pytest
 from contract import BackendContract, salt
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.calibration.embed import embed_one
 from platonic_ase.errors import ModelMismatchError
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
+from platonic_ase.models.embed import embed_one
 from platonic_ase.testing import small_space
 
 pytest.importorskip("sevenn", reason="pip install 'platonic_ase[sevennet]'")

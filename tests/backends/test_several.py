@@ -7,7 +7,7 @@ from ase.mep import NEB
 from contract import salt
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
 from platonic_ase.testing import MockCalculator, small_space
 
 pytest.importorskip("chgnet", reason="pip install 'platonic_ase[chgnet]'")

@@ -20,11 +20,10 @@ import numpy as np
 from ase.io import read
 from invariance import CASES, OPTIONS
 
-from platonic_ase.calibration.crystals.pool import generate_pool
-from platonic_ase.calibration.embed import embed_each
-from platonic_ase.encoders import find_encoder
-from platonic_ase.encoders.base import Encoder
-from platonic_ase.loading import find_entry, load_calculator
+from platonic_ase.crystals.pool import generate_pool
+from platonic_ase.models import find_encoder, find_entry, load_calculator
+from platonic_ase.models.embed import embed_each
+from platonic_ase.models.encoder import Encoder
 
 SIZES = (64, 256, 1024)
 ROUNDS = 3

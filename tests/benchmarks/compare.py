@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from platonic_ase.workflows.compare import compare_models
-from platonic_ase.workflows.compare.controls import is_control, load_model
-from platonic_ase.workflows.compare.figures import draw_all, save_all
-from platonic_ase.workflows.compare.report import write_report
-from platonic_ase.workflows.compare.retrieval import pooled
-from platonic_ase.workflows.compare.transport import PLANS
-from platonic_ase.workflows.replay import read_frames
+from platonic_ase.compare import compare_models
+from platonic_ase.compare.controls import is_control, load_model
+from platonic_ase.compare.figures import draw_all, save_all
+from platonic_ase.compare.report import write_report
+from platonic_ase.compare.retrieval import pooled
+from platonic_ase.compare.transport import PLANS
+from platonic_ase.runs.replay import read_frames
 
 MODELS = (
     "chgnet-0.3.0", "chgnet-0.2.0", "chgnet-r2scan", "7net-0", "7net-0-22may2024",

@@ -26,17 +26,16 @@ from pathlib import Path
 
 import numpy as np
 
-from platonic_ase.calibration.default_anchors import default_anchors
-from platonic_ase.calibration.forces.fit import fit_force_bound, left_out_bounds
-from platonic_ase.calibration.forces.scores import chemistries, score_bounds
-from platonic_ase.calibration.forces.table import ForceErrors, deal
-from platonic_ase.encoders import find_encoder
-from platonic_ase.loading import load_calculator
+from platonic_ase.calibrate.evaluate import evaluate_structures
+from platonic_ase.calibrate.force_fit import fit_force_bound, left_out_bounds
+from platonic_ase.calibrate.force_scores import chemistries, score_bounds
+from platonic_ase.calibrate.force_table import ForceErrors, deal
+from platonic_ase.calibrate.forces import force_errors
+from platonic_ase.calibrate.labelled import read_labelled
+from platonic_ase.models import find_encoder, load_calculator
+from platonic_ase.models.default_anchors import default_anchors
 from platonic_ase.space.neighbours import nearest_distances
 from platonic_ase.space.reference import conformal_quantile
-from platonic_ase.workflows.calibrate.evaluate import evaluate_structures
-from platonic_ase.workflows.calibrate.forces import force_errors
-from platonic_ase.workflows.calibrate.labelled import read_labelled
 
 LEVEL = 0.9
 FOLDS = 5

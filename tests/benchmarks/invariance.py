@@ -20,10 +20,9 @@ from ase.spacegroup import crystal
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
 import random_models
 
-from platonic_ase.encoders import Encoder, find_encoder
-from platonic_ase.encoders.packages import PACKAGES
-from platonic_ase.loading import find_entry, load_calculator
-from platonic_ase.workflows.audit.invariance import symmetry_error
+from platonic_ase.audit.invariance import symmetry_error
+from platonic_ase.models import Encoder, find_encoder, find_entry, load_calculator
+from platonic_ase.models.packages import PACKAGES
 
 CASES = {
     "chgnet-0.3.0": None,

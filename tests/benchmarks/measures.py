@@ -15,10 +15,10 @@ import numpy as np
 from _measure import in_subprocess, timed
 from selection import pool
 
-from platonic_ase.space.compare.kernel_alignment import cka
-from platonic_ase.space.compare.mutual_neighbours import mutual_knn
-from platonic_ase.space.compare.procrustes import angular_procrustes
-from platonic_ase.space.compare.transport import entropic_transport
+from platonic_ase.compare.measures.kernel_alignment import cka
+from platonic_ase.compare.measures.mutual_neighbours import mutual_knn
+from platonic_ase.compare.measures.procrustes import angular_procrustes
+from platonic_ase.compare.measures.transport import entropic_transport
 
 ATOMS, WIDTH, POINTS = 282_847, 100, 20_000
 CASES = {

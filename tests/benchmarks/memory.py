@@ -24,7 +24,7 @@ from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import thermalize_momenta
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
 
 
 def growth(calculator, steps: int) -> dict[str, float]:

@@ -22,7 +22,7 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from platonic_ase import PlatonicCalculator
-from platonic_ase.loading import load_calculator
+from platonic_ase.models import load_calculator
 
 CASES = {
     "chgnet-8": ("chgnet-0.3.0", 8, 1.05),

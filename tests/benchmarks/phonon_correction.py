@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from phonon_risk import TABLE, Resampler
 
-from platonic_ase.calibration.phonons.packaging import OTHER_FUNCTIONAL
-from platonic_ase.calibration.phonons.scores import leave_anions_out
-from platonic_ase.calibration.phonons.spectra import wasserstein
-from platonic_ase.calibration.phonons.table import PhononTable, read_phonon_table
-from platonic_ase.workflows.calibrate.materials import read_materials
+from platonic_ase.calibrate.materials import read_materials
+from platonic_ase.phonons.packaging import OTHER_FUNCTIONAL
+from platonic_ase.phonons.scores import leave_anions_out
+from platonic_ase.phonons.spectra import wasserstein
+from platonic_ase.phonons.table import PhononTable, read_phonon_table
 
 CONSTANTS = np.exp(np.linspace(-0.3, 1.0, 131))
 

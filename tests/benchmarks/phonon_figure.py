@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from phonon_correction import distances
 from phonon_risk import TABLE
 
-from platonic_ase.calibration.phonons.risk import ERROR_THRESHOLD
-from platonic_ase.calibration.phonons.scores import auroc, leave_anions_out
-from platonic_ase.calibration.phonons.table import PhononTable, read_phonon_table
-from platonic_ase.recording.plots.style import ALARM, BLUE, GREY, new_figure, styled
-from platonic_ase.workflows.calibrate.materials import read_materials
+from platonic_ase.calibrate.materials import read_materials
+from platonic_ase.phonons.risk import ERROR_THRESHOLD
+from platonic_ase.phonons.scores import auroc, leave_anions_out
+from platonic_ase.phonons.table import PhononTable, read_phonon_table
+from platonic_ase.report.plots.style import ALARM, BLUE, GREY, new_figure, styled
 
 MODEL = "chgnet-0.3.0"
 NAMED = ("BP zincblende", "PbS rocksalt", "PbTe rocksalt")

@@ -23,18 +23,18 @@ import numpy as np
 from ase.symbols import string2symbols
 from scipy.stats import beta
 
-from platonic_ase.calibration.linear import predict_left_out
-from platonic_ase.calibration.phonons.packaging import OTHER_FUNCTIONAL
-from platonic_ase.calibration.phonons.risk import ERROR_THRESHOLD
-from platonic_ase.calibration.phonons.scores import (
+from platonic_ase.phonons.linear import predict_left_out
+from platonic_ase.phonons.packaging import OTHER_FUNCTIONAL
+from platonic_ase.phonons.risk import ERROR_THRESHOLD
+from platonic_ase.phonons.scores import (
     CAVEAT,
     auroc,
     leave_anions_out,
     spearman,
     worst_third,
 )
-from platonic_ase.calibration.phonons.spectra import wasserstein
-from platonic_ase.calibration.phonons.table import ERROR_FEATURES, PhononTable, read_phonon_table
+from platonic_ase.phonons.spectra import wasserstein
+from platonic_ase.phonons.table import ERROR_FEATURES, PhononTable, read_phonon_table
 
 TABLE = Path(__file__).with_name("phonon_table.json")
 ALARM, ALARM_RANK = 0.5, 0.8

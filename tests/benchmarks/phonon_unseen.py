@@ -36,11 +36,11 @@ from phonon_risk import (
     show,
 )
 
-from platonic_ase.calibration.phonons.risk import ERROR_THRESHOLD, PhononRisk
-from platonic_ase.calibration.phonons.scores import auroc, leave_anions_out, spearman
-from platonic_ase.calibration.phonons.spectra import best_log_factor, relative_error
-from platonic_ase.calibration.phonons.table import PhononTable, fit_table, merge, read_phonon_table
-from platonic_ase.workflows.calibrate.materials import read_materials
+from platonic_ase.calibrate.materials import read_materials
+from platonic_ase.phonons.risk import ERROR_THRESHOLD, PhononRisk
+from platonic_ase.phonons.scores import auroc, leave_anions_out, spearman
+from platonic_ase.phonons.spectra import best_log_factor, relative_error
+from platonic_ase.phonons.table import PhononTable, fit_table, merge, read_phonon_table
 
 UNSEEN, TEACHER = Path(__file__).with_name("phonon_unseen.json"), "7net-l3i5"
 

@@ -20,12 +20,11 @@ import numpy as np
 from ase.data import atomic_numbers
 from ase.io import iread
 
-from platonic_ase.calibration.crystals.building import build
-from platonic_ase.calibration.defaults import resolve_space
-from platonic_ase.calibration.embed import embed_one
-from platonic_ase.diagnostics.orbits import find_orbits, symmetry_dataset
-from platonic_ase.encoders import find_encoder
-from platonic_ase.loading import load_calculator
+from platonic_ase.crystals.building import build
+from platonic_ase.models import find_encoder, load_calculator
+from platonic_ase.models.default_reference import resolve_space
+from platonic_ase.models.embed import embed_one
+from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
 from platonic_ase.space.projection import project
 
 CRYSTALS = Path(__file__).with_name("symmetry_crystals.json")

@@ -20,10 +20,10 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
 
 from platonic_ase import ManifoldDistance, OrbitSplitting, PlatonicCalculator
-from platonic_ase.calibration.crystals.building import build
-from platonic_ase.diagnostics.orbits import symmetry_dataset
-from platonic_ase.loading import load_calculator
-from platonic_ase.workflows.forecast import run_forecast
+from platonic_ase.crystals.building import build
+from platonic_ase.models import load_calculator
+from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
+from platonic_ase.stability.run import run_forecast
 
 CRYSTALS = Path(__file__).with_name("symmetry_crystals.json")
 SYMPREC, RATTLE, FMAX, STEPS, AFTER = 0.1, 0.01, 2e-3, 250, 20

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from platonic_ase.encoders import Encoder
 from platonic_ase.errors import CaptureError
+from platonic_ase.models import Encoder
 from platonic_ase.testing.calculator.tools import (
     MakeAtoms,
     MakeCalculator,

@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.encoders import Encoder
+from platonic_ase.models import Encoder
 
 MakeCalculator = Callable[..., PlatonicCalculator]
 MakeAtoms = Callable[[], Atoms]

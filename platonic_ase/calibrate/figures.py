@@ -1,0 +1,116 @@
+"""How force-error bounds do on structures that they were not made from."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import chemical_symbols
+from matplotlib.figure import Figure
+
+from platonic_ase.report.plots.style import ALARM, BLUE, INK, legend_beside, new_figure, styled
+
+_LEAST = 1e-3  # eV/Å; smaller errors are drawn on it
+_TENTHS = 10
+_FEWEST = 20  # structures of an element below which its coverage says nothing
+
+
+@styled
+def bound_and_error(errors: np.ndarray, bounds: np.ndarray) -> Figure:
+    """Counts of atoms by bound and error, both on logarithmic axes.
+
+    Parameters
+    ----------
+    errors, bounds : ndarray, shape (n,)
+        eV/Å.
+    """
+    figure = new_figure(4.6)
+    ax = figure.subplots()
+    x, y = np.maximum(bounds, _LEAST), np.maximum(errors, _LEAST)
+    drawn = ax.hexbin(
+        x, y, xscale="log", yscale="log", bins="log", gridsize=55, mincnt=1, cmap="cividis_r"
+    )
+    drawn.set_edgecolor("face")
+    span = [_LEAST, 1.3 * max(x.max(), y.max())]
+    ax.plot(span, span, color=ALARM, ls="--", lw=1.4, label="error = bound")
+    ax.set_xlim(0.8 * x.min(), 1.3 * x.max())
+    ax.set_ylim(_LEAST, 1.5 * y.max())
+    ax.set_xlabel("bound of an atom (eV/Å)")
+    ax.set_ylabel("error of its force (eV/Å)")
+    figure.colorbar(drawn, ax=ax, label="atoms", pad=0.01)
+    ax.legend(loc="lower right")
+    return figure
+
+
+@styled
+def coverage_by_size(
+    bounds: np.ndarray, within: np.ndarray, structures: np.ndarray, level: float
+) -> Figure:
+    """Share of errors within the bound, by tenths of the atoms ordered by bound.
+
+    Parameters
+    ----------
+    bounds : ndarray, shape (n,)
+        eV/Å.
+    within : ndarray of bool, shape (n,)
+    structures : ndarray of int, shape (n,)
+        For the bars: two standard errors, with whole structures as units.
+    level : float
+        Aimed at.
+    """
+    figure = new_figure(2.6)
+    ax = figure.subplots()
+    for part in np.array_split(np.argsort(bounds, kind="stable"), _TENTHS):
+        share, error = _share(within[part], structures[part])
+        ax.errorbar(np.median(bounds[part]), share, error, fmt="o", color=BLUE, ms=4, capsize=2)
+    ax.axhline(level, color=INK, ls="--", lw=1, label="aimed at")
+    ax.set_xscale("log")
+    ax.set_xlabel("bound, median of a tenth of the atoms (eV/Å)")
+    ax.set_ylabel("share of errors\nwithin the bound")
+    ax.set_ylim(top=1.005)
+    legend_beside(ax)
+    return figure
+
+
+@styled
+def coverage_by_element(
+    numbers: np.ndarray, within: np.ndarray, structures: np.ndarray, level: float
+) -> Figure | None:
+    """Share of errors within the bound, by element.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n,)
+    within, structures, level
+        See :func:`coverage_by_size`.
+
+    Returns
+    -------
+    Figure or None
+        None where no element is in twenty structures.
+    """
+    rows = []
+    for z in np.unique(numbers):
+        own = numbers == z
+        if len(np.unique(structures[own])) >= _FEWEST:
+            rows.append((chemical_symbols[z], *_share(within[own], structures[own])))
+    if not rows:
+        return None
+    rows.sort(key=lambda row: row[1])
+    figure = new_figure(2.6)
+    ax = figure.subplots()
+    symbols, shares, errors = zip(*rows, strict=True)
+    ax.errorbar(range(len(rows)), shares, errors, fmt="o", color=BLUE, ms=4, capsize=2)
+    ax.axhline(level, color=INK, ls="--", lw=1, label="aimed at")
+    ax.set_xticks(range(len(rows)), symbols, fontsize=7)
+    ax.set_xlim(-0.7, len(rows) - 0.3)
+    ax.grid(axis="x", visible=False)
+    ax.set_ylabel("share of errors\nwithin the bound")
+    ax.set_ylim(top=1.005)
+    legend_beside(ax)
+    return figure
+
+
+def _share(within: np.ndarray, structures: np.ndarray) -> tuple[float, float]:
+    """Share, each structure counting as one, and two standard errors of it."""
+    _, inverse, counts = np.unique(structures, return_inverse=True, return_counts=True)
+    each = np.bincount(inverse, within) / counts
+    return float(each.mean()), float(2 * each.std() / np.sqrt(len(each)))

@@ -1,1 +1,0 @@
-"""From labelled structures to thresholds and risks."""

@@ -1,1 +1,0 @@
-"""Crystals made from prototypes: every element in many environments."""

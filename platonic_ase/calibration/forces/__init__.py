@@ -1,1 +1,0 @@
-"""Bounds of the force error, from structures with known forces."""

@@ -1,1 +1,0 @@
-"""Risks and corrections of phonons, from crystals with known spectra."""

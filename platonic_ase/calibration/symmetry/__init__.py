@@ -1,1 +1,0 @@
-"""Forecasts of broken symmetry, from crystals that were followed."""

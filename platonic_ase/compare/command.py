@@ -1,0 +1,126 @@
+"""The command ``platonic-ase compare``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    structures: Annotated[
+        Path, typer.Argument(help="Structures: anything that ase.io reads, all its frames.")
+    ],
+    calculators: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--calculators",
+            "-c",
+            help="Models, see 'platonic-ase models'; repeat the option or separate by commas. "
+            "'NAME*random' is the model with shuffled weights, a negative control.",
+        ),
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Further models or embedding files, after the options that begin them."
+        ),
+    ] = None,
+    embeddings: Annotated[
+        list[Path] | None,
+        typer.Option(help="Embedding file of a model, made in another environment; repeatable."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="For embedding files.  [default: STRUCTURES-compare]"),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML report.  [default: STRUCTURES-compare.html]")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="All tables.  [default: STRUCTURES-compare.json]")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for figures as PDF, SVG and PNG.")
+    ] = None,
+    embed_only: Annotated[
+        bool, typer.Option("--embed-only", help="Write embedding files and stop.")
+    ] = False,
+    centred: Annotated[
+        bool, typer.Option("--centred", help="Subtract the mean anchor before cosines.")
+    ] = False,
+    k: Annotated[int, typer.Option("-k", min=1, help="Neighbours.")] = 10,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="For intervals and permutation baselines; 0 for none.")
+    ] = 50,
+    transport_atoms: Annotated[
+        int, typer.Option(min=2, help="Distinct atoms transported, at most.")
+    ] = 800,
+    gromov_atoms: Annotated[
+        int, typer.Option(min=2, help="The same, for transport without anchors.")
+    ] = 200,
+    moments_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Model whose predicted magnetic moments are stitched where the structures have "
+            "none, such as chgnet-0.3.0; the tables say so."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, ...")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Compare models on the same atoms: neighbours, transport, stitching, arithmetic, bias."""
+    from platonic_ase.compare.catalogue import describe
+    from platonic_ase.compare.controls import load_model
+    from platonic_ase.compare.embedding import stream
+    from platonic_ase.compare.figures import draw_all, save_all
+    from platonic_ase.compare.report import write_report
+    from platonic_ase.compare.run import compare_models, embed_models, file_name
+    from platonic_ase.report.outputs import keep_previous
+
+    # the shell's "--calculators A B C" gives A to the option and leaves the rest
+    files = [Path(text) for text in more or () if text.endswith(".safetensors")]
+    rest = [text for text in more or () if not text.endswith(".safetensors")]
+    names = [name for text in [*(calculators or ()), *rest] for name in text.split(",")]
+    opened = {name: partial(load_model, name, device=device) for name in dict.fromkeys(names)}
+    stem = f"{structures.stem}-compare"
+    folder = folder or Path(stem)
+    read = partial(stream, [structures])
+    if embed_only:
+        catalogue = describe(read(), progress=not quiet)
+        embed_models(read, catalogue, opened, folder=folder, progress=not quiet)
+        for name in opened:
+            typer.echo(f"embeddings: {folder / file_name(name)}")
+        return
+    comparison, views = compare_models(
+        read,
+        opened,
+        folder=folder,
+        embeddings=[*(embeddings or ()), *files],
+        centred=centred,
+        progress=not quiet,
+        k=k,
+        n_resamples=resamples,
+        n_permutations=resamples,
+        transport_atoms=transport_atoms,
+        gromov_atoms=gromov_atoms,
+        moments_of=None
+        if moments_of is None
+        else (moments_of, partial(load_model, moments_of, device=device)),
+        seed=seed,
+    )
+    drawings = draw_all(comparison, views)
+    for name, failures in comparison.failures.items():
+        if failures:
+            typer.echo(f"warning: {name} failed on {len(failures)} structures", err=True)
+    table = comparison.save(keep_previous(json or Path(f"{stem}.json")))
+    typer.echo(f"tables: {table}")
+    target = keep_previous(report or Path(f"{stem}.html"))
+    page = write_report(comparison, drawings, target, progress=not quiet)
+    typer.echo(f"report: {page}")
+    if figures is not None:
+        save_all(drawings, figures, progress=not quiet)
+        typer.echo(f"figures: {figures}")

@@ -1,0 +1,63 @@
+"""A transport plan between two models, element by element."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import chemical_symbols
+from matplotlib.figure import Figure
+
+from platonic_ase.compare.figures.groups import GROUPS
+from platonic_ase.compare.measures.transport import exact_transport
+from platonic_ase.compare.similarity import sample
+from platonic_ase.compare.spaces import SPACES, common_space
+from platonic_ase.compare.views import Views
+from platonic_ase.report.plots.style import WIDTH, styled
+
+PANELS = ("padded", "platonic", "standardised")
+
+
+@styled
+def transport_plan(
+    views: Views, a: str, b: str, *, n_atoms: int = 800, n_elements: int = 40, seed: int = 0
+) -> Figure:
+    """Draw where the atoms of each element go from one model to another.
+
+    Parameters
+    ----------
+    views : Views
+    a, b : str
+        Models: from rows to columns.
+    n_atoms : int
+        Distinct atoms drawn, at most.
+    n_elements : int
+        Elements shown, the most frequent of them, ordered by group of the periodic table.
+    seed : int
+        Of the draw.
+    """
+    rows = sample(views, n_atoms, seed)
+    numbers = views.numbers[rows]
+    kinds, counts = np.unique(numbers, return_counts=True)
+    frequent = kinds[np.argsort(-counts, kind="stable")[:n_elements]]
+    shown = np.array(sorted(frequent, key=lambda z: (_group(int(z)), z)))
+    member = (numbers[:, None] == shown).astype(float)
+    figure = Figure(figsize=(WIDTH * 1.2, WIDTH * 0.46), layout="constrained")
+    axes = figure.subplots(1, len(PANELS))
+    symbols = [chemical_symbols[z] for z in shown]
+    for ax, space in zip(axes, PANELS, strict=True):
+        x, y = (points[rows] for points in common_space(views, space, a, b))
+        plan = exact_transport(x, y).plan
+        mass = member.T @ plan @ member
+        leaving = (member.T @ plan).sum(axis=1, keepdims=True)
+        image = ax.imshow(mass / leaving, cmap="cividis", vmin=0, vmax=1)
+        ax.grid(visible=False)
+        ax.set_xticks(range(len(symbols)), symbols, fontsize=5, rotation=90)
+        ax.set_yticks(range(len(symbols)), symbols, fontsize=5)
+        ax.set_title(SPACES[space].replace("standardised over", "standardised\nover"), fontsize=8)
+        ax.set_xlabel(f"atoms in {b}")
+    axes[0].set_ylabel(f"atoms in {a}")
+    figure.colorbar(image, ax=axes, shrink=0.7, pad=0.01, label="share of an element's mass")
+    return figure
+
+
+def _group(number: int) -> int:
+    return next((i for i, (_, members, _, _) in enumerate(GROUPS) if number in members), 99)

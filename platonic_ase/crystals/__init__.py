@@ -1,0 +1,1 @@
+"""Crystals that the package generates: prototypes, volumes from radii, families, the pool."""

@@ -1,0 +1,173 @@
+"""The calculator inside: what has changed for it, and one run for all that may be asked of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.calculators.calculator import (
+    BaseCalculator,
+    Calculator,
+    PropertyNotImplementedError,
+    all_changes,
+)
+from ase.outputs import all_outputs
+
+from platonic_ase.errors import StructureError
+from platonic_ase.models.registry import nested_calculators
+from platonic_ase.structures import check_structure
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from platonic_ase.models import Capture
+
+_USUAL = ("energy", "forces", "stress", "magmoms")
+
+
+class InnerCalculator:
+    """Runs an ASE calculator, a sum or a wrapper, once per geometry.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+    """
+
+    def __init__(self, calculator: Any) -> None:
+        self.calculator = calculator
+        self._extra = [name for name in _USUAL if name in self.properties()]
+
+    def __copy__(self) -> InnerCalculator:
+        """Another one around the same calculator, with a memory of its own."""
+        other = object.__new__(InnerCalculator)
+        other.calculator, other._extra = self.calculator, list(self._extra)
+        return other
+
+    def properties(self) -> list[str]:
+        """What it can compute and ASE has a name for; a new list at each call."""
+        return [name for name in self.calculator.implemented_properties if name in all_outputs]
+
+    def changes(self, atoms: Atoms, tol: float) -> list[str]:
+        """List what changed by its own account, such as a charge that it keeps track of."""
+        changes: list[str] = []
+        for calculator in nested_calculators(self.calculator):
+            if _forgot(calculator):
+                changes += [c for c in all_changes if c not in changes]
+            elif _checks_by_itself(calculator):
+                changes += [c for c in calculator.check_state(atoms, tol) if c not in changes]
+        return changes
+
+    def changes_behind(self, atoms: Atoms, last: Atoms | None, changes: list[str]) -> list[str]:
+        """Add what changed for calculators inside that saw other structures in the meantime.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            To be calculated.
+        last : Atoms or None
+            Calculated last through the wrapper.
+        changes : list of str
+            Since then.
+        """
+        for calculator in nested_calculators(self.calculator):
+            seen = getattr(calculator, "atoms", None)
+            if seen is not None and last is not None and same_state(seen, last):
+                continue
+            if hasattr(calculator, "check_state"):
+                more = [c for c in calculator.check_state(atoms) if c not in changes]
+                changes = [*changes, *more]
+        return changes
+
+    def run(
+        self, atoms: Atoms, asked: list[str], system_changes: list[str], capture: Capture | None
+    ) -> dict[str, Any]:
+        """Ask for all that may be wanted, so that one forward pass serves it.
+
+        Parameters
+        ----------
+        atoms : Atoms
+        asked : list of str
+            Properties.
+        system_changes : list of str
+        capture : Capture or None
+            Cleared where the calculation has to begin anew.
+
+        Returns
+        -------
+        dict
+            Results that ASE has names for, copied.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            If it cannot compute what was asked.
+        StructureError
+            If it fails on a structure that is unusual.
+        """
+        while True:
+            extra = [
+                name
+                for name in self._extra
+                if name not in asked and (name != "stress" or atoms.cell.rank == 3)
+            ]
+            for calculator in nested_calculators(self.calculator):
+                _forget(calculator)
+            try:
+                self.calculator.calculate(atoms, [*asked, *extra], system_changes)
+            except PropertyNotImplementedError:
+                # some claim what they cannot deliver: never fail for what nobody asked
+                if not extra:
+                    raise
+                self._extra.remove(extra[-1])
+                if capture is not None:
+                    capture.clear()
+            except Exception as error:
+                problems = check_structure(atoms)
+                if not problems:
+                    raise
+                raise StructureError(
+                    f"{type(self.calculator).__name__} cannot compute this structure "
+                    f"({type(error).__name__}: {error}). What is unusual about it: "
+                    + " ".join(problems)
+                ) from error
+            else:
+                # copies: EMT, for one, writes its next forces into the same array
+                return {
+                    name: value.copy() if isinstance(value, np.ndarray) else value
+                    for name, value in self.calculator.results.items()
+                    if name in all_outputs
+                }
+
+
+def same_state(one: Atoms, other: Atoms) -> bool:
+    """Whether two structures agree to the last bit in all that ASE compares: a quick check."""
+    for name in ("positions", "numbers", "initial_charges", "initial_magmoms"):
+        mine, theirs = one.arrays.get(name), other.arrays.get(name)
+        if mine is not theirs and (
+            mine is None or theirs is None or not np.array_equal(mine, theirs)
+        ):
+            return False
+    return np.array_equal(one.cell.array, other.cell.array) and np.array_equal(one.pbc, other.pbc)
+
+
+def _forgot(calculator: Any) -> bool:
+    """Whether a calculator has dropped its results, as when its parameters have been set."""
+    return getattr(calculator, "atoms", "never kept") is None
+
+
+def _checks_by_itself(calculator: Any) -> bool:
+    """Whether a calculator looks at more than the structure, or wants no caching."""
+    if "check_state" in getattr(calculator, "__dict__", {}):
+        return True
+    own = getattr(type(calculator), "check_state", Calculator.check_state)
+    if own is BaseCalculator.check_state:
+        return not calculator.use_cache
+    return own is not Calculator.check_state
+
+
+def _forget(calculator: Any) -> None:
+    """Clear what a calculator remembers, as ASE does before a calculation."""
+    if hasattr(calculator, "reset"):
+        calculator.reset()
+    else:
+        calculator.atoms, calculator.results = None, {}

@@ -1,0 +1,90 @@
+"""Manifold distance: has an atom left the environments that the model is known to handle?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from platonic_ase.errors import ExtrapolationWarning
+from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+class ManifoldDistance(Diagnostic):
+    """Distance in Platonic space to the nearest reference environments of the same element.
+
+    The score of an atom is its distance over the split-conformal threshold of its element. An
+    alarm is raised when the worst score exceeds what held-out reference structures show at the
+    reference's alarm level, and stays above for ``persistence`` geometries in a row; it names the
+    atoms whose score exceeds that level.
+
+    Parameters
+    ----------
+    persistence : int
+        Geometries in a row above the alarm before the event: thermal motion takes atoms out for
+        an instant.
+    """
+
+    name = "extrapolation"
+
+    def __init__(self, persistence: int = 3) -> None:
+        if persistence < 1:
+            raise ValueError(f"persistence = {persistence}; at least 1 geometry is needed")
+        self.persistence = persistence
+
+    def start(self, reference: Atoms) -> list[float]:
+        """No geometries above the alarm yet."""
+        return []
+
+    def examine(self, frame: Frame, state: list[float]) -> Finding:
+        """Measure the distance of every atom."""
+        reference = frame.reference
+        if reference is None:
+            return Finding(self.name, risks={"extrapolation": UNCALIBRATED})
+        numbers = frame.atoms.numbers
+        distances = reference.distances(frame.platonic, numbers)
+        scores = reference.scores(distances, numbers)
+        worst = int(np.argmax(scores))
+        if not frame.revisited:
+            state.append(float(scores[worst]))
+            del state[: -self.persistence]
+        # the smallest of the last few: all of them have to be above
+        lasting = min(state) if len(state) == self.persistence else 0.0
+        flagged = np.flatnonzero(scores > reference.alarm)
+        flagged = flagged[np.argsort(-scores[flagged], kind="stable")]
+        symbol = chemical_symbols[numbers[worst]]
+        seen = int(numbers[worst]) in reference.elements
+        signal = Signal(
+            kind="extrapolation",
+            level=lasting / reference.alarm,
+            value=float(scores[worst]),
+            threshold=reference.alarm,
+            unit="of the element's threshold",
+            message=(
+                f"{symbol} atom {worst} is {scores[worst]:.2f} times as far from the reference "
+                f"environments as {100 * reference.level:g} % of held-out {symbol} environments"
+                if seen
+                else f"the reference holds no {symbol} environment (atom {worst})"
+            )
+            + f"; {len(flagged)} of {len(numbers)} atoms are beyond the alarm.",
+            advice=(
+                "The model extrapolates here: check forces on these atoms with DFT or a second "
+                "model before trusting the run."
+            ),
+            atoms=tuple(int(i) for i in flagged),
+            category=ExtrapolationWarning,
+        )
+        return Finding(
+            self.name,
+            scalars={
+                "extrapolation_score": float(scores[worst]),
+                "manifold_distance": float(distances.mean()),
+                "beyond_threshold": float(np.count_nonzero(scores > 1)),
+            },
+            per_atom={"manifold_distance": distances, "extrapolation_score": scores},
+            signals=(signal,),
+        )

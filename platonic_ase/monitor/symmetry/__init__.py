@@ -1,0 +1,1 @@
+"""Symmetry in the live path: orbits of a space group, relaxations, molecular dynamics."""

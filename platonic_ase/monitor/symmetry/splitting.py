@@ -1,0 +1,317 @@
+"""Orbit splitting: are symmetry-equivalent atoms still equivalent, and whose fault is it?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from platonic_ase.errors import SymmetryWarning
+from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
+from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
+from platonic_ase.monitor.symmetry.operations import Operations, find_operations
+from platonic_ase.monitor.symmetry.orbits import (
+    Orbits,
+    find_orbits,
+    fractional_shift,
+    lindemann_ratios,
+    orbit_splitting,
+    split_orbit,
+    structural_asymmetry,
+)
+from platonic_ase.monitor.symmetry.subgroups import identify_breaking
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_ADVICE = (
+    "If the symmetric phase is wanted, constrain it (ase.constraints.FixSymmetry); if not, follow "
+    "the new phase with a larger cell."
+)
+
+
+@dataclass
+class _State:
+    orbits: Orbits | None
+    operations: Operations | None = None
+    evidence: SymmetryEvidence | None = None
+    downhill: int = 0  # geometries in a row with negative curvature
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class OrbitSplitting(Diagnostic):
+    """Loss of the symmetry of the reference structure, by the model or by the structure.
+
+    While the geometry has the symmetry of the reference (``tolerance``), any splitting of an
+    orbit in Platonic space beyond the rounding floor is an error of the *model*, which is then
+    not invariant. Once the geometry departs, the *structure* may be breaking its symmetry. In a
+    relaxation the energy then falls along the asymmetry, see
+    :mod:`~platonic_ase.monitor.symmetry.curvature`. In molecular dynamics atoms depart at every
+    instant; there the time average is tested, with a false-alarm rate per run, see
+    :mod:`~platonic_ase.monitor.symmetry.evidence`, and an orbit that leaves its sites (melting,
+    diffusion) is a warning of its own.
+
+    Parameters
+    ----------
+    symprec : float
+        Tolerance of spglib for the reference structure, Å.
+    tolerance : float
+        Asymmetry of the geometry, Å, below which splitting is the model's.
+    model_error : float
+        Alarm above this splitting (rms difference of cosines) on a symmetric geometry.
+    softening : float
+        In relaxations, alarm when the curvature along the asymmetry is below minus this, eV/Å², ...
+    rises : int
+        ... in this many geometries in a row, ...
+    displacement : float
+        ... and an atom has moved by this, Å.
+    false_alarms : float
+        In molecular dynamics, the probability of a false alarm of broken symmetry per run.
+    offset, share : float
+        ... and how far the time average of an atom has to lie off its symmetric site, in Å and as
+        a share of the rms displacement of its orbit. Vibrations without damping leave regular
+        traces in every average: phases of modes that repeat from block to block, and the shift by
+        which anharmonic modes that keep in step push others, some 0.01 Å for many picoseconds.
+    lindemann : float
+        In molecular dynamics, alarm when the rms displacement of an orbit of four atoms or more
+        exceeds this fraction of the nearest-neighbour distance.
+    largest : int
+        Structures with more atoms are not searched for symmetry: the search is quadratic.
+    """
+
+    name = "symmetry"
+
+    def __init__(
+        self,
+        *,
+        symprec: float = 1e-2,
+        tolerance: float = 1e-3,
+        model_error: float = 1e-3,
+        softening: float = 0.2,
+        rises: int = 3,
+        displacement: float = 2e-3,
+        false_alarms: float = 0.005,
+        offset: float = 0.01,
+        share: float = 0.25,
+        lindemann: float = 0.2,
+        largest: int = 4000,
+    ) -> None:
+        if not 0 < false_alarms < 1:
+            raise ValueError(f"false_alarms = {false_alarms}; a probability is needed")
+        self.symprec = symprec
+        self.tolerance = tolerance
+        self.model_error = model_error
+        self.softening = softening
+        self.rises = rises
+        self.displacement = displacement
+        self.false_alarms = false_alarms
+        self.offset = offset
+        self.share = share
+        self.lindemann = lindemann
+        self.largest = largest
+
+    def start(self, reference: Atoms) -> _State:
+        """Find the orbits and the operations of the reference."""
+        if len(reference) > self.largest:
+            return _State(orbits=None)
+        orbits = find_orbits(reference, self.symprec)
+        if orbits is None or len(orbits.rotations) == 0:
+            return _State(orbits=None)
+        operations = find_operations(reference, self.symprec)
+        return _State(orbits, operations, facts=self._facts(orbits, reference))
+
+    def examine(self, frame: Frame, state: _State) -> Finding:
+        """Measure the splitting of every orbit and the asymmetry of the structure."""
+        orbits = state.orbits
+        if orbits is None:
+            return Finding(self.name)
+        splitting = orbit_splitting(frame.platonic, orbits.labels)
+        shift = fractional_shift(orbits, frame.atoms)
+        asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
+        signals = []
+        scalars = {"orbit_splitting": float(splitting.max()), "asymmetry": asymmetry}
+        if asymmetry <= self.tolerance and strain <= 1e-4:
+            # geometry contributes at most a few units of splitting per Å: let it
+            floor = 5 * asymmetry + 5 * strain
+            scalars["model_symmetry_error"] = max(0.0, float(splitting.max()) - floor)
+            signals.append(self._model_signal(frame, orbits, splitting, floor))
+        if frame.moving:
+            ratios = lindemann_ratios(orbits, frame.atoms, shift)
+            scalars["lindemann_ratio"] = float(ratios.max())
+            signals.append(self._site_signal(frame, orbits, ratios))
+            signal = self._average_signal(frame, state, shift)
+            scalars["symmetry_evidence"] = signal.value
+            signals.append(signal)
+        elif "forces" in frame.results:
+            broken = self._asymmetry(frame, state, shift)
+            if not frame.revisited:
+                downhill = broken.curvature < -self.softening
+                state.downhill = state.downhill + 1 if downhill else 0
+            if broken.largest >= self.displacement:
+                scalars["asymmetry_curvature"] = broken.curvature
+            signals.append(self._structure_signal(frame, state, broken))
+        return Finding(
+            self.name,
+            scalars=scalars,
+            series={"orbit_splitting_by_orbit": tuple(splitting[orbits.watched].tolist())},
+            signals=tuple(signals),
+            facts=state.facts,
+        )
+
+    def _facts(self, orbits: Orbits, reference: Atoms) -> dict[str, Any]:
+        members = [np.flatnonzero(orbits.labels == orbit) for orbit in orbits.watched]
+        return {
+            "space_group": orbits.space_group,
+            "orbits": [f"{reference.symbols[int(m[0])]} ({len(m)} atoms)" for m in members],
+            "limits": {
+                "lindemann_ratio": self.lindemann,
+                "symmetry_evidence": self._needed,
+                "asymmetry_curvature": -self.softening,
+            },
+        }
+
+    @property
+    def _needed(self) -> float:
+        """Evidence, in powers of ten, that a symmetric run exceeds as rarely as was asked."""
+        return -math.log10(self.false_alarms)
+
+    def _model_signal(
+        self, frame: Frame, orbits: Orbits, splitting: np.ndarray, floor: float
+    ) -> Signal:
+        orbit = int(splitting.argmax())
+        level = max(0.0, float(splitting[orbit]) - floor) / self.model_error
+        label, minority, majority = _describe(frame, orbits, orbit, level)
+        return Signal(
+            kind="model_symmetry",
+            level=level,
+            value=float(splitting[orbit]),
+            threshold=self.model_error,
+            unit="rms cosine difference",
+            message=(
+                f"the model tells apart atoms that are equivalent in {orbits.space_group}: the "
+                f"{label} orbit splits into {len(minority)} and {len(majority)} atoms by "
+                f"{splitting[orbit]:.1e} although the geometry is symmetric."
+            ),
+            advice=(
+                "The model is not invariant under rotations; expect forces that break the "
+                "symmetry. Impose it (FixSymmetry, symmetrised force constants) or average over "
+                "rotated copies."
+            ),
+            atoms=tuple(int(i) for i in minority),
+            category=SymmetryWarning,
+        )
+
+    def _asymmetry(self, frame: Frame, state: _State, shift: np.ndarray) -> Asymmetry:
+        assert state.orbits is not None
+        assert state.operations is not None
+        return asymmetry_of(
+            state.orbits,
+            state.operations,
+            frame.atoms,
+            shift,
+            np.asarray(frame.results["forces"]),
+            frame.results.get("stress"),
+        )
+
+    def _structure_signal(self, frame: Frame, state: _State, broken: Asymmetry) -> Signal:
+        assert state.orbits is not None
+        assert state.operations is not None
+        level = min(state.downhill / self.rises, broken.largest / self.displacement)
+        message, atoms = "", tuple[int, ...]()
+        if level >= 1:
+            found = identify_breaking(
+                state.orbits, state.operations, frame.atoms.numbers, broken.displacements
+            )
+            atoms = found.minority or found.majority
+            message = (
+                f"{state.orbits.space_group} is breaking: the energy falls along the asymmetry, by "
+                f"{-broken.curvature:.2g} eV/Å² of curvature in {state.downhill} geometries in a "
+                f"row, with atoms {broken.largest:.3f} Å off their symmetric sites; {found}."
+            )
+        return Signal(
+            kind="symmetry_breaking",
+            level=level,
+            value=broken.curvature,
+            threshold=-self.softening,
+            unit="eV/Å²",
+            message=message,
+            advice=_ADVICE,
+            atoms=atoms,
+            category=SymmetryWarning,
+        )
+
+    def _average_signal(self, frame: Frame, state: _State, shift: np.ndarray) -> Signal:
+        orbits, operations = state.orbits, state.operations
+        assert orbits is not None
+        assert operations is not None
+        if state.evidence is None:
+            state.evidence = SymmetryEvidence(operations, orbits.labels)
+        evidence = state.evidence
+        if not frame.revisited:
+            evidence.add(shift @ orbits.cell)
+        value = evidence.log_evidence / math.log(10)
+        message, atoms = "", tuple[int, ...]()
+        leaning = evidence.leaning
+        lengths = np.sqrt((leaning**2).sum(axis=1))
+        atom = int(lengths.argmax())
+        far = max(self.offset, self.share * float(evidence.spread[atom]))
+        level = min(value / self._needed, float(lengths[atom]) / far)
+        if level >= 1:
+            error = float(evidence.error.max())
+            found = identify_breaking(orbits, operations, frame.atoms.numbers, leaning, error)
+            atoms = found.minority or found.majority
+            message = (
+                f"{orbits.space_group} is broken in the time average: evidence 10^{value:.1f} from "
+                f"{evidence.blocks} blocks of about {evidence.block_length} geometries (a "
+                f"symmetric run gets this far with a probability of {10**-value:.1g} at most); "
+                f"{found} (error of the mean {error:.3f} Å)."
+            )
+        return Signal(
+            kind="symmetry_breaking",
+            level=level,
+            value=value,
+            threshold=self._needed,
+            unit="powers of ten of evidence",
+            message=message,
+            advice=_ADVICE,
+            atoms=atoms,
+            category=SymmetryWarning,
+        )
+
+    def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
+        large = np.where(np.bincount(orbits.labels) >= 4, ratios, 0.0)
+        orbit = int(large.argmax())
+        members = np.flatnonzero(orbits.labels == orbit)
+        label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"
+        return Signal(
+            kind="left_sites",
+            level=float(large[orbit]) / self.lindemann,
+            value=float(large[orbit]),
+            threshold=self.lindemann,
+            unit="of the nearest-neighbour distance",
+            message=(
+                f"the {label} orbit of {orbits.space_group} has left its sites: rms displacement "
+                f"{large[orbit]:.2f} of the nearest-neighbour distance (Lindemann)."
+            ),
+            advice=(
+                "The crystal melts, transforms or lets this species diffuse. If that is not meant, "
+                "lower the temperature or the time step; if it is, call reset_reference."
+            ),
+            atoms=tuple(members.tolist()),
+            category=SymmetryWarning,
+        )
+
+
+def _describe(
+    frame: Frame, orbits: Orbits, orbit: int, level: float
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """Name an orbit and its two sides; the sides only for an alarm, since they cost time."""
+    members = np.flatnonzero(orbits.labels == orbit)
+    label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"
+    if level < 1 or len(members) < 2:
+        return label, members[:0], members
+    return label, *split_orbit(frame.platonic, members)

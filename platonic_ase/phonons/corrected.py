@@ -1,0 +1,144 @@
+"""Estimated correction of phonons, beside the model's own result and never instead of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platonic_ase.phonons.correction import CorrectionEstimate
+from platonic_ase.phonons.estimate import (
+    CALIBRATED_DISPLACEMENTS,
+    calibrated_displacements,
+)
+from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.spectrum import Spectrum, compute_spectrum
+from platonic_ase.phonons.supercells import DisplacedCrystal
+
+if TYPE_CHECKING:
+    from platonic_ase.phonons.risk import PhononRisk
+
+WHAT = "Estimated correction, not the model's result"
+BOUNDS = ("low", "mid", "high")
+
+
+@dataclass(frozen=True)
+class CorrectedPhonons:
+    """Phonons after the estimated correction.
+
+    Attributes
+    ----------
+    estimate : CorrectionEstimate
+        The factor, or why there is none.
+    spectra : mapping of str to Spectrum
+        With the lower bound, the estimate and the upper bound of the factor: ``"low"``, ``"mid"``,
+        ``"high"``. Empty without a factor.
+    """
+
+    estimate: CorrectionEstimate
+    spectra: Mapping[str, Spectrum] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """One sentence."""
+        if self.estimate.factor is None or self.estimate.interval is None:
+            return f"No correction is offered: {self.estimate.reason}."
+        low, high = self.estimate.interval
+        return (
+            f"{WHAT}: all frequencies times {self.estimate.factor:.2f} (90 %: {low:.2f} to "
+            f"{high:.2f})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe dictionary, apart from arrays."""
+        found: dict[str, Any] = {"what": WHAT, **self.estimate.to_dict()}
+        if not self.spectra:
+            return found
+        first = self.spectra["mid"]
+        return {
+            **found,
+            "frequency_quantiles_THz": self._each("quantiles"),
+            "mean_frequency_THz": self._each("mean"),
+            "thermal": {
+                "temperature_K": first.temperatures,
+                "free_energy_kJ_mol": self._each("free_energy"),
+                "entropy_J_K_mol": self._each("entropy"),
+                "heat_capacity_J_K_mol": self._each("heat_capacity"),
+            },
+        }
+
+    def _each(self, name: str) -> dict[str, Any]:
+        return {bound: getattr(spectrum, name) for bound, spectrum in self.spectra.items()}
+
+
+def estimate_correction(
+    crystal: DisplacedCrystal | None,
+    features: DisplacementFeatures | None,
+    pack: PhononRisk | None,
+) -> CorrectionEstimate:
+    """The factor of one crystal, or why there is none."""
+    if pack is None:
+        return CorrectionEstimate(reason="there is no phonon pack for this model")
+    if crystal is None or features is None:
+        return CorrectionEstimate(reason="the displacements could not be assessed")
+    if not calibrated_displacements(crystal):
+        low, high = CALIBRATED_DISPLACEMENTS
+        return CorrectionEstimate(
+            reason=f"it is calibrated for displacements of {low} to {high} Å only"
+        )
+    return pack.correct(features, crystal.atoms.numbers)
+
+
+def correct_phonons(
+    phonon: Any, estimate: CorrectionEstimate, mesh: Sequence[int]
+) -> CorrectedPhonons:
+    """Spectra of the corrected force constants; the phonopy object is left as it is.
+
+    Parameters
+    ----------
+    phonon : phonopy.Phonopy
+        With force constants.
+    estimate : CorrectionEstimate
+    mesh : sequence of 3 int
+        See :func:`~platonic_ase.phonons.spectrum.compute_spectrum`.
+    """
+    if estimate.factor is None or estimate.interval is None:
+        return CorrectedPhonons(estimate)
+    factors = (estimate.interval[0], estimate.factor, estimate.interval[1])
+    return CorrectedPhonons(
+        estimate,
+        {
+            bound: compute_spectrum(corrected_phonopy(phonon, factor), mesh)
+            for bound, factor in zip(BOUNDS, factors, strict=True)
+        },
+    )
+
+
+def corrected_phonopy(phonon: Any, factor: float) -> Any:
+    """A copy of a Phonopy object whose force constants are corrected."""
+    corrected = phonon.replicate()
+    corrected.force_constants = scale_force_constants(phonon.force_constants, factor)
+    return corrected
+
+
+def scale_force_constants(force_constants: np.ndarray, factor: float) -> np.ndarray:
+    r"""Force constants that multiply every frequency by ``factor``: :math:`f^2 \Phi`.
+
+    One factor for all pairs keeps the acoustic sum rule, permutation symmetry and the space group.
+
+    Parameters
+    ----------
+    force_constants : ndarray
+        eV/Å².
+    factor : float
+        Positive.
+
+    Raises
+    ------
+    ValueError
+        If the factor is not positive.
+    """
+    if not factor > 0:
+        raise ValueError(f"factor = {factor}; a positive number is needed")
+    return np.asarray(force_constants) * factor**2

@@ -1,0 +1,296 @@
+r"""Phonon risk: from displacement features to the probability that phonons are wrong.
+
+The square root of the relative error is linear in standardised features x (ridge regression) with
+normal residuals, the odds of a spurious imaginary mode are log-linear in them:
+
+.. math::
+
+    \sqrt{\epsilon} = \mu + \sigma \xi, \quad \mu = b_0 + b \cdot x, \qquad
+    P(\epsilon > t) = \Phi\!\left(\frac{\mu - \sqrt{t}}{\sigma}\right), \qquad
+    P_{imag} = \frac{1}{1 + e^{-(c_0 + c \cdot x)}}
+
+with :math:`\epsilon` the Wasserstein-1 distance of the model's phonon spectrum to the true one
+over the mean true frequency. :math:`\sigma` comes from crystals that were left out of the fit.
+The factor that mends the frequencies is :mod:`~platonic_ase.phonons.correction`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.phonons.chemistry import why_no_octet
+from platonic_ase.phonons.correction import CorrectionEstimate, FrequencyFactor
+from platonic_ase.phonons.estimate import PhononRiskEstimate
+from platonic_ase.phonons.features import FEATURES, LATENT, DisplacementFeatures
+from platonic_ase.phonons.linear import LinearPart
+from platonic_ase.space.anchors import AnchorSet
+from platonic_ase.space.files import read_arrays, write_arrays
+from platonic_ase.space.identity import ModelIdentity
+
+KIND = "phonon_risk"
+ERROR_THRESHOLD = 0.25
+_Z90 = 1.6448536269514722  # half width of the central 90 % of a normal distribution
+
+
+@dataclass(frozen=True)
+class PhononRisk:
+    """A calibration: predicts phonon errors of one model, or of any (``identity`` None).
+
+    Attributes
+    ----------
+    name : str
+        Shown wherever a risk is; says which model and which labels.
+    error : LinearPart
+        Of the square root of the relative error.
+    sigma : float
+        Standard deviation of that root on crystals left out.
+    imaginary : LinearPart or None
+        Log-odds of an imaginary mode; None where no training crystal had one.
+    factor : FrequencyFactor or None
+        What the frequencies have to be multiplied by.
+    worst_third : float or None
+        Relative error above which a third of the crystals of the calibration lie.
+    ranks : ndarray, shape (n,), or None
+        Of a pack that other models were used for: its sorted predictions for their crystals. Such
+        a pack says where a crystal stands among them, and gives no error and no factor.
+    identity : ModelIdentity or None
+        The model; None for a universal pack.
+    anchors_digest : str
+        The anchors in use, where a feature depends on them; else empty.
+    alarm_error, alarm_imaginary, alarm_rank : float
+        Probabilities, and the rank, above which a warning is raised.
+    octet : bool
+        Whether the crystals of the calibration are all octet binaries such as NaCl or GaN: the risk
+        of any other is an extrapolation, and no correction is offered.
+    element_counts : tuple of int
+        How many elements the crystals of the calibration have; empty where that was not recorded.
+    provenance : mapping
+        Labels, their number and licence, scores on what was left out; JSON-safe.
+    """
+
+    name: str
+    error: LinearPart
+    sigma: float
+    imaginary: LinearPart | None = None
+    factor: FrequencyFactor | None = None
+    worst_third: float | None = None
+    ranks: np.ndarray | None = None
+    identity: ModelIdentity | None = None
+    anchors_digest: str = ""
+    alarm_error: float = 0.5
+    alarm_imaginary: float = 0.5
+    alarm_rank: float = 0.8
+    octet: bool = False
+    element_counts: tuple[int, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.sigma) and self.sigma > 0):
+            raise SpaceFileError(f"sigma = {self.sigma}; a positive number is needed")
+        for name in ("alarm_error", "alarm_imaginary", "alarm_rank"):
+            if not 0 < getattr(self, name) <= 1:
+                raise SpaceFileError(f"{name} = {getattr(self, name)}; a probability is needed")
+        used = {name for part in self._parts().values() for name in part.features}
+        if unknown := sorted(used - set(FEATURES)):
+            raise SpaceFileError(
+                f"unknown features {', '.join(unknown)}; this version of platonic_ase computes "
+                f"{', '.join(FEATURES)}"
+            )
+        if self.is_latent and not self.anchors_digest:
+            raise SpaceFileError(
+                f"the pack {self.name!r} uses Platonic features but does not say of which anchors"
+            )
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether a feature depends on the anchors."""
+        return any(LATENT & set(part.features) for part in self._parts().values())
+
+    def _parts(self) -> dict[str, LinearPart]:
+        parts = {
+            "error": self.error,
+            "imaginary": self.imaginary,
+            "factor": None if self.factor is None else self.factor.part,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def predict(self, features: DisplacementFeatures, numbers: np.ndarray) -> PhononRiskEstimate:
+        """Risks of one crystal.
+
+        Parameters
+        ----------
+        features : DisplacementFeatures
+        numbers : ndarray of int, shape (n_atoms,)
+            Atomic numbers of the crystal.
+
+        Returns
+        -------
+        PhononRiskEstimate
+            Uncalibrated where a feature that is needed is missing (NaN), and where a pack of other
+            models meets a crystal unlike theirs.
+        """
+        values = features.to_dict()
+        mean = self.error(values)
+        if not math.isfinite(mean):
+            return PhononRiskEstimate()
+        odds = math.nan if self.imaginary is None else self.imaginary(values)
+        outside = self._outside(values)
+        if self.octet and why_no_octet(numbers):
+            outside += ("chemistry",)
+        if self.ranks is not None:
+            if outside:
+                return PhononRiskEstimate(outside=outside)
+            return PhononRiskEstimate(
+                rank=float(np.searchsorted(self.ranks, mean) / len(self.ranks)),
+                probability_imaginary=_probability(odds),
+                calibration=self.name,
+            )
+        return PhononRiskEstimate(
+            relative_error=max(mean, 0.0) ** 2,
+            interval=(
+                max(mean - _Z90 * self.sigma, 0.0) ** 2,
+                max(mean + _Z90 * self.sigma, 0.0) ** 2,
+            ),
+            probability_above_25_percent=probability_above(mean, self.sigma, ERROR_THRESHOLD),
+            probability_worst_third=(
+                None
+                if self.worst_third is None
+                else probability_above(mean, self.sigma, self.worst_third)
+            ),
+            probability_imaginary=_probability(odds),
+            calibration=self.name,
+            outside=outside,
+        )
+
+    def correct(self, features: DisplacementFeatures, numbers: np.ndarray) -> CorrectionEstimate:
+        """What the frequencies of one crystal have to be multiplied by, or why nothing is known.
+
+        Parameters
+        ----------
+        features : DisplacementFeatures
+        numbers : ndarray of int, shape (n_atoms,)
+            Atomic numbers of the crystal.
+        """
+        if self.factor is None or self.ranks is not None:
+            return CorrectionEstimate(reason=f"the pack {self.name!r} holds no correction")
+        if self.octet and (chemistry := why_no_octet(numbers)):
+            return CorrectionEstimate(reason=f"{chemistry}, unlike all crystals of the calibration")
+        values = features.to_dict()
+        return self.factor.estimate(values, self.name, self._outside(values))
+
+    def _outside(self, values: Mapping[str, float]) -> tuple[str, ...]:
+        outside = self.error.outside(values)
+        if self.element_counts and round(values["n_elements"]) not in self.element_counts:
+            outside += ("n_elements",)
+        return outside
+
+    def require(self, anchors: AnchorSet) -> None:
+        """Refuse a model, or anchors, that the pack was not made with.
+
+        Raises
+        ------
+        ModelMismatchError
+        """
+        differences = [] if self.identity is None else self.identity.differences(anchors.identity)
+        if self.anchors_digest and self.anchors_digest != anchors.digest:
+            differences.append(f"anchors {self.anchors_digest} against {anchors.digest}")
+        if differences:
+            raise ModelMismatchError(
+                f"the phonon pack {self.name!r} belongs to another model: "
+                + "; ".join(differences)
+                + " (pack against model in use). Use the pack of this model."
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a safetensors file with a JSON header."""
+        arrays: dict[str, np.ndarray] = {}
+        header: dict[str, Any] = {
+            "name": self.name,
+            "sigma": self.sigma,
+            "identity": None if self.identity is None else self.identity.to_dict(),
+            "anchors": self.anchors_digest,
+            "alarm_error": self.alarm_error,
+            "alarm_imaginary": self.alarm_imaginary,
+            "alarm_rank": self.alarm_rank,
+            "worst_third": self.worst_third,
+            "half_width": None if self.factor is None else self.factor.half_width,
+            "octet": self.octet,
+            "element_counts": list(self.element_counts),
+            "provenance": dict(self.provenance),
+            "parts": {},
+        }
+        if self.ranks is not None:
+            arrays["ranks"] = np.asarray(self.ranks, dtype=np.float64)
+        for name, part in self._parts().items():
+            header["parts"][name] = {
+                "features": list(part.features),
+                "intercept": part.intercept,
+            }
+            for array in ("mean", "scale", "coefficients"):
+                arrays[f"{name}.{array}"] = np.asarray(getattr(part, array), dtype=np.float64)
+        return write_arrays(path, KIND, arrays, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PhononRisk:
+        """Read a file of :meth:`save`.
+
+        Raises
+        ------
+        SpaceFileError
+            If the file is missing, truncated, malformed or holds values that are not finite.
+        """
+        arrays, header = read_arrays(path, KIND)
+        try:
+            parts = {
+                name: LinearPart(
+                    features=tuple(described["features"]),
+                    mean=arrays[f"{name}.mean"],
+                    scale=arrays[f"{name}.scale"],
+                    coefficients=arrays[f"{name}.coefficients"],
+                    intercept=float(described["intercept"]),
+                )
+                for name, described in header["parts"].items()
+            }
+            identity, half_width = header["identity"], header["half_width"]
+            return cls(
+                name=header["name"],
+                error=parts["error"],
+                sigma=header["sigma"],
+                imaginary=parts.get("imaginary"),
+                factor=(
+                    None if half_width is None else FrequencyFactor(parts["factor"], half_width)
+                ),
+                worst_third=header["worst_third"],
+                ranks=arrays.get("ranks"),
+                identity=None if identity is None else ModelIdentity.from_dict(identity),
+                anchors_digest=header["anchors"],
+                alarm_error=header["alarm_error"],
+                alarm_imaginary=header["alarm_imaginary"],
+                alarm_rank=header["alarm_rank"],
+                octet=header["octet"],
+                element_counts=tuple(header["element_counts"]),
+                provenance=header["provenance"],
+            )
+        except (KeyError, TypeError) as error:
+            raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
+
+    def for_model(self, identity: ModelIdentity, anchors_digest: str = "") -> PhononRisk:
+        """The same pack, bound to a model."""
+        return replace(self, identity=identity, anchors_digest=anchors_digest)
+
+
+def probability_above(mean: float, sigma: float, threshold: float) -> float:
+    r"""P(error > t) where the root of the error is normal, :math:`\Phi((\mu-\sqrt t)/\sigma)`."""
+    return 0.5 * math.erfc(-(mean - math.sqrt(threshold)) / (sigma * math.sqrt(2)))
+
+
+def _probability(odds: float) -> float | None:
+    return 1 / (1 + math.exp(-odds)) if math.isfinite(odds) else None

@@ -1,0 +1,216 @@
+"""From the records of a run log to arrays, one set a track, thinned out where they are long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from platonic_ase.report.reader import RunRecord
+
+
+@dataclass(frozen=True)
+class TrackSeries:
+    """One track of a run as arrays over its n diagnosed geometries; NaN where nothing was logged.
+
+    Attributes
+    ----------
+    number : int
+        Of the track; -1 for structures of many tracks put in a row.
+    x : ndarray, shape (n,)
+        Never decreasing: steps of the dynamics, or geometries.
+    x_label : str
+        What ``x`` counts.
+    columns : mapping of str to ndarray, shape (n,)
+        Scalars of the diagnostics, and ``energy`` (eV), ``volume`` (Å³), ``temperature`` (K).
+    orbits : mapping of str to ndarray, shape (n,)
+        Splitting of each crystallographic orbit, by label.
+    paths : mapping of str to ndarray, shape (n, 2)
+        Way through the map of the Platonic space, by chemical symbol.
+    events : tuple of (float, mapping)
+        Each event with its ``x``.
+    facts : mapping
+        What the diagnostics said of the whole track.
+    n_atoms : int or None
+    """
+
+    number: int
+    x: np.ndarray
+    x_label: str
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    orbits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    paths: Mapping[str, np.ndarray] = field(default_factory=dict)
+    events: tuple[tuple[float, Mapping[str, Any]], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    n_atoms: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def column(self, name: str) -> np.ndarray:
+        """Get a column, all NaN where it was not logged."""
+        return self.columns.get(name, np.full(len(self.x), np.nan))
+
+    def limit(self, scalar: str) -> float | None:
+        """Where an alarm of a scalar begins, if the diagnostics said."""
+        for facts in self.facts.values():
+            value = (facts.get("limits") or {}).get(scalar)
+            if value is not None:
+                return float(value)
+        return None
+
+
+def read_tracks(run: RunRecord) -> list[TrackSeries]:
+    """Arrays of every track of a run, in order of track number."""
+    groups: dict[int, list[Mapping[str, Any]]] = {}
+    for record in run.geometries:
+        groups.setdefault(record["track"], []).append(record)
+    firsts: dict[int, Mapping[str, Any]] = {}
+    for structure in run.structures:
+        firsts.setdefault(structure["track"], structure)
+    return [_series(n, groups[n], firsts.get(n, {})) for n in sorted(groups)]
+
+
+def choose_tracks(
+    tracks: Sequence[TrackSeries], most: int = 6
+) -> tuple[list[TrackSeries], str | None]:
+    """Choose the tracks worth showing, with a remark on those left out.
+
+    Many structures of one geometry each are put in a row. Of more than ``most`` tracks, those with
+    the most events and the largest extrapolation scores remain.
+    """
+    if len(tracks) <= most:
+        return list(tracks), None
+    if all(len(track) == 1 for track in tracks):
+        return [_in_a_row(tracks)], None
+    worst = sorted(tracks, key=_severity, reverse=True)[:most]
+    return sorted(worst, key=lambda track: track.number), (
+        f"{most} of {len(tracks)} tracks are shown: those with the most events and the largest "
+        "extrapolation scores."
+    )
+
+
+def envelope(values: np.ndarray, bins: int = 500) -> np.ndarray:
+    """Thin out a long series and keep its look: minimum, maximum and gap of each bin.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        NaN marks a gap.
+    bins : int
+        Each of about n / bins values.
+
+    Returns
+    -------
+    ndarray of int
+        Indices, sorted; all indices where n is at most 4 ``bins``. First and last are always kept.
+    """
+    n = len(values)
+    if n <= 4 * bins:
+        return np.arange(n)
+    width = -(-n // bins)
+    padded = np.full(bins * width, np.nan)
+    padded[:n] = values
+    rows = padded.reshape(bins, width)
+    gap = np.isnan(rows)
+    starts = np.arange(bins) * width
+    kept = np.concatenate(
+        [
+            starts + np.where(gap, np.inf, rows).argmin(axis=1),
+            starts + np.where(gap, -np.inf, rows).argmax(axis=1),
+            (starts + gap.argmax(axis=1))[gap.any(axis=1)],
+            [0, n - 1],
+        ]
+    )
+    return np.unique(kept[kept < n])
+
+
+def _series(
+    number: int, records: Sequence[Mapping[str, Any]], first: Mapping[str, Any]
+) -> TrackSeries:
+    x, x_label = _abscissa(records)
+    facts = first.get("facts") or {}
+    scalars = [record.get("scalars") or {} for record in records]
+    columns = {name: _floats(s.get(name) for s in scalars) for name in _keys(scalars)}
+    for name in ("energy", "volume", "temperature"):
+        columns[name] = _floats(record.get(name) for record in records)
+    series = [record.get("series") or {} for record in records]
+    splitting = [s.get("orbit_splitting_by_orbit") or () for s in series]
+    names = (facts.get("symmetry") or {}).get("orbits") or ()
+    width = max(map(len, splitting), default=0)
+    orbits = {
+        _orbit_label(k, names): _floats(row[k] if k < len(row) else None for row in splitting)
+        for k in range(width)
+    }
+    maps = [m if isinstance(m := record.get("map"), Mapping) else {} for record in records]
+    paths = {
+        symbol: np.column_stack(
+            [_floats((m.get(symbol) or (None, None))[axis] for m in maps) for axis in (0, 1)]
+        )
+        for symbol in _keys(maps)
+    }
+    events = tuple(
+        (float(position), event)
+        for position, record in zip(x, records, strict=True)
+        for event in record.get("events") or ()
+    )
+    numbers = (first.get("atoms") or {}).get("numbers")
+    return TrackSeries(
+        number,
+        x,
+        x_label,
+        columns,
+        orbits,
+        paths,
+        events,
+        facts,
+        None if numbers is None else len(numbers),
+    )
+
+
+def _abscissa(records: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, str]:
+    # steps restart with a new integrator, and a line search goes back to older geometries
+    for key, label in (("step", "step"), ("index", "geometry")):
+        x = _floats(record.get(key) for record in records)
+        if not np.isnan(x).any() and (np.diff(x) >= 0).all():
+            return x, label
+    return np.arange(len(records), dtype=float), "geometry"
+
+
+def _in_a_row(tracks: Sequence[TrackSeries]) -> TrackSeries:
+    names = dict.fromkeys(name for track in tracks for name in track.columns)
+    columns = {name: np.concatenate([t.column(name) for t in tracks]) for name in names}
+    sizes = np.array([np.nan if t.n_atoms is None else t.n_atoms for t in tracks])
+    for name in ("energy", "volume"):
+        columns[name] = columns[name] / sizes  # so that different structures compare
+    return TrackSeries(
+        number=-1,
+        x=np.array([float(track.number) for track in tracks]),
+        x_label="structure",
+        columns=columns,
+        events=tuple((float(t.number), event) for t in tracks for _, event in t.events),
+        facts=tracks[0].facts,
+        n_atoms=1,
+    )
+
+
+def _severity(track: TrackSeries) -> tuple[int, float]:
+    scores = track.column("extrapolation_score")
+    return len(track.events), float(np.nanmax(scores)) if np.isfinite(scores).any() else -1.0
+
+
+def _orbit_label(k: int, names: Sequence[str]) -> str:
+    if k >= len(names):
+        return f"orbit {k + 1}"
+    twins = [j for j, name in enumerate(names) if name == names[k]]
+    return names[k] if len(twins) == 1 else f"{names[k]} {chr(97 + twins.index(k) % 26)}"
+
+
+def _keys(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _floats(values: Iterable[Any]) -> np.ndarray:
+    return np.array([np.nan if v is None else float(v) for v in values], dtype=float)

@@ -1,0 +1,1 @@
+"""Runs of ASE under watch: molecular dynamics, relaxation, replay of a trajectory."""

@@ -1,0 +1,148 @@
+"""Embedding a file of structures: with a progress bar, and resumable after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platonic_ase.errors import EncoderError, StructureError
+from platonic_ase.models import Encoder, find_encoder, load_calculator
+from platonic_ase.models.embed import embed_each
+from platonic_ase.runs.replay import read_frames
+from platonic_ase.runs.shards import in_shards, load_same, partial_folder
+from platonic_ase.space.embeddings import EmbeddingSet
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+SHARD = 50
+"""Structures per partial file: at most so many are lost to a kill."""
+
+
+def embed_file(
+    structures: str | os.PathLike[str],
+    calculator: Any,
+    output: str | os.PathLike[str],
+    *,
+    layer: str | None = None,
+    device: str | None = None,
+    batch_atoms: int | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> EmbeddingSet:
+    """Embed all atoms of all structures of a file.
+
+    The result is read in any environment by :meth:`EmbeddingSet.load`. Until it is complete,
+    partial files lie in a folder beside it, ``OUTPUT.partial``; the same call again goes on from
+    there, if the structures, the model and its settings are still the same.
+
+    Parameters
+    ----------
+    structures : path-like
+        Anything that ``ase.io.read`` reads, with any number of structures.
+    calculator : str or ase calculator
+        A name for :func:`~platonic_ase.models.load_calculator`, or a calculator.
+    output : path-like
+        File to write, safetensors.
+    layer : str, optional
+        Layer to read; the encoder's first by default.
+    device : str, optional
+        For a calculator given by name.
+    batch_atoms : int, optional
+        Most atoms in a batch, where the package can run structures in batches; see
+        :func:`~platonic_ase.models.embed.embed_each`.
+    resume : bool
+        Whether to go on from partial files; if not, they are made anew.
+    progress : bool
+        Whether to show a progress bar on standard error.
+
+    Returns
+    -------
+    EmbeddingSet
+        As written; structures that the model could not evaluate are listed in ``failures``.
+
+    Raises
+    ------
+    StructureError
+        If the file is missing, cannot be read or holds no structure.
+    EncoderError
+        If no structure could be embedded.
+    """
+    atoms = list(read_frames(structures))
+    if not atoms:
+        raise StructureError(f"{os.fspath(structures)} holds no structure")
+    if isinstance(calculator, str):
+        calculator = load_calculator(calculator, device=device)
+    encoder = find_encoder(calculator, layer)
+    source = {
+        "file": Path(structures).name,
+        "sha256": hashlib.sha256(Path(structures).read_bytes()).hexdigest(),
+        "structures": len(atoms),
+    }
+    return embed_structures(
+        encoder,
+        atoms,
+        output,
+        source=source,
+        batch_atoms=batch_atoms,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def embed_structures(
+    encoder: Encoder,
+    atoms: Sequence[Atoms],
+    output: str | os.PathLike[str],
+    *,
+    source: dict[str, Any],
+    batch_atoms: int | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> EmbeddingSet:
+    """Embed structures into a file, as :func:`embed_file` does with those of a file.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    atoms : sequence of Atoms
+    output, batch_atoms, resume, progress
+        See :func:`embed_file`.
+    source : dict
+        JSON-safe, recorded; files of another source are made anew.
+    """
+    from tqdm.auto import tqdm
+
+    output = Path(output)
+    identity = encoder.identity
+    if not resume:
+        shutil.rmtree(partial_folder(output), ignore_errors=True)
+    elif (complete := load_same(EmbeddingSet, output, identity, source)) is not None:
+        return complete
+    with (
+        encoder.many() as reader,
+        tqdm(
+            total=len(atoms), desc=f"embedding with {identity.model}", disable=not progress
+        ) as bar,
+    ):
+        make = partial(
+            embed_each,
+            reader,
+            identity=identity,
+            done=bar.update,
+            source=source,
+            batch_atoms=batch_atoms,
+        )
+        parts = in_shards(EmbeddingSet, atoms, output, SHARD, identity, source, make, bar.update)
+    result = EmbeddingSet.join(parts, SHARD, source)
+    if not len(result):
+        reasons = "; ".join(dict.fromkeys(result.failures.values()))
+        raise EncoderError(f"none of {len(atoms)} structures could be embedded: {reasons}")
+    result.save(output)
+    shutil.rmtree(partial_folder(output))
+    return result

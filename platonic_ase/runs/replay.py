@@ -1,0 +1,119 @@
+"""The same diagnostics over a trajectory that exists already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from platonic_ase.calculator import PlatonicCalculator
+from platonic_ase.errors import StructureError
+from platonic_ase.report.outputs import keep_previous, try_report
+from platonic_ase.runs.record import RunResult
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def replay(
+    frames: Iterable[Atoms],
+    calculator: PlatonicCalculator,
+    *,
+    annotated: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> RunResult:
+    """Diagnose the frames of a trajectory, with the numbers that a live run would have given.
+
+    Parameters
+    ----------
+    frames : iterable of Atoms
+        In order of time. Frames with the same atoms belong to one track, as in a live run.
+    calculator : PlatonicCalculator
+        Closed at the end.
+    annotated : path-like, optional
+        extxyz file for the frames with their per-atom diagnostics.
+    report : path-like, optional
+        HTML report, made from the calculator's log.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    RunResult
+        Its trajectory is the annotated one.
+
+    Raises
+    ------
+    StructureError
+        If there is no frame.
+    """
+    from ase.io import write
+    from tqdm.auto import tqdm
+
+    live: Atoms | None = None
+    written = None if annotated is None else keep_previous(annotated)
+    done, ended = 0, "finished"
+    try:
+        for frame in tqdm(frames, desc="replay", disable=not progress):
+            if live is None or not np.array_equal(live.numbers, frame.numbers):
+                live = frame.copy()
+                live.calc = calculator
+            else:
+                _move(live, frame)
+            live.get_potential_energy()
+            done += 1
+            if written is not None and calculator.diagnosis is not None:
+                copy = live.copy()
+                copy.constraints = []
+                calculator.annotate(copy)
+                write(written, copy, format="extxyz", append=True)
+            if calculator.stopped_by is not None:
+                ended = str(calculator.stopped_by)
+                break
+    except KeyboardInterrupt:
+        ended = "interrupted"
+    finally:
+        calculator.close()
+        log = calculator.log_path
+        html = try_report(log, report)
+    if done == 0 and ended == "finished":
+        raise StructureError("the trajectory holds no frame")
+    return RunResult(calculator.summary(), written, log, html, done, ended)
+
+
+def read_frames(path: str | os.PathLike[str]) -> Iterable[Atoms]:
+    """Iterate over the frames of any trajectory that ``ase.io`` reads.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    StructureError
+        If the file is missing or cannot be read.
+    """
+    from ase.io import iread
+
+    if not Path(path).is_file():
+        raise StructureError(f"no trajectory at {path}; check the path")
+    try:
+        yield from iread(str(path), index=":")
+    except Exception as error:
+        raise StructureError(
+            f"cannot read {path}: {type(error).__name__}: {error}. Any trajectory that "
+            "ase.io.read reads will do: .traj, extxyz, XDATCAR, vasprun.xml, ..."
+        ) from error
+
+
+def _move(live: Atoms, frame: Atoms) -> None:
+    live.set_cell(frame.cell)
+    live.pbc = frame.pbc
+    live.positions[:] = frame.positions
+    live.info.update(frame.info)
+    if frame.has("momenta"):
+        live.set_momenta(frame.get_momenta(), apply_constraint=False)

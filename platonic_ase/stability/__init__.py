@@ -1,0 +1,1 @@
+"""Will a symmetric structure break? Soft modes, subgroups, and the probability."""

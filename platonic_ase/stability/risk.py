@@ -1,0 +1,180 @@
+r"""Symmetry risk: from the lowest curvature along the soft modes to the probability of breaking.
+
+.. math:: P = \frac{1}{1 + e^{-(c_0 + c\, \mathrm{arsinh}(\kappa / \kappa_0))}},
+    \qquad \kappa_0 = 0.2\ \mathrm{eV/Å^2}
+
+fitted to crystals of which it is known whether they keep their space group when rattled and
+relaxed with the same model. The labels stay in the file, so that a reader can check the fit.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from platonic_ase.errors import SpaceFileError
+from platonic_ase.phonons.linear import LinearPart, fit_logistic
+from platonic_ase.space.folders import file_stem, pack_folders
+from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.stability.forecast import SymmetryForecast
+
+logger = logging.getLogger("platonic_ase")
+
+KIND, VERSION, SUFFIX = "symmetry_risk", 1, ".symmetry.json"
+SCALE = 0.2
+"""κ_0, eV/Å²: what forces of a potential cannot be trusted to tell from zero."""
+
+
+@dataclass(frozen=True)
+class SymmetryRisk:
+    """A calibration of symmetry forecasts for one model.
+
+    Attributes
+    ----------
+    name : str
+        Shown wherever a probability is; says which model and which labels.
+    package, model, fingerprint : str
+        Of the model, as in :class:`~platonic_ase.space.identity.ModelIdentity`.
+    settings : mapping
+        Of the model.
+    intercept, slope : float
+        c_0 and c; the slope is negative.
+    threshold : float
+        Probability from which on a warning is raised.
+    curvatures, broke : tuple of float, tuple of bool
+        Of the crystals of the fit, for figures.
+    provenance : mapping
+        Labels, their number, scores on what was left out; JSON-safe.
+    """
+
+    name: str
+    package: str
+    model: str
+    fingerprint: str
+    settings: Mapping[str, Any]
+    intercept: float
+    slope: float
+    threshold: float = 0.5
+    curvatures: tuple[float, ...] = ()
+    broke: tuple[bool, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.intercept) and math.isfinite(self.slope) and self.slope < 0):
+            raise SpaceFileError(
+                f"intercept {self.intercept} and slope {self.slope}; finite numbers and a "
+                "negative slope are needed"
+            )
+        if not 0 < self.threshold < 1:
+            raise SpaceFileError(f"threshold = {self.threshold}; a probability is needed")
+
+    def probability(self, curvature: float) -> float:
+        """Probability that the symmetry breaks, for the lowest curvature in eV/Å²."""
+        odds = self.intercept + self.slope * math.asinh(curvature / SCALE)
+        return 0.5 * (1 + math.tanh(0.5 * odds))
+
+    def apply(self, forecast: SymmetryForecast) -> SymmetryForecast:
+        """Add the probability to a forecast."""
+        if forecast.leading is None:
+            return forecast
+        return replace(
+            forecast,
+            probability=self.probability(forecast.leading.curvature),
+            threshold=self.threshold,
+            calibration=self.name,
+        )
+
+    def fits(self, identity: ModelIdentity) -> bool:
+        """Whether it was made for this model."""
+        mine = (self.package, self.fingerprint, dict(self.settings))
+        return mine == (identity.package, identity.fingerprint, dict(identity.settings))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write as JSON."""
+        path = Path(path)
+        text = json.dumps({"kind": KIND, "version": VERSION, **asdict(self)}, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SymmetryRisk:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        SpaceFileError
+            If it is no such file, or broken.
+        """
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            kind, version = values.pop("kind"), values.pop("version")
+            if (kind, version) != (KIND, VERSION):
+                raise SpaceFileError(
+                    f"{path} is {kind!r}, version {version!r}; {KIND!r}, version {VERSION} is "
+                    "needed"
+                )
+            for name in ("curvatures", "broke"):
+                values[name] = tuple(values[name])
+            return cls(**values)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, SpaceFileError):
+                raise
+            raise SpaceFileError(f"{path} is no symmetry calibration: {error}") from error
+
+
+def fit_symmetry_risk(curvatures: Sequence[float], broke: Sequence[bool]) -> tuple[float, float]:
+    """Fit intercept and slope of the log-odds by logistic regression with the default penalty.
+
+    Parameters
+    ----------
+    curvatures : sequence of float
+        Lowest curvature of each crystal, eV/Å².
+    broke : sequence of bool
+        Whether it lost its symmetry; both kinds are needed.
+
+    Raises
+    ------
+    ValueError
+        If all crystals are of one kind.
+    """
+    y = np.asarray(broke, dtype=bool)
+    if y.all() or not y.any():
+        raise ValueError(
+            f"{int(y.sum())} of {len(y)} crystals break; crystals of both kinds are needed"
+        )
+    x = np.arcsinh(np.asarray(curvatures, dtype=float) / SCALE)
+    part: LinearPart = fit_logistic(["arsinh"], x[:, None], y)
+    slope = float(part.coefficients[0] / part.scale[0])
+    return float(part.intercept - slope * part.mean[0]), slope
+
+
+def find_symmetry_risk(identity: ModelIdentity) -> SymmetryRisk | None:
+    """The calibration of a model: packaged, or in the user's cache; None where there is none.
+
+    Parameters
+    ----------
+    identity : ModelIdentity
+    """
+    for folder in pack_folders():
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                risk = SymmetryRisk.load(path)
+            except SpaceFileError as error:
+                logger.warning("a stored symmetry calibration is not used: %s", error)
+                continue
+            if risk.fits(identity):
+                return risk
+    return None
+
+
+def risk_path(folder: Path, identity: ModelIdentity) -> Path:
+    """Where the calibration of a model is kept in a folder."""
+    return folder / f"{file_stem(identity)}{SUFFIX}"

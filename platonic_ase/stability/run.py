@@ -1,0 +1,342 @@
+"""Will a symmetric structure break? A forecast from a few displaced supercells."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platonic_ase._version import __version__
+from platonic_ase.errors import RecordingWarning, StructureError
+from platonic_ase.monitor.diagnosis import Event
+from platonic_ase.monitor.symmetry.operations import find_operations
+from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
+from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
+from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
+from platonic_ase.report.outputs import keep_previous
+from platonic_ase.stability.forecast import (
+    SoftDirection,
+    SymmetryForecast,
+    describe_direction,
+    forecast_signal,
+)
+from platonic_ase.stability.risk import SymmetryRisk, find_symmetry_risk
+from platonic_ase.stability.softening import directions, soft_modes
+from platonic_ase.structures import check_structure
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from platonic_ase.calculator import PlatonicCalculator
+
+logger = logging.getLogger("platonic_ase")
+
+AMPLITUDE = 0.1
+"""Å: how far the atom that moves most is followed along a soft mode."""
+MODES, WAYS, SOFT = 3, 3, 0.5
+"""Eigenvalues that are followed, directions of each, and eV/Å² above which only the lowest is."""
+MAX_ATOMS = 100
+_SYMPREC = 1e-3
+
+
+@dataclass(frozen=True)
+class ForecastResult:
+    """A forecast and what it rests on.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        The symmetric structure, relaxed where that was asked for.
+    supercell : Atoms
+        In which atoms were displaced.
+    forecast : SymmetryForecast
+    risk : SymmetryRisk or None
+        The calibration; None where there is none for this model.
+    force_constants : ndarray, shape (n_atoms, n_atoms, 3, 3)
+        Of the supercell, eV/Å².
+    features : DisplacementFeatures or None
+        What the embeddings say of the displaced supercells; no part of the forecast.
+    relaxation : Relaxation
+    events : tuple of Event
+    settings : mapping
+    files : mapping of str to Path
+        Written, by role.
+    """
+
+    atoms: Atoms
+    supercell: Atoms
+    forecast: SymmetryForecast
+    risk: SymmetryRisk | None
+    force_constants: np.ndarray
+    features: DisplacementFeatures | None
+    relaxation: Relaxation
+    events: tuple[Event, ...]
+    settings: dict[str, Any]
+    files: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def formula(self) -> str:
+        """Of the symmetric structure."""
+        return str(self.atoms.get_chemical_formula("metal", empirical=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe dictionary."""
+        return {
+            "formula": self.formula,
+            **self.forecast.to_dict(),
+            "features": None if self.features is None else self.features.to_dict(),
+            "relaxation": self.relaxation.to_dict(),
+            "settings": self.settings,
+            "events": [event.to_dict() for event in self.events],
+        }
+
+
+def run_forecast(
+    atoms: Atoms,
+    calculator: PlatonicCalculator,
+    *,
+    supercell: Sequence[int] | None = None,
+    displacement: float = 0.03,
+    relax: bool = True,
+    fmax: float = 2e-3,
+    steps: int = 300,
+    json: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> ForecastResult:
+    """Forecast whether a structure loses its symmetry under this model.
+
+    The structure is relaxed with its space group kept; phonopy chooses single-atom displacements
+    in a supercell, one forward pass each gives forces and embeddings; the force constants give the
+    softest collective modes, and each of these is followed in one more pass to where an atom has
+    moved by 0.1 Å. Some ten passes in all. Instabilities of the cell alone (elastic ones) and of
+    wave vectors that the supercell does not hold are not seen.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        The symmetric structure; left as it is.
+    calculator : PlatonicCalculator
+    supercell : 3 int, optional
+        Multiples of the cell; by default the primitive cell doubled along each axis, which holds
+        the centre and the middles of the boundary of the Brillouin zone, with at most 100 atoms.
+    displacement : float
+        Of single atoms, Å.
+    relax : bool
+        Whether to relax first.
+    fmax, steps : float, int
+        Convergence (eV/Å) and length of the relaxation.
+    json, report : path-like, optional
+        Result and HTML report to write; files of earlier runs are kept aside.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    ForecastResult
+        Its probability is None, "uncalibrated", for a model without a calibration.
+
+    Raises
+    ------
+    StructureError
+        If the structure is no crystal with a symmetry, or cannot be computed.
+    ValueError
+        If the displacement is not positive.
+    WarningRaised
+        If the policy says so.
+    """
+    check_structure(atoms, calculator.encoder.elements)
+    if atoms.cell.rank < 3:
+        raise StructureError("a forecast needs a crystal: three cell vectors; set atoms.cell")
+    if displacement <= 0:
+        raise ValueError(f"displacement = {displacement} Å; a positive length is needed")
+    require_symmetry(atoms)
+    atoms = primitive(atoms) if supercell is None else atoms.copy()
+    atoms.pbc = True
+    multiples = doubled(atoms) if supercell is None else tuple(int(n) for n in supercell)
+    with calculator.policy.listening() as events:
+        relaxation = relax_crystal(
+            atoms, calculator, relax=relax, fmax=fmax, steps=steps, progress=progress
+        )
+        atoms.calc = None
+        rest, constants, features = _force_constants(
+            atoms, multiples, displacement, calculator, progress
+        )
+        ways = _follow(rest, constants, calculator, progress)
+        forecast = SymmetryForecast(relaxation.space_group, ways)
+        risk = find_symmetry_risk(calculator.encoder.identity)
+        if risk is not None:
+            forecast = risk.apply(forecast)
+            calculator.report(forecast_signal(forecast))
+    settings = {
+        "model": calculator.encoder.identity.model,
+        "supercell": list(multiples),
+        "supercell_atoms": len(rest),
+        "displacement_A": displacement,
+        "amplitude_A": AMPLITUDE,
+        "fmax_eV_per_A": fmax if relax else None,
+        "platonic_ase": __version__,
+    }
+    result = ForecastResult(
+        atoms, rest, forecast, risk, constants, features, relaxation, tuple(events), settings
+    )
+    calculator.record("forecast", result.to_dict())
+    _write(result, json, report)
+    return result
+
+
+def require_symmetry(atoms: Atoms) -> None:
+    """Refuse a structure that has no symmetry to lose.
+
+    Raises
+    ------
+    StructureError
+    """
+    dataset = _symmetry(atoms)
+    if dataset is None or dataset.number == 1:
+        raise StructureError(
+            f"{atoms.get_chemical_formula()} has space group P1 within {_SYMPREC} Å: there is no "
+            "symmetry to lose. Give the symmetric structure, or make the symmetry exact with "
+            "ase.spacegroup.symmetrize.refine_symmetry(atoms, symprec=0.1)"
+        )
+
+
+def _symmetry(atoms: Atoms) -> Any:
+    return symmetry_dataset(
+        (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), _SYMPREC
+    )
+
+
+def primitive(atoms: Atoms) -> Atoms:
+    """The primitive cell, as it lies in space; the structure itself where spglib finds none."""
+    from ase import Atoms
+
+    dataset = _symmetry(atoms)
+    if dataset is None:
+        return atoms.copy()
+    kept = np.unique(dataset.mapping_to_primitive, return_index=True)[1]
+    return Atoms(
+        atoms.numbers[kept],
+        cell=dataset.primitive_lattice,
+        positions=atoms.positions[kept],
+        pbc=True,
+    )
+
+
+def doubled(atoms: Atoms, max_atoms: int = MAX_ATOMS) -> tuple[int, int, int]:
+    """Multiples of a cell: two along each axis, one along the longest where that is too many."""
+    multiples = [2, 2, 2]
+    for axis in np.argsort(-atoms.cell.lengths(), kind="stable"):
+        if len(atoms) * int(np.prod(multiples)) <= max_atoms:
+            break
+        multiples[int(axis)] = 1
+    return multiples[0], multiples[1], multiples[2]
+
+
+def _force_constants(
+    atoms: Atoms,
+    multiples: Sequence[int],
+    displacement: float,
+    calculator: PlatonicCalculator,
+    progress: bool,
+) -> tuple[Atoms, np.ndarray, DisplacementFeatures | None]:
+    """Supercell at rest, its force constants (n, n, 3, 3), and what the embeddings say."""
+    from phonopy import Phonopy
+    from phonopy.harmonic.force_constants import compact_fc_to_full_fc
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    cell = PhonopyAtoms(
+        numbers=atoms.numbers,
+        cell=atoms.cell.array,
+        scaled_positions=atoms.get_scaled_positions(),
+        masses=atoms.get_masses(),  # not used; phonopy knows those of fewer elements
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the supercell has lower symmetry
+        phonon = Phonopy(cell, supercell_matrix=np.diag(multiples), primitive_matrix=np.eye(3))
+    phonon.generate_displacements(distance=displacement)
+    rest = to_ase(phonon.supercell)
+    residual, forces, crystal, _ = evaluate_supercells(
+        rest,
+        [to_ase(each) for each in phonon.supercells_with_displacements],
+        calculator,
+        ForceStore(None, calculator),
+        progress=progress,
+    )
+    phonon.forces = forces - residual
+    phonon.produce_force_constants(show_drift=False)
+    phonon.symmetrize_force_constants(show_drift=False)
+    constants = phonon.force_constants
+    if constants.shape[0] != constants.shape[1]:
+        constants = compact_fc_to_full_fc(phonon.primitive, constants)
+    features = None if crystal is None else crystal.features(calculator.reference)
+    return rest, np.asarray(constants), features
+
+
+def _follow(
+    rest: Atoms, constants: np.ndarray, calculator: PlatonicCalculator, progress: bool
+) -> tuple[SoftDirection, ...]:
+    """Directions along the softest modes, the one with the lowest curvature first."""
+    from tqdm.auto import tqdm
+
+    orbits, operations = find_orbits(rest), find_operations(rest)
+    if orbits is None or operations is None:
+        raise StructureError("spglib finds no symmetry in the structure; there is none to lose")
+    modes = soft_modes(constants, MODES)
+    fields = [
+        (each, AMPLITUDE * way / np.sqrt((way**2).sum(axis=1).max()))
+        for each in modes
+        if each is modes[0] or each.eigenvalue < SOFT
+        for way in directions(each, operations, WAYS)
+    ]
+    # bare: large displacements on purpose are no run to be watched
+    atoms = rest.copy()
+    atoms.calc = calculator.calculator
+    energy = atoms.get_potential_energy()
+    found = []
+    for each, displacements in tqdm(fields, desc="soft modes", disable=not progress):
+        atoms.positions = rest.positions + displacements
+        found.append(
+            describe_direction(
+                each,
+                displacements,
+                float(atoms.get_potential_energy() - energy),
+                orbits,
+                operations,
+                rest.numbers,
+            )
+        )
+    return tuple(sorted(found, key=lambda way: way.curvature))
+
+
+def _write(
+    result: ForecastResult,
+    json: str | os.PathLike[str] | None,
+    report: str | os.PathLike[str] | None,
+) -> None:
+    """Write what was asked for; a file that cannot be written loses nothing else."""
+    from platonic_ase.stability.report import render_forecast
+
+    for role, path in (("json", json), ("report", report)):
+        if path is None:
+            continue
+        try:
+            kept = keep_previous(path)
+            if role == "json":
+                text = jsonlib.dumps(result.to_dict(), indent=1) + "\n"
+            else:
+                text = render_forecast(result.to_dict(), result.risk)
+            kept.write_text(text, encoding="utf-8")
+            result.files[role] = kept
+        except OSError as error:
+            message = f"{path} cannot be written: {error}"
+            logger.warning(message)
+            warnings.warn(message, RecordingWarning, stacklevel=3)

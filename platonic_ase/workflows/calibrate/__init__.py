@@ -1,8 +1,0 @@
-"""A calibration of one's own, for any model.
-
->>> calibrate(calculator, data, "folder")  # doctest: +SKIP
-"""
-
-from platonic_ase.workflows.calibrate.run import calibrate
-
-__all__ = ["calibrate"]

@@ -1,5 +1,0 @@
-"""Figures of a comparison: matplotlib Figure objects, vector formats, colours for all eyes."""
-
-from platonic_ase.workflows.compare.figures.gallery import draw_all, save_all
-
-__all__ = ["draw_all", "save_all"]

@@ -1,0 +1,306 @@
+"""Force bounds: the level that they promise, on data whose errors are known exactly."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from platonic_ase.calibrate.force_fit import (
+    fit_force_bound,
+    left_out_bounds,
+    pinball,
+    principal_components,
+)
+from platonic_ase.calibrate.force_scores import bounds_left_out, chemistries, score_bounds
+from platonic_ase.calibrate.force_table import ForceErrors, deal
+from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.space.anchors import AnchorSet
+from platonic_ase.space.folders import file_stem
+from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.packs import find_pack, resolve_pack
+
+K = 6
+IDENTITY = ModelIdentity("mock", "1", "mock", "ab12", "last", 4, "float64", {})
+
+
+def make_anchors(seed=0):
+    rng = np.random.default_rng(seed)
+    return AnchorSet(rng.normal(size=(K, 4)), np.full(K, 6), IDENTITY)
+
+
+def make_table(n_structures=300, atoms=6, seed=0, true_slope=0.3, elements=(8, 9, 16, 26)):
+    """Errors of size (0.05 + 0.3 |F|) exp(z_0 / 2) times a chi of three directions."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 2 * atoms, size=n_structures)
+    structures = np.repeat(np.arange(n_structures), sizes)
+    n = len(structures)
+    # structures differ: their atoms are not independent
+    common = rng.normal(size=n_structures)[structures]
+    z = rng.normal(size=(n, K)) * 0.3 + 0.2 * common[:, None]
+    forces = rng.normal(size=(n, 3)) * np.exp(rng.normal(size=n) + 0.3 * common)[:, None]
+    size = np.linalg.norm(forces, axis=1)
+    scale = (0.05 + true_slope * size) * np.exp(z[:, 0] / 2)
+    truth = forces + scale[:, None] * rng.normal(size=(n, 3))
+    numbers = np.asarray(elements)[np.arange(n_structures) % len(elements)][structures]
+    groups = np.array([f"compound {k // 2}" for k in range(n_structures)])  # two copies of each
+    return ForceErrors(z, forces, truth, numbers, structures, groups)
+
+
+def structure_coverage(table, bounds):
+    within = table.errors <= bounds
+    return np.bincount(table.structures, within) / np.bincount(table.structures)
+
+
+def test_covers_new_structures_at_the_level():
+    """Within the binomial limits of 600 structures, were each one atom only; more atoms are less
+    noisy."""
+    pack = fit_force_bound("mock", make_table(400, seed=1), make_anchors())
+    fresh = make_table(600, seed=2)
+    covered = structure_coverage(fresh, pack.bounds(fresh.forces, fresh.platonic)).mean()
+    # noise of the 600 and of the 400 that set the quantile
+    low, high = binom.ppf([0.001, 0.999], 240, 0.9) / 240
+    assert low < covered < high
+
+
+def test_finds_the_size_of_the_error():
+    table = make_table(500, seed=3)
+    pack = fit_force_bound("mock", table, make_anchors())
+    bounds = pack.bounds(table.forces, table.platonic)
+    size = np.linalg.norm(table.forces, axis=1)
+    true_scale = (0.05 + 0.3 * size) * np.exp(table.platonic[:, 0] / 2)
+    ratio = bounds / true_scale
+    # 90 % of a chi of three degrees of freedom: 2.50
+    assert np.median(ratio) == pytest.approx(2.50, rel=0.15)
+    assert np.std(np.log(ratio)) < 0.2
+
+
+def test_a_bound_of_zero_forces_is_the_constant():
+    pack = fit_force_bound("mock", make_table(200), make_anchors())
+    middle = pack.bounds(np.zeros((1, 3)), pack.mean[None])
+    assert middle[0] == pytest.approx(pack.quantile * pack.constant)
+    doubled = pack.bounds(np.array([[0.0, 0.0, 2.0]]), pack.mean[None])
+    assert doubled[0] == pytest.approx(pack.quantile * (pack.constant + 2 * pack.slope))
+
+
+def test_rotated_and_permuted_atoms_have_the_same_bounds():
+    table = make_table(200)
+    pack = fit_force_bound("mock", table, make_anchors())
+    bounds = pack.bounds(table.forces, table.platonic)
+    rotation, _ = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))
+    np.testing.assert_allclose(pack.bounds(table.forces @ rotation, table.platonic), bounds)
+    order = np.random.default_rng(6).permutation(len(table))
+    shuffled = pack.bounds(table.forces[order], table.platonic[order])
+    np.testing.assert_array_equal(shuffled, bounds[order])
+
+
+def test_the_fit_does_not_depend_on_the_order_of_the_atoms():
+    table = make_table(200)
+    order = np.random.default_rng(7).permutation(len(table))
+    one = fit_force_bound("mock", table, make_anchors())
+    other = fit_force_bound("mock", table.take(order), make_anchors())
+    np.testing.assert_allclose(
+        other.bounds(table.forces, table.platonic),
+        one.bounds(table.forces, table.platonic),
+        rtol=1e-3,
+    )
+
+
+def test_copies_of_a_compound_are_never_on_both_sides():
+    table = make_table(200)
+    fold = deal(table, 5)
+    for group in set(table.groups):
+        assert len(set(fold[table.groups[table.structures] == group])) == 1
+
+
+def test_a_structure_does_not_tell_its_own_bound():
+    """Whatever the labels of the part left out are, its bounds stay the same."""
+    table = make_table(200)
+    parts = deal(table, 3, seed=1)
+    before = left_out_bounds(table, parts)
+    changed = table.true_forces.copy()
+    changed[parts == 0] += 100.0
+    spoiled = ForceErrors(
+        table.platonic, table.forces, changed, table.numbers, table.structures, table.groups
+    )
+    after = left_out_bounds(spoiled, parts)
+    np.testing.assert_array_equal(after[parts == 0], before[parts == 0])
+    assert (after[parts == 1] > before[parts == 1]).all()
+
+
+def test_a_wrong_level_is_seen_by_the_score():
+    table = make_table(300)
+    pack = fit_force_bound("mock", table, make_anchors(), level=0.6)
+    bounds = pack.bounds(table.forces, table.platonic)
+    assert score_bounds(table, bounds)["coverage"] == pytest.approx(0.6, abs=0.05)
+
+
+def test_scores_of_known_bounds():
+    table = make_table(100)
+    scores = score_bounds(table, table.errors)
+    assert scores["coverage"] == scores["coverage_of_atoms"] == 1.0
+    assert scores["median_ratio"] == pytest.approx(1.0)
+    assert scores["auroc_worst_tenth"] == 1.0
+    half = np.where(table.structures < 50, np.inf, 0.0)
+    assert score_bounds(table, half)["coverage"] == pytest.approx(0.5)
+
+
+def test_anions_left_out_are_not_seen_at_all():
+    table = make_table(200)
+    parts, barred, names = chemistries(table)
+    assert names == ["F", "O", "S", "none"]  # 26 is iron
+    for part, (name, unseen) in enumerate(zip(names, barred, strict=True)):
+        number = {"F": 9, "O": 8, "S": 16, "none": 26}[name]
+        assert set(table.numbers[parts == part]) == {number}
+        assert number not in table.numbers[~unseen]
+
+
+def test_scores_of_what_was_left_out():
+    table = make_table(300)
+    scores = {
+        name: score_bounds(table, found) for name, found in bounds_left_out(table, folds=3).items()
+    }
+    assert scores["compounds"]["structures"] == scores["anions"]["structures"] == 300
+    assert 0.85 < scores["compounds"]["coverage"] < 0.95
+
+
+def test_pinball_is_the_derivative_and_has_its_minimum_at_the_quantile():
+    residuals = np.linspace(-1, 1, 401)
+    loss, slope = pinball(residuals, 0.9)
+    np.testing.assert_allclose(np.gradient(loss, residuals)[1:-1], slope[1:-1], atol=0.05)
+    values = np.random.default_rng(0).normal(size=20_000)
+    shifts = np.linspace(0, 3, 301)
+    best = shifts[np.argmin([pinball(values - s, 0.9)[0].sum() for s in shifts])]
+    assert best == pytest.approx(np.quantile(values, 0.9), abs=0.05)
+
+
+def test_principal_components_are_standardised():
+    cloud = np.random.default_rng(0).normal(size=(500, K)) * np.arange(1, K + 1)
+    mean, directions = principal_components(cloud, 3)
+    x = (cloud - mean) @ directions
+    np.testing.assert_allclose(np.cov(x.T), np.eye(3), atol=1e-10)
+    assert abs(np.corrcoef(x[:, 0], cloud[:, -1])[0, 1]) > 0.99
+
+
+def test_alarms_need_a_force_that_stands_out():
+    pack = fit_force_bound("mock", make_table(300), make_anchors())
+    quiet = np.full((50, 3), 0.01)
+    assert pack.alarm_at(quiet) == pack.alarm
+    hot = np.full((50, 3), 100.0)
+    assert pack.alarm_at(hot) > pack.bounds(hot, np.tile(pack.mean, (50, 1))).max()
+    lone = quiet.copy()
+    lone[0] = 100.0
+    assert pack.bounds(lone, np.tile(pack.mean, (50, 1)))[0] > pack.alarm_at(lone)
+
+
+def test_too_few_structures_are_refused():
+    with pytest.raises(ValueError, match="structures are too few for an alarm"):
+        fit_force_bound("mock", make_table(60), make_anchors())
+    lone = make_table(120)
+    one = ForceErrors(**{**vars(lone), "groups": np.full(120, "NaCl")})
+    with pytest.raises(ValueError, match=r'all structures are of NaCl.*info\["group"\]'):
+        fit_force_bound("mock", one, make_anchors())
+
+
+def test_few_compounds_are_left_out_one_by_one():
+    lone = make_table(120)
+    few = ForceErrors(**{**vars(lone), "groups": np.array([f"run {k % 3}" for k in range(120)])})
+    assert sorted(set(deal(few, 5))) == [0, 1, 2]
+    assert 0.8 < score_bounds(few, bounds_left_out(few)["compounds"])["coverage"] < 1
+
+
+def test_files_come_back(tmp_path):
+    pack = fit_force_bound("mock", make_table(200), make_anchors(), provenance={"source": "mock"})
+    read = ForceBound.load(pack.save(tmp_path / "m.forces.safetensors"))
+    table = make_table(20, seed=9)
+    np.testing.assert_allclose(
+        read.bounds(table.forces, table.platonic),
+        pack.bounds(table.forces, table.platonic),
+        rtol=1e-4,
+    )
+    assert (read.name, read.alarm, read.alarm_ratio) == (pack.name, pack.alarm, pack.alarm_ratio)
+    assert read.provenance["source"] == "mock"
+    assert read.provenance["structures"] == 200
+
+
+def test_broken_files_are_refused(tmp_path):
+    path = fit_force_bound("mock", make_table(200), make_anchors()).save(tmp_path / "m.safetensors")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(SpaceFileError, match="truncated"):
+        ForceBound.load(path)
+    with pytest.raises(SpaceFileError, match="no force_bound file"):
+        ForceBound.load(tmp_path / "none.safetensors")
+    with pytest.raises(SpaceFileError):
+        ForceBound.load(make_anchors().save(tmp_path / "anchors.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"level": 1.5}, "level"), ({"quantile": -1.0}, "quantile"), ({"slope": -0.1}, "slope")],
+)
+def test_impossible_values_are_refused(change, message):
+    pack = fit_force_bound("mock", make_table(200), make_anchors())
+    with pytest.raises(SpaceFileError, match=message):
+        ForceBound(**{**vars(pack), **change})
+
+
+def test_other_models_and_anchors_are_refused():
+    pack = fit_force_bound("mock", make_table(200), make_anchors())
+    pack.require(make_anchors())
+    with pytest.raises(ModelMismatchError, match="anchors"):
+        pack.require(make_anchors(seed=1))
+    other = AnchorSet(
+        make_anchors().embeddings,
+        np.full(K, 6),
+        ModelIdentity("mock", "1", "mock", "cd34", "last", 4, "float64", {}),
+    )
+    with pytest.raises(ModelMismatchError, match="cd34"):
+        pack.require(other)
+
+
+def test_the_users_pack_comes_first_and_a_broken_one_is_passed_over(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("PLATONIC_ASE_CACHE", str(tmp_path / "cache"))
+    anchors, own = make_anchors(), tmp_path / "own"
+    assert find_pack(anchors, ForceBound, "forces") is None
+    assert resolve_pack(anchors, "default", ForceBound, "forces") is None
+    name = f"{file_stem(IDENTITY)}.forces.safetensors"
+    cached = fit_force_bound("cached", make_table(200), anchors).save(tmp_path / "cache" / name)
+    fit_force_bound("mine", make_table(200), anchors).save(own / name)
+    assert find_pack(anchors, ForceBound, "forces").name == "cached"
+    assert find_pack(anchors, ForceBound, "forces", calibration=own).name == "mine"
+    assert resolve_pack(anchors, None, ForceBound, "forces", calibration=own) is None
+    assert resolve_pack(anchors, cached, ForceBound, "forces", calibration=own).name == "cached"
+    (own / name).write_bytes(b"nonsense")
+    assert find_pack(anchors, ForceBound, "forces", calibration=own).name == "cached"
+    assert "is not used" in caplog.text
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    table = make_table(10)
+    with pytest.raises(ValueError, match="one row an atom"):
+        ForceErrors(**{**vars(table), "forces": table.forces[1:]})
+    with pytest.raises(ValueError, match="structures only"):
+        ForceErrors(**{**vars(table), "groups": table.groups[:3]})
+
+
+def test_packaged_bounds_belong_to_packaged_anchors():
+    from platonic_ase.space.folders import packaged_folder
+
+    paths = sorted(packaged_folder().glob("*.forces.safetensors"))
+    assert paths
+    for path in paths:
+        pack = ForceBound.load(path)
+        anchors = path.with_name(path.name.replace(".forces.", ".anchors."))
+        pack.require(AnchorSet.load(anchors))
+        left_out = pack.provenance["left_out"]["compounds"]
+        assert 0.88 <= left_out["coverage"] <= 0.92
+        assert left_out["median_ratio"] <= 3
+        assert "CC BY 4.0" in pack.provenance["source"]
+
+
+def test_results_without_a_pack_are_uncalibrated():
+    from platonic_ase.monitor import ForceErrorBound
+
+    frame = SimpleNamespace(results={"forces": np.zeros((1, 3))})
+    assert ForceErrorBound().examine(frame, []).risks == {"force_error": "uncalibrated"}

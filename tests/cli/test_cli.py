@@ -1,0 +1,172 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.io import read
+from typer.testing import CliRunner
+
+from platonic_ase import AnchorSet
+from platonic_ase.cli import app, main
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def mock_model(monkeypatch):
+    monkeypatch.setattr("platonic_ase.models.load_calculator", lambda name, device=None: EMT())
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, mock_model):
+    monkeypatch.chdir(tmp_path)
+    bulk("Cu", "fcc", a=3.6, cubic=True).write("Cu.cif")
+    copies = []
+    for k in range(60):
+        atoms = bulk("Cu", "fcc", a=3.4 + 0.01 * k, cubic=True)
+        atoms.rattle(0.1, seed=k)
+        atoms.info["group"] = f"copy {k}"
+        copies.append(atoms)
+    from ase.io import write
+
+    write("copies.xyz", copies)
+    done = runner.invoke(
+        app, ["anchors", "build", "--structures", "copies.xyz", "-o", "cu.anchors.safetensors",
+              "-k", "10", "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return tmp_path
+
+
+def test_anchors_are_built_and_shown(folder):
+    anchors = AnchorSet.load("cu.anchors.safetensors")
+    assert len(anchors) == 10
+    shown = runner.invoke(app, ["anchors", "show", "cu.anchors.safetensors"])
+    assert "10 anchors of" in shown.output
+    assert "Cu" in shown.output
+
+
+def test_md_writes_what_it_says(folder):
+    done = runner.invoke(
+        app, ["md", "Cu.cif", "--steps", "5", "--anchors", "cu.anchors.safetensors", "--quiet",
+              "--seed", "1"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    for name in ("Cu-md.traj", "Cu-md.jsonl", "Cu-md.html"):
+        assert name in done.output
+        assert (folder / name).stat().st_size > 0
+    lines = [json.loads(line) for line in (folder / "Cu-md.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines].count("geometry") == 6
+    assert lines[-1]["type"] == "summary"
+
+
+def test_relax_writes_the_relaxed_structure(folder):
+    done = runner.invoke(
+        app, ["relax", "Cu.cif", "--cell", "--fix-symmetry", "--anchors",
+              "cu.anchors.safetensors", "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "converged" in done.output
+    assert read("Cu-relaxed.xyz").cell.lengths()[0] != pytest.approx(3.6, abs=1e-3)
+
+
+def test_audit_is_printed_and_written(folder):
+    done = runner.invoke(
+        app, ["audit", "Cu.cif", "--report", "audit.html", "--json", "audit.json", "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "forces as the gradient of an energy: yes" in done.output
+    values = json.loads((folder / "audit.json").read_text())
+    assert all(law["holds"] for law in values["laws"])
+    assert "All laws that were checked are kept" in (folder / "audit.html").read_text()
+
+
+def test_a_run_is_audited_on_request(folder):
+    done = runner.invoke(
+        app, ["relax", "Cu.cif", "--audit", "--supercell", "2", "1", "1", "--anchors",
+              "cu.anchors.safetensors", "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "audit: all laws checked are kept" in done.output
+    lines = [json.loads(line) for line in (folder / "Cu-relax.jsonl").read_text().splitlines()]
+    assert [line["type"] for line in lines[:3]] == ["header", "audit", "geometry"]
+    assert lines[1]["structure"] == "Cu4 (4 atoms)"
+    assert "equivalent Cu (4 atoms)" in (folder / "Cu-relax.html").read_text()
+
+
+def test_replay_and_report(folder):
+    arguments = ["--anchors", "cu.anchors.safetensors", "--quiet"]
+    runner.invoke(app, ["md", "Cu.cif", "--steps", "20", *arguments])
+    done = runner.invoke(app, ["replay", "Cu-md.traj", "--annotated", "a.xyz", *arguments])
+    assert done.exit_code == 0, done.output
+    assert len(read("a.xyz", ":")) == 3
+    again = runner.invoke(app, ["report", "Cu-md-replay.jsonl", "-o", "again.html"])
+    assert again.exit_code == 0, again.output
+    assert "<html" in (folder / "again.html").read_text()[:200]
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "platonic_ase", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "python -m platonic_ase" in done.stdout
+
+
+def test_models_lists_what_is_known():
+    shown = runner.invoke(app, ["models"])
+    assert shown.exit_code == 0
+    for name in ("chgnet-0.3.0", "7net-0"):
+        assert name in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["md", "missing.cif"], "missing.cif"),
+        (["md", "Cu.cif", "--anchors", "missing.safetensors"], "missing.safetensors"),
+        (["report", "missing.jsonl"], "missing.jsonl"),
+        (["anchors", "show", "copies.xyz"], "copies.xyz"),
+        (["replay", "missing.traj"], "missing.traj"),
+    ],
+)
+def test_errors_are_one_line(arguments, message, folder, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["platonic-ase", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    error = capsys.readouterr().err
+    assert stopped.value.code == 1
+    assert error.startswith("error: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_unknown_model_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bulk("Cu").write("Cu.cif")
+    monkeypatch.setattr("sys.argv", ["platonic-ase", "md", "Cu.cif", "-c", "chgnett"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "chgnet" in capsys.readouterr().err
+
+
+def test_phonon(folder):
+    bulk("Cu", "fcc", a=3.62).write("fcc.cif")
+    command = ["phonon", "fcc.cif", "--anchors", "cu.anchors.safetensors", "--reference", "none",
+               "--supercell", "3", "3", "3", "--mesh", "9", "9", "9", "--quiet"]  # fmt: skip
+    done = runner.invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "Cu: phonon risk uncalibrated" in done.output
+    values = json.loads((folder / "fcc-phonon.json").read_text())
+    assert values["risk"]["calibration"] == "uncalibrated"
+    assert len(values["frequency_quantiles_THz"]) == 17
+    for name in ("fcc-phonopy_params.yaml", "fcc-phonon.html", "fcc-phonon.jsonl"):
+        assert (folder / name).is_file()
+    assert not (folder / "fcc-phonon.parts").exists()
+    again = runner.invoke(app, [*command, "--no-relax", "--json", "out/own.json"])
+    assert again.exit_code == 0, again.output
+    own = json.loads((folder / "out" / "own.json").read_text())
+    assert own["settings"]["relaxation"]["done"] is False
+    assert (folder / "fcc-phonon.1.html").is_file()

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from platonic_ase.monitor.symmetry.operations import find_operations
+
+CELLS = {
+    "perovskite": Atoms(
+        "BaTiO3",
+        scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]],
+        cell=[4.0] * 3,
+        pbc=True,
+    ),
+    "hcp": bulk("Mg") * (2, 2, 1),
+    "wurtzite": bulk("ZnO", "wurtzite", a=3.25, c=5.2),
+}
+
+
+@pytest.fixture(params=CELLS)
+def atoms(request):
+    return CELLS[request.param].copy()
+
+
+def test_the_images_are_images(atoms):
+    operations = find_operations(atoms)
+    moved = atoms.copy()
+    u = np.random.default_rng(0).normal(scale=0.05, size=(len(atoms), 3))
+    moved.positions += u
+    distances = np.sort(moved.get_all_distances(mic=True).ravel())
+    for image in operations.apply(u):
+        other = atoms.copy()
+        other.positions += image
+        np.testing.assert_allclose(
+            np.sort(other.get_all_distances(mic=True).ravel()), distances, atol=1e-9
+        )
+
+
+def test_overlaps_follow_their_definition(atoms):
+    operations = find_operations(atoms)
+    a, b = np.random.default_rng(1).normal(size=(2, len(atoms), 3))
+    expected = np.einsum("ia,gia->g", a, operations.apply(b))
+    np.testing.assert_allclose(operations.vector_overlaps(a, b), expected, atol=1e-12)
+    np.testing.assert_allclose(operations.apply(b)[0], b)
+
+
+def test_the_symmetric_part_is_symmetric(atoms):
+    operations = find_operations(atoms)
+    part = operations.symmetric_part(np.random.default_rng(2).normal(size=(len(atoms), 3)))
+    for image in operations.apply(part):
+        np.testing.assert_allclose(image, part, atol=1e-12)
+
+
+def test_selected_operations_are_those():
+    operations = find_operations(CELLS["perovskite"])
+    polar = np.zeros((5, 3))
+    polar[1, 2] = 1.0
+    kept = operations.select(operations.vector_overlaps(polar, polar) > 0.5)
+    assert len(operations) == 48
+    assert len(kept) == 8  # 4mm

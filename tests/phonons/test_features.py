@@ -1,0 +1,182 @@
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from platonic_ase.phonons.chemistry import bonded_neighbours, formal_valence
+from platonic_ase.phonons.features import (
+    Probe,
+    Rest,
+    aggregate,
+    odd_share,
+    participation,
+    response,
+    site_responses,
+    spread,
+)
+from platonic_ase.phonons.supercells import (
+    DisplacedCrystal,
+    displacements,
+    few_displacements,
+    infer_ideal,
+    mirrored,
+    single_displacement,
+)
+from platonic_ase.testing.springs import SpringCrystal
+
+
+def test_response_is_the_change_per_length():
+    z0 = np.zeros((3, 2))
+    z = np.array([[3.0, 4.0], [0.0, 1.0], [0.0, 0.0]])
+    assert response(z, z0, np.array([0.0, 0.0, 0.5])).tolist() == [10.0, 2.0, 0.0]
+
+
+def test_participation_counts_equal_atoms():
+    assert participation(np.array([2.0, 2.0, 2.0, 0.0])) == pytest.approx(3)
+
+
+def test_spread_is_the_rms_distance():
+    value = spread(np.array([1.0, 1.0]), np.array([0.0, 2.0]), 2.0)
+    assert value == pytest.approx(np.sqrt(0.5))
+
+
+@pytest.mark.parametrize(("sign", "share"), [(-1, 1.0), (1, 0.0)])
+def test_odd_share(sign, share):
+    rest = np.full((2, 3), 0.5)
+    change = np.array([[0.1, 0.0, 0.2], [0.0, -0.3, 0.0]])
+    assert odd_share(rest + change, rest + sign * change, rest) == pytest.approx(share)
+
+
+def test_valence_and_neighbours():
+    assert formal_valence(np.array([11, 17])) == 1
+    assert formal_valence(np.array([12, 8])) == 2
+    assert formal_valence(np.array([5, 15])) == 3
+    assert formal_valence(np.array([29])) == 1
+    mask = bonded_neighbours(np.array([0.0, 2.0, 2.3, 2.5]), 0)
+    assert mask.tolist() == [False, True, True, False]
+    assert not bonded_neighbours(np.array([0.0]), 0).any()
+
+
+@pytest.fixture
+def springs():
+    """A spring crystal: 64 atoms at rest, and how to displace one of them."""
+    calc = SpringCrystal()
+    atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True).repeat(2)
+    atoms.calc = calc
+
+    def probe(atom, u):
+        moved = atoms.copy()
+        moved.positions[atom] += u
+        moved.calc = calc
+        forces = moved.get_forces()
+        # an embedding that knows how the atom and its neighbours moved
+        z = np.stack([forces[:, 0] ** 2, forces @ np.ones(3), np.ones(len(atoms))], axis=1)
+        return Probe(atom, np.asarray(u, dtype=float), forces, z)
+
+    z0 = np.tile([0.0, 0.0, 1.0], (len(atoms), 1))
+    return atoms, DisplacedCrystal(atoms.copy(), np.zeros((64, 3)), z0), probe
+
+
+def test_springs_give_what_springs_must(springs):
+    _, crystal, probe = springs
+    crystal.add(probe(0, [0.03, 0, 0]))
+    (site,) = crystal.responses()
+    assert site.curvature == pytest.approx(6.0)
+    assert site.neighbour_share == pytest.approx(1.0)
+    assert site.force_share == pytest.approx(36 / 42)
+    assert site.coordination == 6
+    assert site.bond == pytest.approx(2.8)
+    assert site.paired  # the site is a centre of inversion: symmetry gives -u
+    assert not crystal.complete
+    crystal.add(probe(1, [0.03, 0, 0]))
+    assert crystal.complete
+    features = crystal.features()
+    assert features.stiffness_excess == pytest.approx(np.log(6) + 3 * np.log(2.8))
+    assert features.softest_curvature == pytest.approx(6.0)
+    assert features.log_coordination == pytest.approx(np.log(6))
+
+
+def test_the_mirrored_probe_is_the_calculated_one(springs):
+    _, crystal, probe = springs
+    u = np.array([0.02, 0.01, 0.0])
+    assert len(crystal.orbits) == 64
+    mirror = mirrored(crystal.atoms, crystal._rotations, probe(5, u))
+    calculated = probe(5, -u)
+    assert np.allclose(mirror.displacement, -u)
+    assert np.allclose(mirror.forces, calculated.forces, atol=1e-12)
+
+
+def test_zincblende_has_no_mirror_along_the_bond():
+    atoms = bulk("BP", "zincblende", a=4.5, cubic=True).repeat(2)
+    crystal = DisplacedCrystal(atoms, np.zeros((64, 3)), np.zeros((64, 2)))
+    assert len(np.unique(crystal.orbits)) == 2
+    along = Probe(0, np.full(3, 0.02), np.zeros((64, 3)), np.zeros((64, 2)))
+    assert mirrored(atoms, crystal._rotations, along) is None
+    axis = Probe(0, np.array([0.03, 0, 0]), np.zeros((64, 3)), np.zeros((64, 2)))
+    assert mirrored(atoms, crystal._rotations, axis) is not None
+
+
+def test_features_do_not_depend_on_how_often_a_direction_is_given(springs):
+    _, crystal, probe = springs
+    for u in ([0.03, 0, 0], [-0.03, 0, 0], [0.03, 0, 0]):
+        crystal.add(probe(0, u))
+    assert len(crystal.probes) == 2
+    assert len(crystal.responses()) == 1
+
+
+def test_no_probe_is_an_error():
+    rest = Rest(np.array([1]), {}, np.array([0]), np.zeros((1, 3)), np.zeros((1, 2)))
+    assert site_responses(rest, []) == ()
+    with pytest.raises(ValueError, match="at least one atom"):
+        aggregate(rest, [])
+
+
+@pytest.mark.parametrize("name", ["cubic", "primitive", "wurtzite", "double"])
+@pytest.mark.parametrize("atom", [0, 1, -1])
+def test_the_ideal_lattice_is_found(name, atom):
+    atoms = {
+        "cubic": bulk("NaCl", "rocksalt", a=5.6, cubic=True).repeat(2),
+        "primitive": bulk("NaCl", "rocksalt", a=5.6).repeat(3),
+        "wurtzite": bulk("ZnO", "wurtzite", a=3.3, c=5.3).repeat((3, 3, 2)),
+        "double": bulk("NaCl", "rocksalt", a=5.6, cubic=True).repeat((2, 1, 1)),
+    }[name]
+    atom %= len(atoms)
+    forces = np.zeros((len(atoms), 3))
+    perfect = infer_ideal(atoms, forces)
+    assert perfect.moved == -1
+    moved = atoms.copy()
+    moved.positions[atom] += [0.02, -0.01, 0.005]
+    moved.wrap()
+    forces[atom] = [-0.1, 0, 0]
+    found = infer_ideal(moved, forces)
+    assert found.moved == atom
+    assert np.allclose(found.displacement, [0.02, -0.01, 0.005], atol=1e-9)
+    back = moved.copy()
+    back.positions = found.positions
+    assert np.abs(displacements(back, atoms.positions)).max() < 1e-9
+
+
+def test_what_is_no_displaced_supercell():
+    atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True).repeat(2)
+    forces = np.zeros((64, 3))
+    rattled = atoms.copy()
+    rattled.rattle(0.02)
+    vacancy = atoms.copy()
+    del vacancy[3]
+    doped = atoms.copy()
+    doped.symbols[0] = "K"
+    molecule = atoms.copy()
+    molecule.pbc = False
+    for structure in (rattled, vacancy, doped, molecule):
+        assert infer_ideal(structure, forces[: len(structure)]) is None
+    shifts = np.zeros((64, 3))
+    shifts[[3, 7]] = [[0.02, 0, 0], [0, 0.03, 0]]
+    assert list(few_displacements(shifts)) == [3, 7]
+    assert single_displacement(shifts) is None
+    assert few_displacements(shifts[:8][[3, 7, 0]]) is None  # most of all
+    assert few_displacements(np.eye(64, 3) * 0.03 + 0.01) is None  # all
+    shifts[9] = [0.2, 0, 0]
+    assert few_displacements(shifts) is None  # too far
+    assert few_displacements(np.zeros((64, 3))) is None
+    assert single_displacement(np.zeros((3, 3))) is None
+    assert single_displacement(np.eye(3) * 0.05) is None  # three atoms
+    assert single_displacement(np.array([[0.3, 0, 0], [0, 0, 0]])) is None  # too far

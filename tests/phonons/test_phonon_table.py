@@ -1,0 +1,194 @@
+"""The table of phonon errors, the pack that is shipped, and what the benchmark says of both."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from platonic_ase.calibrate.materials import read_materials
+from platonic_ase.errors import SpaceFileError
+from platonic_ase.phonons import packaging as phonon_packaging
+from platonic_ase.phonons.packaging import build_phonon_pack, build_universal_pack
+from platonic_ase.phonons.packs import UNIVERSAL
+from platonic_ase.phonons.risk import PhononRisk
+from platonic_ase.phonons.scores import (
+    auroc,
+    leave_anions_out,
+    left_out_scores,
+    spearman,
+)
+from platonic_ase.phonons.spectra import best_log_factor, relative_error
+from platonic_ase.phonons.table import ERROR_FEATURES, PhononRow, read_phonon_table
+from platonic_ase.space.folders import packaged_folder
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TABLE = BENCHMARKS / "phonon_table.json"
+SPECTRA = Path(__file__).parents[3] / "shared" / "data" / "phonondb_pbe_73.json"
+MODELS = (
+    "chgnet-0.3.0", "chgnet-0.2.0", "chgnet-r2scan", "7net-0", "7net-l3i5", "7net-mf-0",
+)  # fmt: skip
+WHOLE = ("disagreement", "committee")  # baselines that need a second phonon calculation
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return read_phonon_table(TABLE)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The packs of the package, by model."""
+    packs = [PhononRisk.load(path) for path in packaged_folder().glob("*-*.phonons.safetensors")]
+    return {pack.name: pack for pack in packs}
+
+
+@pytest.fixture
+def benchmark(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    sys.modules.pop("phonon_risk", None)
+    import phonon_risk
+
+    phonon_risk.main(["--resamples", "20"])
+    captured = capsys.readouterr()
+    return json.loads(captured.out), captured.err
+
+
+def test_the_table_holds_what_it_says(tables):
+    assert set(tables) == set(MODELS)
+    for table in tables.values():
+        assert len({row.key for row in table.rows}) == len(table) == 73
+        assert (table.relative_errors > 0).all()
+        assert np.array_equal(table.column("imaginary"), table.column("lowest") < -0.1)
+        assert all(np.isfinite(table.feature(name)).all() for name in ERROR_FEATURES)
+        quantiles = table.column("quantiles")
+        assert (np.diff(quantiles, axis=1) >= 0).all()
+        assert np.allclose(quantiles[:, 0], np.round(table.column("lowest"), 3), atol=2e-3)
+        for row in table.rows:
+            assert np.isfinite([*row.baselines.values()]).all()
+            assert repr(PhononRow.from_dict(row.to_dict())) == repr(row)  # NaN is not itself
+
+
+def same(pack, other):
+    assert (pack.name, pack.identity) == (other.name, other.identity)
+    assert pack.provenance == other.provenance
+    assert pack.element_counts == other.element_counts
+    assert pack.sigma == pytest.approx(other.sigma, abs=1e-6)
+    for mine, theirs in (
+        (pack.error, other.error),
+        (pack.imaginary, other.imaginary),
+        (pack.factor and pack.factor.part, other.factor and other.factor.part),
+    ):
+        if theirs is None:
+            assert mine is None
+            continue
+        assert mine.features == theirs.features
+        assert mine.intercept == pytest.approx(theirs.intercept, abs=1e-6)
+        for name in ("mean", "scale", "coefficients"):
+            assert getattr(mine, name) == pytest.approx(getattr(theirs, name), abs=1e-6)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_path):
+    table = tables[model]
+    (stored,) = [pack for name, pack in shipped.items() if name.startswith(f"{table.title}, ")]
+    refit = PhononRisk.load(build_phonon_pack(stored.identity, model, tables, tmp_path))
+    same(refit, stored)
+    assert (stored.factor is None) == (model == "chgnet-r2scan")
+    assert stored.octet
+
+
+def test_the_universal_pack_is_the_fit_of_all(tables, tmp_path):
+    stored = PhononRisk.load(packaged_folder() / UNIVERSAL)
+    same(PhononRisk.load(build_universal_pack(tables, tmp_path)), stored)
+    assert stored.identity is stored.factor is None
+    assert stored.octet
+    assert len(stored.ranks) == 5 * 73
+    assert "chgnet-r2scan" not in stored.provenance["models"]
+
+
+def test_the_benchmark_agrees_with_the_packs(benchmark, tables, shipped):
+    found, text = benchmark
+    for model in MODELS:
+        each = found["models"][model]
+        (pack,) = [p for n, p in shipped.items() if n.startswith(f"{tables[model].title}, ")]
+        scores = pack.provenance["scores"]
+        score = "above_25_percent" if model.startswith("chgnet") else "worst_third"
+        value, low, high = each["features"]["auroc"]
+        assert value == pytest.approx(scores[f"auroc_{score}"], abs=5e-3)
+        assert each["features"]["spearman"][0] == pytest.approx(scores["spearman"], abs=5e-3)
+        assert each["alarm"]["hits"] == scores["hits"]
+        assert each["alarm"]["false_alarms"] == scores["false_alarms"]
+        assert 0 <= low <= value <= high <= 1
+        # cheaper than a whole second phonon calculation, and no better
+        cheap = {n: b for n, b in each["baselines"].items() if n.split()[0] not in WHOLE}
+        assert all(value > (other["auroc"][0] or 0) for other in cheap.values())
+        assert set(each["universal"]) == {"model left out", "family left out"}
+        assert model in text
+        assert found["left_out"] == scores["left_out"]
+
+
+def test_corrections_are_better_than_none(tables, monkeypatch, capsys):
+    if not SPECTRA.is_file():
+        pytest.skip(f"no DFT spectra at {SPECTRA}: they are not part of the repository")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import phonon_correction
+
+    phonon_correction.main([str(SPECTRA), "--resamples", "20"])
+    found = json.loads(capsys.readouterr().out)["models"]
+    for model, table in tables.items():
+        w1 = {name: value for name, (value, _, _) in found[model]["mean_w1_THz"].items()}
+        assert w1["best factor of each crystal"] < w1["predicted"] < w1["one constant"] < w1["raw"]
+        spectra = {f"{m.formula} {m.prototype}": m.truth for m in read_materials(SPECTRA)}
+        for row in table.rows:
+            assert row.relative_error == pytest.approx(
+                relative_error(row.quantiles, spectra[row.key]), abs=2e-3
+            )
+            again = best_log_factor(np.array(row.quantiles), np.array(spectra[row.key]))
+            assert again == pytest.approx(row.log_factor, abs=2e-3, nan_ok=True)
+
+
+def test_what_is_left_out_is_not_seen(tables):
+    table = tables["chgnet-0.3.0"]
+    out = leave_anions_out(table)
+    tellurides = table.column("anion") == "Te"
+    tampered = tuple(
+        replace(row, relative_error=9.0, log_factor=3.0) if row.anion == "Te" else row
+        for row in table.rows
+    )
+    again = leave_anions_out(replace(table, rows=tampered))
+    assert np.array_equal(again.log_factor[tellurides], out.log_factor[tellurides])
+    assert not np.allclose(again.log_factor[~tellurides], out.log_factor[~tellurides])
+    assert np.array_equal(again.root_error[tellurides], out.root_error[tellurides])
+    assert not np.allclose(again.root_error[~tellurides], out.root_error[~tellurides])
+
+
+def test_scores():
+    labels = np.array([True, False, True, False])
+    assert auroc(labels, np.array([3.0, 1.0, 2.0, 0.0])) == 1.0
+    assert auroc(labels, np.array([1.0, 1.0, 1.0, 1.0])) == 0.5
+    assert auroc(labels, np.array([2.0, 1.0, 0.0, 3.0])) == 0.25
+    assert np.isnan(auroc(np.zeros(4, dtype=bool), np.arange(4.0)))
+    assert np.isnan(auroc(labels, np.array([np.nan, 1.0, 2.0, 3.0])))
+    assert spearman(np.array([1.0, 2.0, 30.0]), np.array([4.0, 5.0, 6.0])) == pytest.approx(1)
+
+
+def test_a_score_that_is_not_defined_is_not_stated(tables):
+    assert "auroc_above_25_percent" not in left_out_scores(tables["7net-l3i5"])
+
+
+def test_broken_tables(tmp_path):
+    with pytest.raises(SpaceFileError, match="no phonon table"):
+        read_phonon_table(tmp_path / "none.json")
+    path = tmp_path / "bad.json"
+    path.write_text('{"columns": ["formula"], "models": {"m": {"title": "M", "rows": [["X"]]}}}')
+    with pytest.raises(SpaceFileError, match="no table of phonon errors"):
+        read_phonon_table(path)
+
+
+def test_packaging_needs_a_table(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["phonon_packaging", str(tmp_path / "none.json")])
+    with pytest.raises(SpaceFileError, match="no phonon table"):
+        phonon_packaging.main()

@@ -1,0 +1,232 @@
+import json
+import math
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import pytest
+from synthetic import HEADER, SUMMARY, event, geometry, structure
+
+from platonic_ase.errors import LogError
+from platonic_ase.report.report import write_report
+
+FIGURES = 7  # distortion, splitting, map, structure, histogram, traces, companions
+
+
+class Balance(HTMLParser):
+    """Raises on an element that is not closed."""
+
+    VOID = frozenset({"meta", "br", "image"})
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def report(path, **options):
+    return write_report(path, path.with_suffix(".html"), **options).read_text(encoding="utf-8")
+
+
+def check_page(text, figures):
+    parser = Balance()
+    parser.feed(text)
+    parser.close()
+    assert parser.open == []
+    assert "http:" not in text
+    assert "https:" not in text
+    assert not re.search(r"<(script|link|iframe|img)\b|@import", text)
+    assert not re.search(r"\b(?:href|src)=\"(?!#|data:)", text)
+    assert not re.search(r"url\((?!#)", text)
+    found = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    assert len(found) == figures
+    ids = []
+    for svg in found:
+        ids += [e.get("id") for e in ElementTree.fromstring(svg).iter() if e.get("id")]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_quiet_run(write_log):
+    text = report(write_log(HEADER, geometry(0), structure(), *map(geometry, range(1, 9)), SUMMARY))
+    check_page(text, FIGURES)
+    for said in ("Quiet", "No warning in 9 geometries", "mock-1", "abc123", "99 %", "Na (4 atoms)"):
+        assert said in text
+    assert "uncalibrated" not in text.lower()
+    assert "killed" not in text
+
+
+def test_a_run_with_events(write_log):
+    records = [geometry(i) for i in range(9)]
+    records[4]["events"] = [event(4), event(4, "extrapolation", message="far", atoms=[])]
+    flagged = structure(4, flagged=[0, 1])
+    text = report(write_log(HEADER, geometry(0), structure(), *records[1:], flagged, SUMMARY))
+    check_page(text, FIGURES)
+    assert "Warnings: contact, extrapolation" in text
+    assert "First at geometry 4: Na0–Cl1 are too close." in text
+    assert "0.55" in text
+    assert "Reduce the time step." in text
+    assert "flagged" in text
+
+
+def test_hundreds_of_events_are_grouped_by_kind(write_log):
+    records = [geometry(i, events=[event(i, value=0.5 - 1e-3 * i)]) for i in range(300)]
+    text = report(write_log(HEADER, structure(), *records, SUMMARY))
+    check_page(text, FIGURES)
+    assert "contact ×300" in text
+    assert "the first 200 one by one" in text
+    assert "0.201" in text  # the worst of them: contacts alarm below their threshold
+    assert text.count("Na0–Cl1") <= 203
+
+
+def test_a_killed_run_with_damage(write_log):
+    text = report(write_log(HEADER, structure(), geometry(0), geometry(1), geometry(2), cut=40))
+    check_page(text, FIGURES)
+    assert "the run was killed, or is still going" in text
+    assert "1 line of the log could not be read" in text
+
+
+def test_an_empty_run(write_log):
+    text = report(write_log(HEADER))
+    check_page(text, 0)
+    assert "Empty run" in text
+
+
+def test_an_uncalibrated_run(write_log):
+    bare = {**HEADER, "calibration": "uncalibrated", "reference": None}
+    scalars = {"orbit_splitting": 1e-3, "asymmetry": 0.0, "closest_contact": None}
+    records = [
+        geometry(i, scalars=scalars, per_atom={}, risks={"extrapolation": "uncalibrated"})
+        for i in range(3)
+    ]
+    text = report(write_log(bare, structure(per_atom={}), *records, SUMMARY))
+    check_page(text, FIGURES - 3)  # no distortion, histogram, companions
+    assert "Uncalibrated: there is no reference" in text
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_the_false_alarm_rate_of_molecular_dynamics_is_stated(write_log, moving):
+    facts = {"symmetry": {"limits": {"symmetry_evidence": -math.log10(0.005)}}}
+    scalars = {"orbit_splitting": 1e-3, **({"symmetry_evidence": 0.4} if moving else {})}
+    records = [geometry(i, scalars=scalars) for i in range(3)]
+    text = report(write_log(HEADER, structure(facts=facts), *records, SUMMARY))
+    assert ("at most 0.5 % ever pass" in text) == moving
+
+
+def test_missing_and_broken_values(write_log):
+    nothing = geometry(1, energy=None, scalars={}, series={}, map=None, events=None, per_atom=None)
+    positions = [[None, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    broken = structure(2, atoms={**structure()["atoms"], "positions": positions})
+    lean = {"type": "header", "schema": 1}
+    odd = event(2, value=None, threshold=None, atoms=None, message=None)
+    text = report(write_log(lean, geometry(0), nothing, geometry(2, events=[odd]), broken))
+    check_page(text, FIGURES - 2)  # no structure, so neither its picture nor its histogram
+
+
+def test_a_single_geometry(write_log):
+    check_page(report(write_log(HEADER, geometry(0), structure(), SUMMARY)), FIGURES)
+
+
+@pytest.mark.parametrize(("tracks", "each"), [(5, 4), (30, 2), (30, 1)])
+def test_several_tracks(write_log, tracks, each):
+    records = [structure(0, t) for t in range(tracks)]
+    records += [geometry(i, t) for i in range(each) for t in range(tracks)]
+    text = report(write_log(HEADER, *records, SUMMARY))
+    check_page(text, FIGURES - (each == 1))  # structures in a row have no path
+    assert ("track 4" in text) == (each > 1)
+    assert ("6 of 30 tracks" in text) == (tracks == 30 and each == 2)
+
+
+def test_text_from_the_log_is_escaped(write_log):
+    nasty = "<script>alert('&\"')</script>"
+    head = {**HEADER, "model": {**HEADER["model"], "model": nasty, "settings": {nasty: nasty}}}
+    facts = {"symmetry": {"space_group": nasty, "orbits": [nasty, "<b>"]}}
+    happened = event(0, nasty, message=nasty, advice=nasty, unit=nasty)
+    summary = {**SUMMARY, "switched_off": {nasty: nasty}, "held_back": {nasty: 3}}
+    records = [geometry(i, risks={nasty: nasty}, events=[happened]) for i in range(2)]
+    text = report(write_log(head, structure(facts=facts), *records, summary))
+    check_page(text, FIGURES)
+
+
+def test_the_last_run_of_a_log_by_default(write_log):
+    second = {**HEADER, "model": {"model": "second"}}
+    path = write_log(HEADER, geometry(0), SUMMARY, second, geometry(0), geometry(1), SUMMARY)
+    assert "second" in report(path)
+    assert "2 of 2" in report(path)
+    assert "mock-1" in report(path, run=0)
+    with pytest.raises(LogError, match="has no run 2: it holds 2"):
+        report(path, run=2)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(write_log, tmp_path):
+    path = write_log(HEADER, geometry(0), SUMMARY)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LogError, match="cannot write the report"):
+        write_report(path, tmp_path / "file" / "run.html")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LogError, match="cannot write the report"):
+        write_report(path, tmp_path / "folder")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder", "run.jsonl"]
+
+
+def test_the_same_log_gives_the_same_report(write_log):
+    path = write_log(HEADER, structure(), geometry(0), geometry(1), SUMMARY)
+    assert report(path) == report(path)
+
+
+@pytest.mark.slow
+def test_a_long_run_gives_a_small_report(tmp_path):
+    path = tmp_path / "long.jsonl"
+    n = 100_000
+    with path.open("w") as stream:
+        stream.write(json.dumps(HEADER) + "\n" + json.dumps(structure()) + "\n")
+        for i in range(n):
+            record = geometry(i)
+            if i == 54_321:
+                record["scalars"]["extrapolation_score"] = 7.5
+            if i % 100 == 0:
+                record["events"] = [event(i)]
+            stream.write(json.dumps(record) + "\n")
+        stream.write(json.dumps(SUMMARY) + "\n")
+    start = time.process_time()
+    text = report(path)
+    assert time.process_time() - start < 20
+    check_page(text, FIGURES)
+    assert len(text) < 3e6
+    assert f"{n:,d}" in text
+
+
+def test_no_pyplot_and_no_change_of_settings(write_log):
+    path = write_log(HEADER, structure(), geometry(0), geometry(1), SUMMARY)
+    code = (
+        "import sys, matplotlib\n"
+        "before = matplotlib.rcParams.copy()\n"
+        "from platonic_ase.report.report import write_report\n"
+        f"write_report({str(path)!r}, {str(path) + '.html'!r})\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+        "assert matplotlib.rcParams.copy() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_explosion(write_log):
+    records = [
+        geometry(
+            i, energy=-4.0 * (1 if i < 90 else -(10.0 ** (i - 90))), temperature=10.0 ** (i / 9)
+        )
+        for i in range(99)
+    ]
+    records.append(geometry(99, energy=None, temperature=None, scalars={"max_force": None}))
+    check_page(report(write_log(HEADER, structure(), *records, SUMMARY)), FIGURES)

@@ -1,0 +1,173 @@
+import warnings
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from ase.io import read
+
+from platonic_ase.errors import StructureError
+from platonic_ase.monitor import Diagnostic, Finding, Signal
+from platonic_ase.report.outputs import keep_previous
+from platonic_ase.report.reader import read_log
+from platonic_ase.runs.md import run_md
+from platonic_ase.runs.relax import run_relaxation
+from platonic_ase.runs.replay import read_frames, replay
+
+
+class AlarmAt(Diagnostic):
+    """Alarms from a given geometry on."""
+
+    name = "alarm"
+
+    def __init__(self, index):
+        self.index = index
+
+    def examine(self, frame, state):
+        level = 2.0 if frame.index >= self.index else 0.0
+        return Finding("alarm", signals=(Signal("alarm", level, level, 1.0, "", "m", "a"),))
+
+
+class InterruptAt(EMT):
+    """Presses Ctrl-C at a given evaluation."""
+
+    def __init__(self, evaluation):
+        super().__init__()
+        self.left = evaluation
+
+    def calculate(self, *args, **kwargs):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        super().calculate(*args, **kwargs)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt"])
+def test_md_equals_the_bare_run(ensemble, wrap, copper, tmp_path):
+    bare, watched = copper.copy(), copper.copy()
+    for atoms, calc in ((bare, EMT()), (watched, wrap(log=tmp_path / "run.jsonl"))):
+        if atoms is bare:
+            bare_run(atoms, calc, ensemble)
+        else:
+            result = run_md(
+                atoms, calc, temperature=300, steps=12, ensemble=ensemble, seed=3, progress=False,
+                trajectory=tmp_path / "run.traj", trajectory_interval=4,
+                report=tmp_path / "run.html",
+            )  # fmt: skip
+    assert np.array_equal(bare.positions, watched.positions)
+    assert np.array_equal(bare.get_momenta(), watched.get_momenta())
+    assert result.ended == "finished"
+    assert result.steps == 12
+    assert set(result.files) == {"trajectory", "log", "report"}
+    assert len(read(result.trajectory, ":")) == 4
+    (run,) = read_log(result.log)
+    assert len(run.geometries) == result.summary.diagnosed == 13
+    assert [record["step"] for record in run.geometries] == list(range(13))
+
+
+def bare_run(atoms, calc, ensemble):
+    from ase import units
+    from ase.md.velocitydistribution import Stationary, thermalize_momenta
+
+    from platonic_ase.runs.md import _dynamics
+
+    rng = np.random.default_rng(3)
+    atoms.calc = calc
+    thermalize_momenta(atoms, 300, rng=rng)
+    Stationary(atoms)
+    _dynamics(atoms, ensemble, 300, 2 * units.fs, 0.0, rng).run(12)
+
+
+def test_unknown_ensemble_is_named(wrap, copper):
+    with pytest.raises(ValueError, match="'nve', 'nvt' or 'npt'"):
+        run_md(copper, wrap(), temperature=1, steps=1, ensemble="nph", progress=False)
+
+
+def test_stop_ends_the_run_after_the_step_of_the_event(wrap, copper):
+    calc = wrap(on_warning="stop", diagnostics=[AlarmAt(5)], reference=None)
+    with pytest.warns(UserWarning, match="geometry 5"):
+        result = run_md(copper, calc, temperature=300, steps=50, seed=0, progress=False)
+    assert result.steps == 5
+    assert result.ended.startswith("geometry 5")
+
+
+def test_interrupt_completes_trajectory_log_and_report(wrap, copper, tmp_path):
+    calc = wrap(InterruptAt(8), log=tmp_path / "run.jsonl")
+    result = run_md(
+        copper, calc, temperature=300, steps=50, seed=0, progress=False, trajectory_interval=1,
+        trajectory=tmp_path / "run.traj", report=tmp_path / "run.html",
+    )  # fmt: skip
+    assert result.ended == "interrupted"
+    (run,) = read_log(result.log)
+    assert len(run.geometries) == 8
+    assert run.summary["diagnosed"] == 8
+    assert len(read(result.trajectory, ":")) == 8
+    assert result.report.stat().st_size > 0
+
+
+def test_unwritable_log_is_said_once_and_the_run_goes_on(wrap, copper, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        calc = wrap(log=tmp_path / "file" / "run.jsonl")
+        result = run_md(copper, calc, temperature=300, steps=5, seed=0, progress=False)
+    assert len([w for w in caught if "cannot be written" in str(w.message)]) == 1
+    assert result.steps == 5
+    assert result.log is None
+
+
+@pytest.mark.parametrize("cell", [False, True])
+def test_relaxation_converges_and_keeps_symmetry(cell, wrap, copper, tmp_path):
+    atoms = copper
+    atoms.set_cell(atoms.cell * (3.7 / 3.6), scale_atoms=True)
+    result = run_relaxation(
+        atoms, wrap(log=tmp_path / "r.jsonl"), fmax=0.005, cell=cell, fix_symmetry=True,
+        trajectory=tmp_path / "r.traj", progress=False,
+    )  # fmt: skip
+    assert result.ended == "converged"
+    if cell:
+        assert atoms.get_volume() != pytest.approx(3.7**3)
+        assert np.allclose(atoms.cell.lengths(), atoms.cell.lengths()[0])
+    assert np.linalg.norm(atoms.get_forces(), axis=1).max() < 0.005
+
+
+def test_unknown_optimizer_is_named(wrap, copper):
+    with pytest.raises(ValueError, match=r"'Newton'.*FIRE"):
+        run_relaxation(copper, wrap(), optimizer="Newton", progress=False)
+
+
+def test_replay_gives_the_numbers_of_the_live_run(wrap, copper, tmp_path):
+    live = run_md(
+        copper, wrap(log=tmp_path / "live.jsonl"), temperature=600, steps=10, seed=1,
+        trajectory=tmp_path / "live.traj", trajectory_interval=1, progress=False,
+    )  # fmt: skip
+    again = replay(
+        read_frames(live.trajectory), wrap(log=tmp_path / "again.jsonl"),
+        annotated=tmp_path / "annotated.xyz", progress=False,
+    )  # fmt: skip
+    (first,), (second,) = read_log(live.log), read_log(again.log)
+    for a, b in zip(first.geometries, second.geometries, strict=True):
+        for key in ("energy", "scalars", "series", "per_atom", "map", "events"):
+            assert a[key] == b[key], key
+    frames = read(again.trajectory, ":")
+    assert len(frames) == 11
+    assert "platonic_manifold_distance" in frames[-1].arrays
+
+
+def test_replay_refuses_what_is_no_trajectory(wrap, tmp_path):
+    with pytest.raises(StructureError, match="no trajectory at"):
+        list(read_frames(tmp_path / "missing.traj"))
+    (tmp_path / "bad.traj").write_bytes(b"nothing of the kind")
+    with pytest.raises(StructureError, match="cannot read"):
+        list(read_frames(tmp_path / "bad.traj"))
+    with pytest.raises(StructureError, match="no frame"):
+        replay([], wrap(), progress=False)
+
+
+def test_previous_files_are_kept(tmp_path):
+    path = tmp_path / "run.traj"
+    for text in ("first", "second"):
+        path.write_text(text)
+        assert keep_previous(path) == path
+        assert not path.exists()
+    assert (tmp_path / "run.1.traj").read_text() == "first"
+    assert (tmp_path / "run.2.traj").read_text() == "second"
