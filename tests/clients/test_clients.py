@@ -1,8 +1,8 @@
 """Other people's programs give the same numbers, to the last bit, with the wrapped calculator.
 
 They run in an environment of their own (``.ci/clients``) and are skipped where they are missing.
-Each client is a function of a calculator that returns arrays; it is run with the bare model and with
-the wrapped one.
+Each client is a function of a calculator that returns arrays; it is run with the bare model and
+with the wrapped one.
 """
 
 import threading
