@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from sklearn.neighbors import NearestNeighbors
 
-from platonic_ase.compare.measures import nearest
 from platonic_ase.compare.measures.mutual_neighbours import mutual_knn, neighbour_overlap
 from platonic_ase.compare.measures.nearest import k_nearest
 
@@ -30,28 +29,6 @@ def test_neighbours_and_overlap_are_those_of_scikit_learn(k, metric):
     expected = [len(set(a) & set(b)) / k for a, b in zip(first, second, strict=True)]
     np.testing.assert_allclose(neighbour_overlap(x, y, k, metric=metric), expected, atol=1e-12)
     assert mutual_knn(x, y, k, metric=metric) == pytest.approx(np.mean(expected), abs=1e-12)
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.2, 5.0])
-def test_boxes_that_are_left_out_change_nothing(spread, monkeypatch):
-    rng = np.random.default_rng(0)
-    places = 3 * rng.normal(size=(40, 3)) @ rng.normal(size=(3, 9))
-    x = places[rng.integers(40, size=1500)] + (spread + 0.01) * rng.normal(size=(1500, 9))
-    x[:5] *= 20  # outliers, whose neighbours are far
-    expected = sklearn_neighbours(x, 6, "euclidean")
-    looked_into = []
-    members = nearest._Boxes.members
-
-    def counted(self, boxes):
-        looked_into.append(len(boxes) / (len(self.starts) - 1))
-        return members(self, boxes)
-
-    monkeypatch.setattr(nearest._Boxes, "members", counted)
-    for name, size in (("_LEAF", 20), ("_ROWS", 7), ("_COLUMNS", 29), ("_FIRST", 50), ("_AXES", 4)):
-        monkeypatch.setattr(nearest, name, size)
-    np.testing.assert_array_equal(k_nearest(x, 6), expected)
-    if spread < 1:
-        assert np.mean(looked_into) < 0.2
 
 
 def test_single_precision_far_from_the_origin_is_ranked_exactly():
