@@ -45,6 +45,10 @@ class ComparisonError(PlatonicError, ValueError):
     """Models that cannot be compared: different structures, too few atoms, constant rows, ..."""
 
 
+class ScreenError(PlatonicError, ValueError):
+    """A screening that cannot start or go on: another run's output, other workers, a full disk."""
+
+
 class LogError(PlatonicError, ValueError):
     """A run log that cannot be read."""
 

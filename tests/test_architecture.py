@@ -24,6 +24,7 @@ LAYERS = (
     ("calculator",),
     ("runs",),
     ("audit", "calibrate", "compare"),
+    ("screen",),
     ("testing",),
     ("cli", "__main__"),
 )

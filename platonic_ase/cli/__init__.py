@@ -13,6 +13,7 @@ import typer
 from platonic_ase.cli import models, runs
 from platonic_ase.cli.calibrate import calibrate
 from platonic_ase.cli.forecast import forecast
+from platonic_ase.cli.screen import screen
 from platonic_ase.compare.command import compare
 from platonic_ase.errors import PlatonicError, PlatonicWarning
 
@@ -21,6 +22,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     runs.relax: "relax POSCAR --calculator chgnet --cell --fix-symmetry",
     runs.phonon: "phonon NaCl.cif --calculator chgnet --json NaCl.json --report NaCl.html",
     forecast: "forecast SrTiO3.cif --calculator chgnet --report SrTiO3.html",
+    screen: "screen my.xyz --calculator chgnet --task relax --cell --output screening",
     runs.replay: "replay run.traj --calculator 7net-0 --report replay.html",
     runs.report: "report run.jsonl --output run.html",
     compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",

@@ -1,0 +1,124 @@
+"""The command for many structures."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platonic_ase.cli.options import (
+    AnchorsOpt,
+    CalculatorOpt,
+    CalibrationOpt,
+    DeviceOpt,
+    EnsembleName,
+    LayerOpt,
+    QuietOpt,
+    ReferenceOpt,
+)
+
+
+class TaskName(StrEnum):
+    """Tasks of the command line."""
+
+    SINGLEPOINT = "singlepoint"
+    RELAX = "relax"
+    MD = "md"
+    PHONON = "phonon"
+    FORECAST = "forecast"
+    AUDIT = "audit"
+
+
+def screen(
+    structures: Annotated[
+        list[Path],
+        typer.Argument(
+            help="extxyz files, ASE databases, folders of structure files, rows.jsonl of a former "
+            "screening; anything else that ase.io reads."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
+    calculator: CalculatorOpt = "chgnet",
+    task: Annotated[TaskName, typer.Option(help="What is done with each.")] = TaskName.SINGLEPOINT,
+    fmax: Annotated[
+        float | None, typer.Option(help="relax, phonon, forecast: largest force, eV/Å.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", "-n", help="relax, md: at most.")] = None,
+    cell: Annotated[bool, typer.Option("--cell", help="relax: the cell as well.")] = False,
+    fix_symmetry: Annotated[
+        bool, typer.Option("--fix-symmetry", help="relax: keep the space group.")
+    ] = False,
+    optimizer: Annotated[str | None, typer.Option(help="relax: from ase.optimize.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", "-t", help="md: in K.")
+    ] = None,
+    timestep: Annotated[float | None, typer.Option(help="md: in fs.")] = None,
+    ensemble: Annotated[EnsembleName | None, typer.Option(help="md: ensemble.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Processes on this machine, of one thread each; 0 for none beside this one.  "
+            "[default: one a core]",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
+    ] = None,
+    scheduler_file: Annotated[
+        Path | None, typer.Option(help="The file that a running Dask scheduler wrote.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds until the scheduler has to have a worker.")
+    ] = 300.0,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Compute again what failed in an earlier run.")
+    ] = False,
+    layer: LayerOpt = None,
+    device: DeviceOpt = None,
+    anchors: AnchorsOpt = "default",
+    reference: ReferenceOpt = "default",
+    calibration: CalibrationOpt = None,
+    quiet: QuietOpt = False,
+) -> None:
+    """Many structures, one row each: energy, diagnostics, risks, errors. Resumable.
+
+    The same command goes on where an earlier one was interrupted or killed.
+    """
+    from platonic_ase.screen import screen as run_screen
+
+    chosen = {
+        "fmax": fmax,
+        "steps": steps,
+        "cell": cell or None,
+        "fix_symmetry": fix_symmetry or None,
+        "optimizer": optimizer,
+        "temperature": temperature,
+        "timestep": timestep,
+        "ensemble": None if ensemble is None else ensemble.value,
+    }
+    result = run_screen(
+        structures,
+        calculator,
+        output=output,
+        task=task.value,
+        options={name: value for name, value in chosen.items() if value is not None},
+        scheduler=scheduler,
+        scheduler_file=scheduler_file,
+        workers=workers,
+        wait=wait,
+        retry=retry,
+        progress=not quiet,
+        layer=layer,
+        device=device,
+        anchors=anchors,
+        reference=None if reference == "none" else reference,
+        calibration=None if calibration is None else str(calibration.absolute()),
+    )
+    typer.echo(str(result))
+    if result.ended == "interrupted":
+        typer.echo("the same command goes on from here", err=True)
+        raise typer.Exit(130)

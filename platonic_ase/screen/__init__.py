@@ -1,0 +1,5 @@
+"""Many structures: one row each, on one machine or many, resumable, ranked by what needs a look."""
+
+from platonic_ase.screen.run import screen
+
+__all__ = ["screen"]

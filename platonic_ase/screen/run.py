@@ -1,0 +1,204 @@
+"""The screening itself: read, compute what is not there yet, write rows as they come."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platonic_ase.errors import MissingExtraError, ScreenError
+from platonic_ase.screen.loop import Engine, Loop
+from platonic_ase.screen.rows import failed_row
+from platonic_ase.screen.settings import ScreenSettings
+from platonic_ase.screen.sources import Entry, read_entries
+from platonic_ase.screen.store import ROWS, RowStore
+from platonic_ase.screen.tasks import check_options
+
+
+@dataclass(frozen=True)
+class ScreenResult:
+    """How a screening went.
+
+    Attributes
+    ----------
+    folder : Path
+        With ``rows.jsonl``.
+    computed, failed, kept : int
+        Structures computed now, of these or of those that could not be read the failed ones, and
+        structures that had a row.
+    ended : str
+        ``"finished"`` or ``"interrupted"``.
+    """
+
+    folder: Path
+    computed: int
+    failed: int
+    kept: int
+    ended: str
+
+    @property
+    def rows(self) -> Path:
+        """The rows, JSON Lines."""
+        return self.folder / ROWS
+
+    def __str__(self) -> str:
+        text = f"{self.computed} structures computed"
+        if self.kept:
+            text += f", {self.kept} were there"
+        return f"{text}, {self.failed} failed; {self.ended}: {self.rows}"
+
+
+def screen(
+    structures: str | os.PathLike[str] | Iterable[Any],
+    calculator: Any,
+    *,
+    output: str | os.PathLike[str],
+    task: str = "singlepoint",
+    options: Mapping[str, Any] | None = None,
+    scheduler: str | None = None,
+    scheduler_file: str | os.PathLike[str] | None = None,
+    workers: int | None = 0,
+    wait: float = 300.0,
+    keep_runs: bool = False,
+    retry: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> ScreenResult:
+    """Compute many structures under watch, one row each.
+
+    Rows are written to ``OUTPUT/rows.jsonl`` as they are finished. The same call goes on where an
+    earlier one was interrupted or killed. A row does not depend on where and in which order it was
+    computed, except for its ``seconds`` and ``node``.
+
+    Parameters
+    ----------
+    structures : path-like, or iterable of path-likes or Atoms
+        See :func:`~platonic_ase.screen.sources.read_entries`; never all in memory.
+    calculator : str, callable or ase calculator
+        A name of ``platonic-ase models``; ``"module:function"`` or a function without arguments
+        that makes a calculator; or a calculator.
+    output : path-like
+        Folder.
+    task : {"singlepoint", "relax", "md", "phonon", "forecast", "audit"}
+        What is done with each structure.
+    options : mapping, optional
+        For the task: arguments of the function that does it.
+    scheduler, scheduler_file : str, path-like, optional
+        A running Dask scheduler.
+    workers : int or None
+        Without a scheduler: processes to start here, with one thread each; 0 for a plain loop in
+        this one, None for one a core.
+    wait : float
+        Seconds until the scheduler has to have a worker.
+    keep_runs : bool
+        Whether to keep the run log and the trajectory of each structure in ``OUTPUT/runs``; on
+        another machine that has to be the same file system.
+    retry : bool
+        Whether to compute structures again that failed in an earlier call.
+    progress : bool
+        Whether to show a progress bar.
+    **settings
+        More of :class:`~platonic_ase.screen.settings.ScreenSettings`: layer, anchors, ...
+
+    Returns
+    -------
+    ScreenResult
+
+    Raises
+    ------
+    ScreenError
+        If the output holds another screening, is in use or cannot be written, or if the scheduler
+        or its workers will not do.
+    """
+    folder = Path(output).absolute()
+    chosen = ScreenSettings(
+        calculator=calculator,
+        task=task,
+        options=dict(options or {}),
+        keep=str(folder / "runs") if keep_runs else None,
+        **settings,
+    )
+    check_options(task, chosen.options)
+    with RowStore(folder) as store, ExitStack() as stack:
+        done = store.finished(retry=retry)
+        engine = _engine(chosen, scheduler, scheduler_file, workers, wait, stack)
+        store.settle({**chosen.to_dict(), **engine.facts})
+        return _fill(store, engine, structures, done, progress)
+
+
+def _engine(
+    settings: ScreenSettings,
+    scheduler: str | None,
+    scheduler_file: str | os.PathLike[str] | None,
+    workers: int | None,
+    wait: float,
+    stack: ExitStack,
+) -> Engine:
+    if workers == 0 and scheduler is None and scheduler_file is None:
+        return Loop(settings)
+    if workers is not None and workers < 0:
+        raise ScreenError(f"workers = {workers}; 0 for a plain loop, or a positive number")
+    if importlib.util.find_spec("distributed") is None:
+        raise MissingExtraError(
+            "several processes need Dask: pip install 'platonic_ase[screen]'; workers=0 does "
+            "without"
+        )
+    from platonic_ase.screen.cluster import Cluster
+
+    return stack.enter_context(
+        Cluster(
+            settings,
+            scheduler=scheduler,
+            scheduler_file=scheduler_file,
+            workers=workers,
+            wait=wait,
+        )
+    )
+
+
+def _fill(
+    store: RowStore,
+    engine: Engine,
+    structures: str | os.PathLike[str] | Iterable[Any],
+    done: Mapping[str, str | None],
+    progress: bool,
+) -> ScreenResult:
+    from tqdm.auto import tqdm
+
+    computed = failed = kept = 0
+    broken: list[Entry] = []
+    ended = "finished"
+
+    def missing() -> Iterator[Entry]:
+        nonlocal kept
+        for entry in read_entries(structures):
+            if entry.name in done and done[entry.name] == entry.digest:
+                kept += 1
+            elif entry.atoms is None:
+                broken.append(entry)
+            else:
+                yield entry
+
+    def unreadable() -> int:
+        count = len(broken)
+        for entry in broken:
+            store.add(failed_row(entry, entry.error or "no structure"))
+        broken.clear()
+        return count
+
+    with tqdm(desc="screening", unit=" structures", disable=not progress) as bar:
+        try:
+            for row in engine.rows(missing()):
+                store.add(row)
+                computed += 1
+                failed += row["error"] is not None
+                failed += unreadable()
+                bar.update()
+        except KeyboardInterrupt:
+            ended = "interrupted"
+        failed += unreadable()
+    return ScreenResult(store.folder, computed, failed, kept, ended)

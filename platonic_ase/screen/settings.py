@@ -1,0 +1,105 @@
+"""What a screening is: the model, what is done with each structure, and how."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from platonic_ase.errors import ScreenError
+
+Task = Literal["singlepoint", "relax", "md", "phonon", "forecast", "audit"]
+TASKS: tuple[str, ...] = get_args(Task)
+
+
+@dataclass(frozen=True)
+class ScreenSettings:
+    """Everything that the rows depend on, besides the structures.
+
+    Attributes
+    ----------
+    calculator : str, callable or ase calculator
+        A name of ``platonic-ase models``; ``"module:function"`` or a function without arguments
+        that makes a calculator; or a calculator, which is pickled for other processes.
+    task : str
+        One of :data:`TASKS`.
+    options : mapping
+        For the task: the arguments of the function that does it, such as ``fmax`` of
+        :func:`~platonic_ase.runs.relax.run_relaxation`.
+    layer, device, anchors, reference, calibration, phonon_risk, force_bound
+        As in :class:`~platonic_ase.PlatonicCalculator`.
+    threads : int
+        Of torch, in each process: results depend on it in the last bits.
+    keep : str or None
+        Folder for the log and the trajectory of each structure.
+    """
+
+    calculator: Any
+    task: str = "singlepoint"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    layer: str | None = None
+    device: str | None = None
+    anchors: Any = "default"
+    reference: Any = "default"
+    calibration: str | None = None
+    phonon_risk: Any = "default"
+    force_bound: Any = "default"
+    threads: int = 1
+    keep: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ScreenError(f"task = {self.task!r}; one of {', '.join(TASKS)} is needed")
+        if self.threads < 1:
+            raise ScreenError(f"threads = {self.threads}; at least 1 is needed")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What has to be the same for a screening to go on, JSON-safe."""
+        return {
+            "calculator": _name(self.calculator),
+            "task": self.task,
+            "options": {name: _name(value) for name, value in sorted(self.options.items())},
+            "threads": self.threads,
+        }
+
+    def open_calculator(self) -> Any:
+        """Load the model.
+
+        Raises
+        ------
+        ModelNotFoundError, MissingExtraError
+            If there is none of that name, or its package is missing.
+        ScreenError
+            If the function that makes it cannot be found.
+        """
+        if isinstance(self.calculator, str):
+            if ":" in self.calculator and "." in self.calculator.partition(":")[0]:
+                return _find(self.calculator)()
+            from platonic_ase.models import load_calculator
+
+            return load_calculator(self.calculator, device=self.device)
+        if hasattr(self.calculator, "calculate"):
+            return self.calculator
+        return self.calculator()
+
+
+def _find(path: str) -> Any:
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ScreenError(
+            f"calculator = {path!r}: no such function ({error}); 'module:function' is needed, in a "
+            "module that every worker can import"
+        ) from error
+
+
+def _name(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_name(item) for item in value]
+    if hasattr(value, "calculate"):
+        return type(value).__name__
+    return getattr(value, "__qualname__", type(value).__name__)
