@@ -74,6 +74,19 @@ def screen(
     wait: Annotated[
         float, typer.Option(help="Seconds until the scheduler has to have a worker.")
     ] = 300.0,
+    by: Annotated[
+        str, typer.Option(help="What to rank by: 'risk' or a number of the rows.")
+    ] = "risk",
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Write so many structures for DFT to OUTPUT/top.xyz: risky ones that differ.",
+        ),
+    ] = None,
+    database: Annotated[
+        bool, typer.Option("--database", help="Write OUTPUT/rows.db, an ASE database, as well.")
+    ] = False,
     retry: Annotated[
         bool, typer.Option("--retry", help="Compute again what failed in an earlier run.")
     ] = False,
@@ -84,10 +97,11 @@ def screen(
     calibration: CalibrationOpt = None,
     quiet: QuietOpt = False,
 ) -> None:
-    """Many structures, one row each: energy, diagnostics, risks, errors. Resumable.
+    """Many structures, one row each, and a page that ranks what needs a look. Resumable.
 
     The same command goes on where an earlier one was interrupted or killed.
     """
+    from platonic_ase.screen import conclude_screening
     from platonic_ase.screen import screen as run_screen
 
     chosen = {
@@ -119,6 +133,8 @@ def screen(
         calibration=None if calibration is None else str(calibration.absolute()),
     )
     typer.echo(str(result))
+    for role, path in conclude_screening(result.folder, by, top, database).items():
+        typer.echo(f"{role}: {path}")
     if result.ended == "interrupted":
         typer.echo("the same command goes on from here", err=True)
         raise typer.Exit(130)

@@ -1,0 +1,61 @@
+"""What is made of the rows in the end: a page, a selection for DFT, a database."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from platonic_ase.errors import ScreenError
+from platonic_ase.screen.page import write_summary
+from platonic_ase.screen.ranking import resolve, select, write_database, write_selection
+from platonic_ase.screen.store import RUN, latest_rows
+
+
+def conclude_screening(
+    folder: str | os.PathLike[str],
+    by: str = "risk",
+    top: int | None = None,
+    database: bool = False,
+) -> dict[str, Path]:
+    """Write the page of a screening, and what else is asked for; all rows are read into memory.
+
+    Parameters
+    ----------
+    folder : path-like
+        The output of :func:`~platonic_ase.screen.screen`, also of one that goes on.
+    by : str
+        ``"risk"``, or a number of the rows such as ``"worst.extrapolation_score"``.
+    top : int, optional
+        How many structures to write to ``top.xyz``; see
+        :func:`~platonic_ase.screen.ranking.select`.
+    database : bool
+        Whether to write ``rows.db``.
+
+    Returns
+    -------
+    dict of str to Path
+        Files, by role.
+
+    Raises
+    ------
+    ScreenError
+        If there are no rows, or none has that number.
+    """
+    folder = Path(folder)
+    rows = latest_rows(folder)
+    if not rows:
+        raise ScreenError(f"{folder} holds no rows yet; were there any structures?")
+    run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    computed = [row for row in rows if row["error"] is None]
+    if not computed:
+        raise ScreenError(
+            f"none of {len(rows)} structures could be computed; the first: {rows[0]['error']}"
+        )
+    name = resolve(computed, by)
+    files = {"summary": write_summary(rows, run, folder / "summary.html", name)}
+    if top is not None:
+        files["selection"] = write_selection(select(computed, top, name), folder / "top.xyz", name)
+    if database:
+        files["database"] = write_database(rows, folder / "rows.db")
+    return files

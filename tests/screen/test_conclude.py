@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.db import connect
+from ase.io import read
+from screening import make
+
+from platonic_ase.errors import ScreenError
+from platonic_ase.screen import conclude_screening, screen
+from platonic_ase.screen.ranking import ranked, resolve, score, select
+from platonic_ase.screen.rows import structure_of
+
+
+def row(index, risk, platonic=None, **more):
+    return {
+        "id": index, "name": f"s{index}", "error": None, "formula": "Cu", "space_group": None,
+        "space_group_after": None, "energy": -1.0, "largest_force": 0.5, "ended": "finished",
+        "worst": {"extrapolation_score": risk}, "risks": {"force_error": "uncalibrated"},
+        "events": {}, "covered": True, "not_covered": [], "structure": structure_of(bulk("Cu")),
+        "platonic": platonic, "seconds": 1.0, **more,
+    }  # fmt: skip
+
+
+def test_risk_is_the_first_number_that_rows_have():
+    rows = [row(0, 0.1), row(1, 0.3), row(2, 0.2)]
+    assert resolve(rows) == "worst.extrapolation_score"
+    assert [r["id"] for r in ranked(rows, resolve(rows))] == [1, 2, 0]
+    calibrated = [*rows, row(3, 0.0, risks={"force_error_bound": 0.7})]
+    assert resolve(calibrated) == "risks.force_error_bound"
+    assert resolve(rows, "largest_force") == "largest_force"
+    with pytest.raises(ScreenError, match=r"no row has that number.*worst\.extrapolation_score"):
+        resolve(rows, "beauty")
+
+
+def test_the_selection_is_risky_and_diverse():
+    """Two clusters among the risky ones: one of each, though one holds the four riskiest."""
+    rng = np.random.default_rng(0)
+    near = [row(k, 10 - k, [0.0, *rng.normal(0, 1e-3, 3)]) for k in range(4)]
+    far = [row(4, 5.0, [1.0, 0.5, 0.5, 0.5])]
+    harmless = [row(5 + k, 0.1, [0.5, *rng.normal(0, 1, 3)]) for k in range(20)]
+    rows = near + far + harmless
+    chosen = {r["id"] for r in select(rows[:5] + rows[10:15], 2, "worst.extrapolation_score")}
+    assert len(chosen) == 2
+    pool = [*near, *far]
+    chosen = {r["id"] for r in select(pool, 2, "worst.extrapolation_score")}
+    assert 4 in chosen
+    assert chosen & {0, 1, 2, 3}
+    # without coordinates to tell them apart, the riskiest
+    plain = [row(k, 10 - k) for k in range(6)]
+    assert [r["id"] for r in select(plain, 2, "worst.extrapolation_score")] == [0, 1]
+
+
+def test_page_selection_and_database(crystals, tmp_path, space):
+    structures = [*crystals, bulk("Cu", a=0.2)]
+    screen(structures, make, output=tmp_path, progress=False, **space)
+    files = conclude_screening(tmp_path, top=3, database=True)
+    page = files["summary"].read_text()
+    assert "Screening of 8 structures" in page
+    assert "1 could not be computed" in page
+    assert page.count("<svg") == 2
+    assert "Not computed" in page
+    frames = read(files["selection"], ":")
+    assert len(frames) == 3
+    by_id = {r["id"]: r for r in map(json.loads, (tmp_path / "rows.jsonl").open())}
+    for atoms in frames:
+        known = by_id[atoms.info["platonic_id"]]
+        assert np.allclose(atoms.positions, known["structure"]["positions"], atol=1e-7)
+        assert atoms.info["worst_extrapolation_score"] == pytest.approx(
+            score(known, "worst.extrapolation_score")
+        )
+    with connect(files["database"]) as database:
+        stored = list(database.select("screen_largest_force>=0"))
+        assert len(stored) == 7
+        assert stored[0].data["screen"]["name"] == "#0"
+
+
+def test_nothing_to_conclude_is_told(tmp_path, space):
+    with pytest.raises(ScreenError, match="holds no rows"):
+        conclude_screening(tmp_path)
+    screen([bulk("Cu", a=0.2)], make, output=tmp_path, progress=False, **space)
+    with pytest.raises(ScreenError, match="none of 1 structures could be computed"):
+        conclude_screening(tmp_path)
