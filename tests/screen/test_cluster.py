@@ -1,6 +1,8 @@
 """Dask: workers on this machine and elsewhere, killed, wrong or missing."""
 
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 from ase.build import bulk
@@ -112,3 +114,20 @@ def test_worker_deaths_lose_nothing_and_blame_the_right_structure(
     assert (again.computed, again.kept, again.failed) == (1, 8, 0)
     assert rows(tmp_path / "killed") == whole
     assert len(latest_rows(tmp_path / "killed")) == 9
+
+
+def test_the_job_script_of_the_slurm_example_starts_single_threaded_workers():
+    pytest.importorskip("dask_jobqueue", reason="pip install dask-jobqueue")
+    example = Path(__file__).parents[2] / "examples" / "screen_slurm.py"
+    with runpy.run_path(str(example))["open_cluster"]() as cluster:
+        script = cluster.job_script()
+    lines = script.splitlines()
+    assert "#SBATCH -p standard" in lines
+    assert "#SBATCH -A materials" in lines
+    assert "#SBATCH --cpus-per-task=8" in lines
+    assert "#SBATCH -t 12:00:00" in lines
+    assert "export OMP_NUM_THREADS=1" in lines
+    (command,) = [line for line in lines if "distributed.cli.dask_worker" in line]
+    assert "--nthreads 1 " in command
+    assert "--nworkers 8 " in command
+    assert cluster.scheduler_address in command
