@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import output_of
 
 if TYPE_CHECKING:
@@ -70,3 +70,16 @@ class CHGNetEncoder(Encoder):
         model.eval()
         with torch.no_grad():
             model([graph.to(device) for graph in graphs], task="e")
+
+
+def open_chgnet(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open CHGNet; its weights come with the package."""
+    from chgnet.model import CHGNet
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    model = (
+        CHGNet.load(model_name=label, use_device=device, verbose=False)
+        if path is None
+        else CHGNet.from_file(path)
+    )
+    return CHGNetCalculator(model, use_device=device, **options)

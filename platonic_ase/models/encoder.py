@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Array = Union["Tensor", np.ndarray]
 Receiver = Callable[[Array | Exception], None]
+Options = dict[str, Any]
+"""What a user hands to the constructor of a package's calculator."""
 
 
 _NAMES: WeakKeyDictionary[Any, str] = WeakKeyDictionary()

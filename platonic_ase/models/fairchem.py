@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.errors import EncoderError
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import call_of
 
 if TYPE_CHECKING:
@@ -159,3 +159,10 @@ class FAIRChemEncoder(Encoder):
 
 def _hands_out_embeddings(head: Any) -> bool:
     return any(cls.__name__ == "MLP_EFS_Head" for cls in type(head).__mro__)
+
+
+def open_fairchem(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open UMA or eSEN; the option ``inference_settings`` chooses FAIRChem's preset."""
+    from fairchem.core import FAIRChemCalculator
+
+    return FAIRChemCalculator.from_model_checkpoint(path or label, device=device, **options)

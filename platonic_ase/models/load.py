@@ -6,21 +6,43 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.errors import ModelNotFoundError, PlatonicError
-from platonic_ase.models.encoder import name_model
+from platonic_ase.models.chgnet import open_chgnet
+from platonic_ase.models.encoder import Options, name_model
+from platonic_ase.models.fairchem import open_fairchem
+from platonic_ase.models.mace import open_mace
+from platonic_ase.models.matgl import open_matgl
+from platonic_ase.models.mattersim import open_mattersim
 from platonic_ase.models.names import ModelEntry, find_entry
-from platonic_ase.models.openers import DTYPES, ONLY_DTYPE, OPENERS
+from platonic_ase.models.nequip import open_nequip
+from platonic_ase.models.nequix import open_nequix
+from platonic_ase.models.orb import open_orb
+from platonic_ase.models.sevennet import open_sevennet
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 logger = logging.getLogger("platonic_ase")
+
+OPENERS: Mapping[str, Callable[[str, str | None, str, str, Options], Calculator]] = {
+    "chgnet": open_chgnet,
+    "sevennet": open_sevennet,
+    "mace": open_mace,
+    "orb": open_orb,
+    "mattersim": open_mattersim,
+    "matgl": open_matgl,
+    "fairchem": open_fairchem,
+    "nequip": open_nequip,
+    "nequix": open_nequix,
+}
+"""From the package's own name of a model, a local path or None, the device, the floating-point
+type and options for the package's calculator, to that calculator."""
 
 
 def load_calculator(
@@ -67,7 +89,7 @@ def load_calculator(
     """
     entry, choice = find_entry(name)
     entry.package.require()
-    known = DTYPES.get(entry.family, ONLY_DTYPE)
+    known = entry.package.dtypes
     if dtype is not None and dtype not in known:
         raise PlatonicError(
             f"{entry.name} cannot run in {dtype!r}; its package offers {' and '.join(known)}"
@@ -79,7 +101,7 @@ def load_calculator(
     path = None if model_path is None else os.fspath(model_path)
     with _to_log(entry.name):
         try:
-            calculator: Calculator = OPENERS[entry.family](
+            calculator = OPENERS[entry.family](
                 entry.label, path, device or _default_device(), dtype or known[0], options
             )
         except Exception as error:

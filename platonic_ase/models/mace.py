@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.models.encoder import Array, Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Array, Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import output_of
 
 if TYPE_CHECKING:
@@ -187,3 +187,10 @@ def even_scalars(layers: list[str]) -> list[list[slice]]:
             start = stop
         found.append(scalars)
     return found
+
+
+def open_mace(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open MACE."""
+    from mace.calculators import mace_mp
+
+    return mace_mp(model=path or label, device=device, default_dtype=dtype, **options)

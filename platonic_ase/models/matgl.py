@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import input_of, input_width, up_to
 
 if TYPE_CHECKING:
@@ -71,3 +71,12 @@ class MatGLEncoder(Encoder):
         lattice = torch.stack([lattice.reshape(3, 3) for lattice in lattices])
         with up_to(calculator.potential.model.final_layer):
             calculator.potential(Batch.from_data_list(list(graphs)), lattice, state)
+
+
+def open_matgl(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open a MatGL potential, with stresses in ASE's unit and order."""
+    import matgl
+    from matgl.ext.ase import PESCalculator
+
+    potential = matgl.load_model(path or label).to(device)
+    return PESCalculator(potential, **{"stress_unit": "eV/A3", "use_voigt": True, **options})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import input_of, input_width, up_to
 
 if TYPE_CHECKING:
@@ -75,3 +75,11 @@ class MatterSimEncoder(Encoder):
                     include_forces=False,
                     include_stresses=False,
                 )
+
+
+def open_mattersim(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open MatterSim."""
+    from mattersim.forcefield.potential import MatterSimCalculator, Potential
+
+    potential = Potential.from_checkpoint(path or label, device=device, load_training_state=False)
+    return MatterSimCalculator(potential, device=device, **options)

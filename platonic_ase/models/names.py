@@ -74,6 +74,9 @@ _MACE_URL = "https://github.com/ACEsuit/mace-mp/releases/download"
 _SEVENNET_URL = "https://github.com/MDIL-SNU/SevenNet/releases/download"
 _ORB_URL = "https://orbitalmaterials-public-models.s3.us-west-1.amazonaws.com/forcefields"
 _MATTERSIM_URL = "https://raw.githubusercontent.com/microsoft/mattersim/main/pretrained_models"
+_MATGL_GITHUB = "https://github.com/materialsvirtuallab/matgl/raw/main/pretrained_models"
+_NEQUIX_MP = "7c2854de8e754b1a60274c7d9d2e014989ed632e"
+_NEQUIX_OMAT = "9c852a9c4cce69ae5e75bc5a2cf670be21ff8c28"
 _HUGGING_FACE = "https://huggingface.co"
 _UMA_TASKS = ("omat", "omol", "oc20", "odac", "omc")
 
@@ -88,6 +91,7 @@ _MACE_ASL = Licence(
 _ORB = Licence("Apache-2.0", "https://github.com/orbital-materials/orb-models#license")
 _MATTERSIM = Licence("MIT", "https://github.com/microsoft/mattersim/blob/main/MODEL_CARD.md")
 _MATGL = Licence("not stated (code: BSD-3-Clause)", "https://huggingface.co/materialyze")
+_MATGL_2025 = Licence("BSD-3-Clause", "https://github.com/materialsvirtuallab/matgl, with the code")
 _FAIR = Licence(
     "FAIR Chemistry License v1, access on request",
     "https://huggingface.co/facebook/OMol25/blob/main/LICENSE",
@@ -95,6 +99,7 @@ _FAIR = Licence(
 _NEQUIP = Licence(
     "CC-BY-4.0", "https://github.com/janosh/matbench-discovery/tree/main/models/nequip"
 )
+_NEQUIX = Licence("MIT", "LICENSE of https://github.com/atomicarchitects/nequix, which holds them")
 
 
 def _chgnet(name: str, label: str) -> ModelEntry:
@@ -120,9 +125,10 @@ def _mattersim(name: str, file: str) -> ModelEntry:
     return ModelEntry(name, "mattersim", file, f"{_MATTERSIM_URL}/{file}", _MATTERSIM)
 
 
-def _matgl(label: str) -> ModelEntry:
-    weights = f"{_HUGGING_FACE}/materialyze/{label} (model.pt, state.pt, model.json)"
-    return ModelEntry(label.lower(), "matgl", label, weights, _MATGL)
+def _matgl(label: str, place: str = "", licence: Licence = _MATGL) -> ModelEntry:
+    place = place or f"{_HUGGING_FACE}/materialyze"
+    weights = f"{place}/{label} (model.pt, state.pt, model.json)"
+    return ModelEntry(label.lower(), "matgl", label, weights, licence)
 
 
 def _fairchem(name: str, repository: str, file: str, tasks: tuple[str, ...]) -> ModelEntry:
@@ -134,6 +140,11 @@ def _nequip(model: str) -> ModelEntry:
     label = f"nequip.net:mir-group/{model}:0.1"
     weights = f"https://www.nequip.net/models/mir-group/{model}:0.1"
     return ModelEntry(model.lower(), "nequip", label, weights, _NEQUIP)
+
+
+def _nequix(name: str, commit: str) -> ModelEntry:
+    weights = f"https://github.com/atomicarchitects/nequix/raw/{commit}/models/{name}.nqx"
+    return ModelEntry(name, "nequix", name, weights, _NEQUIX)
 
 
 MODELS: Mapping[str, ModelEntry] = MappingProxyType(
@@ -174,6 +185,8 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             _mattersim("mattersim-v1-5m", "mattersim-v1.0.0-5M.pth"),
             _matgl("TensorNet-PES-MatPES-PBE-2025.2"),
             _matgl("TensorNet-PES-MatPES-r2SCAN-2025.2"),
+            _matgl("TensorNet-MatPES-PBE-v2025.1-PES", _MATGL_GITHUB, _MATGL_2025),
+            _matgl("TensorNet-MatPES-r2SCAN-v2025.1-PES", _MATGL_GITHUB, _MATGL_2025),
             _matgl("M3GNet-MP-2021.2.8-PES"),
             _matgl("CHGNet-PES-MatPES-PBE-2025.2.10"),
             _fairchem("uma-s-1p1", "UMA", "uma-s-1p1.pt", _UMA_TASKS),
@@ -186,6 +199,11 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             _fairchem("esen-md-direct-all-omol", "OMol25", "esen_md_direct_all.pt", ("omol",)),
             _nequip("NequIP-OAM-L"),
             _nequip("NequIP-OAM-XL"),
+            _nequix("nequix-mp-1", _NEQUIX_MP),
+            _nequix("nequix-mp-1-pft", _NEQUIX_MP),
+            _nequix("nequix-omat-1", _NEQUIX_OMAT),
+            _nequix("nequix-oam-1", _NEQUIX_OMAT),
+            _nequix("nequix-oam-1-pft", _NEQUIX_OMAT),
         )
     }
 )

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.errors import EncoderError
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import input_of, up_to
 
 if TYPE_CHECKING:
@@ -82,3 +82,10 @@ class NequIPEncoder(Encoder):
         graphs = [calculator.atoms_to_data(atoms) for atoms in structures]
         with up_to(self._readout):
             calculator.call_model(AtomicDataDict.batched_from_list(graphs))
+
+
+def open_nequip(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open a NequIP checkpoint or package file, uncompiled so that it can be observed."""
+    from nequip.integrations.ase import NequIPCalculator
+
+    return NequIPCalculator._from_saved_model(path or label, device=device, **options)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import input_of, input_width, uncompiled, up_to
 
 if TYPE_CHECKING:
@@ -83,3 +83,20 @@ class OrbEncoder(Encoder):
         ]
         with up_to(self._head):
             calculator.model.predict(batch_graphs(graphs).to(calculator.device))
+
+
+def open_orb(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open Orb; the options ``precision`` and ``compile`` go to its model loader."""
+    from orb_models.forcefield import pretrained
+    from orb_models.forcefield.calculator import ORBCalculator
+
+    precision = {"float32": "float32-high", "float64": "float64"}[dtype]
+    arguments = {
+        "device": device,
+        "precision": options.pop("precision", precision),
+        "compile": options.pop("compile", None),
+    }
+    if path is not None:
+        arguments["weights_path"] = path
+    model = pretrained.ORB_PRETRAINED_MODELS[label](**arguments)
+    return ORBCalculator(model, device=device, **options)

@@ -23,12 +23,15 @@ class Package:
         Name on PyPI.
     oldest, newest : str
         Range of versions that the tests of its encoder passed with.
+    dtypes : tuple of str
+        Floating-point types to choose from; the first is the default.
     """
 
     extra: str
     distribution: str
     oldest: str
     newest: str
+    dtypes: tuple[str, ...] = ("float32",)
 
     @property
     def installed(self) -> str | None:
@@ -69,12 +72,13 @@ PACKAGES: Mapping[str, Package] = MappingProxyType(
         for package in (
             Package("chgnet", "chgnet", "0.4.2", "0.4.2"),
             Package("sevennet", "sevenn", "0.13.0", "0.13.0"),
-            Package("mace", "mace-torch", "0.3.16", "0.3.16"),
-            Package("orb", "orb-models", "0.5.5", "0.5.5"),
+            Package("mace", "mace-torch", "0.3.16", "0.3.16", ("float32", "float64")),
+            Package("orb", "orb-models", "0.5.5", "0.5.5", ("float32", "float64")),
             Package("mattersim", "mattersim", "1.2.3", "1.2.3"),
-            Package("matgl", "matgl", "4.1.2", "4.1.2"),
+            Package("matgl", "matgl", "2.0.6", "4.1.2"),
             Package("fairchem", "fairchem-core", "2.24.0", "2.24.0"),
-            Package("nequip", "nequip", "0.19.0", "0.19.0"),
+            Package("nequip", "nequip", "0.19.0", "0.19.0", ("as saved",)),
+            Package("nequix", "nequix", "0.4.5", "0.4.5"),
         )
     }
 )

@@ -22,6 +22,7 @@ _BUILT_IN = {
     "matgl": "platonic_ase.models.matgl:MatGLEncoder",
     "fairchem": "platonic_ase.models.fairchem:FAIRChemEncoder",
     "nequip": "platonic_ase.models.nequip:NequIPEncoder",
+    "nequix": "platonic_ase.models.nequix:NequixEncoder",
 }
 _registered: dict[str, type[Encoder]] = {}
 

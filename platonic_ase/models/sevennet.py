@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from platonic_ase.models.encoder import Encoder, Receiver, calculates_as, comes_from
+from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import input_of, up_to
 
 if TYPE_CHECKING:
@@ -82,3 +82,10 @@ class SevenNetEncoder(Encoder):
                 calculator.model(batch)
         finally:
             calculator.model.set_is_batch_data(False)
+
+
+def open_sevennet(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:
+    """Open SevenNet; some weights come with the package."""
+    from sevenn.calculator import SevenNetCalculator
+
+    return SevenNetCalculator(path or label, device=device, **options)

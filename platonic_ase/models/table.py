@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from platonic_ase.models.names import MODELS, Licence
-from platonic_ase.models.openers import DTYPES, ONLY_DTYPE
 
 _LEGEND = (
     "Name, licence of the weights, and what the package's loader fetches at first use.",
@@ -67,7 +66,7 @@ def installed_models() -> list[ModelRow]:
             package=entry.package.distribution,
             installed=entry.package.installed,
             tested=entry.package.tested,
-            dtypes=DTYPES.get(entry.family, ONLY_DTYPE),
+            dtypes=entry.package.dtypes,
             offline=entry.offline,
             weights=entry.weights,
             licence=entry.licence,
