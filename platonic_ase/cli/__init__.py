@@ -12,6 +12,7 @@ import typer
 
 from platonic_ase.cli import models, runs
 from platonic_ase.cli.calibrate import calibrate
+from platonic_ase.cli.doctor import doctor
 from platonic_ase.cli.forecast import forecast
 from platonic_ase.cli.screen import screen
 from platonic_ase.compare.command import compare
@@ -28,6 +29,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",
     models.embed: "embed my.xyz --calculator 7net-0 --output my.safetensors",
     models.audit: "audit Si.cif --calculator chgnet --report audit.html --json audit.json",
+    doctor: "doctor --calculator chgnet --json chgnet.json",
     calibrate: "calibrate --calculator 7net-0 --data frames.xyz --output mine",
     models.models: "models",
 }

@@ -64,9 +64,12 @@ class Capture:
         try:
             if isinstance(array, Exception):
                 raise array
-            self._received.append(
-                array.copy() if isinstance(array, np.ndarray) else array.detach().clone()
-            )
+            if isinstance(array, np.ndarray):
+                self._received.append(array.copy())
+            elif hasattr(array, "is_leaf"):
+                self._received.append(array.detach().clone())
+            else:  # a graph, say, whose detach() would change it in place
+                raise TypeError(f"a tensor is needed; got {type(array).__name__}")
         except Exception as error:
             self._failure = error
 

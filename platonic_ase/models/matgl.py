@@ -45,13 +45,18 @@ class MatGLEncoder(Encoder):
         return frozenset(atomic_numbers[symbol] for symbol in self.calculator.element_types)
 
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
-        """Listen to the node features on their way into the final layer."""
-        return input_of(self.calculator.potential.model.final_layer, receive)
+        """Listen to what the final layer is given: node features, or (2.0) a graph with them."""
+        return input_of(
+            self.calculator.potential.model.final_layer,
+            receive,
+            lambda features: getattr(features, "node_feat", features),
+        )
 
     @property
     def batches(self) -> bool:
         """Whether the calculator runs a model without charges as the package does."""
-        return calculates_as(self.calculator, "matgl") and not self.calculator.compute_charge
+        charged = getattr(self.calculator, "compute_charge", False)  # since 3.0
+        return calculates_as(self.calculator, "matgl") and not charged
 
     def run_batch(self, structures: Sequence[Atoms]) -> None:
         """Run the model on a batch of graphs, as far as the final layer."""
@@ -60,7 +65,7 @@ class MatGLEncoder(Encoder):
 
         calculator = self.calculator
         graphs, lattices, states = zip(
-            *(calculator._atoms2graph.get_graph(atoms) for atoms in structures), strict=True
+            *(_converter(calculator).get_graph(atoms) for atoms in structures), strict=True
         )
         state = torch.stack(
             [
@@ -71,6 +76,16 @@ class MatGLEncoder(Encoder):
         lattice = torch.stack([lattice.reshape(3, 3) for lattice in lattices])
         with up_to(calculator.potential.model.final_layer):
             calculator.potential(Batch.from_data_list(list(graphs)), lattice, state)
+
+
+def _converter(calculator: Any) -> Any:
+    """What makes graphs of structures; the calculators of 2.0 make one at each call."""
+    kept = getattr(calculator, "_atoms2graph", None)
+    if kept is not None:
+        return kept
+    from matgl.ext._ase_pyg import Atoms2Graph
+
+    return Atoms2Graph(calculator.element_types, calculator.cutoff)
 
 
 def open_matgl(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from platonic_ase.models.encoder import hash_parameters
+from platonic_ase.errors import CaptureError
+from platonic_ase.models.encoder import Capture, hash_parameters
 from platonic_ase.models.hooks import call_of, input_width, uncompiled
 from platonic_ase.models.mace import even_scalars
 from platonic_ase.testing import MockCalculator, MockEncoder
@@ -72,3 +73,16 @@ def test_embeddings_of_a_series_come_from_the_encoder_itself_by_default():
     encoder = MockEncoder(MockCalculator())
     with encoder.many() as reader:
         assert reader is encoder
+
+
+def test_what_is_no_tensor_is_named_and_left_alone():
+    """Graphs have a detach() of their own that changes them in place, in mid-calculation."""
+
+    class Graph:
+        def detach(self):
+            raise AssertionError("changed in place")
+
+    capture = Capture(MockEncoder(MockCalculator()))
+    capture.receive(Graph())
+    with pytest.raises(CaptureError, match="a tensor is needed; got Graph"):
+        capture.take(1)

@@ -1,0 +1,40 @@
+"""The command that asks whether a model is sane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platonic_ase.cli.options import CalculatorOpt, DeviceOpt
+
+
+def doctor(
+    calculator: CalculatorOpt = "chgnet",
+    model_path: Annotated[
+        Path | None, typer.Option(help="Weights on this machine, instead of a download.")
+    ] = None,
+    device: DeviceOpt = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+) -> None:
+    """Is the model what it claims to be: derivatives, textbook crystals, frames with DFT labels.
+
+    Ends with exit code 1 where it is not.
+    """
+    import json as jsonlib
+
+    from platonic_ase.doctor import Verdict, examine
+    from platonic_ase.doctor.table import print_examination
+    from platonic_ase.models import find_encoder, load_calculator
+    from platonic_ase.report.outputs import keep_previous
+
+    opened = load_calculator(calculator, device=device, model_path=model_path)
+    encoder = find_encoder(opened)
+    found = examine(opened, calculator, elements=encoder.elements)
+    print_examination(found)
+    if json is not None:
+        keep_previous(json).write_text(jsonlib.dumps(found.to_dict(), indent=2), encoding="utf-8")
+        typer.echo(f"json: {json}")
+    if found.verdict is Verdict.WRONG:
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""Forces on small structures with DFT labels, which come with the package.
+
+Thirty frames of relaxations in the Materials Project trajectories (MPtrj; Deng et al., Nat. Mach.
+Intell. 5, 1031 (2023), doi:10.6084/m9.figshare.23713842, CC BY 4.0), PBE or PBE+U. Most models
+have seen them in training: this says whether a model is what it claims to be, not how good it is.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from platonic_ase.doctor.report import Finding, Verdict
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+FRAMES_FILE = "doctor_frames.xyz"
+LARGEST = 0.5
+"""Of the mean length of the forces: a model beyond it explains less than half of them."""
+
+
+def labelled_frames() -> list[Atoms]:
+    """The structures, with DFT forces (eV/Å) in ``arrays["dft_forces"]``."""
+    from ase.io import read
+
+    with as_file(files("platonic_ase") / "data" / FRAMES_FILE) as path:
+        return list(read(path, index=":"))
+
+
+def check_frames(
+    calculator: Any, elements: frozenset[int] | None = None, *, most: int | None = None
+) -> Finding:
+    """Mean length of the difference of forces, over the mean length of the DFT forces.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+    elements : frozenset of int, optional
+        Atomic numbers that the model knows; all where it does not say.
+    most : int, optional
+        Use only so many frames.
+    """
+    frames = [
+        atoms
+        for atoms in labelled_frames()
+        if elements is None or elements >= set(atoms.numbers.tolist())
+    ][:most]
+    check, expected = "forces on frames with DFT labels", f"error below {LARGEST:g} of the forces"
+    if not frames:
+        return Finding(check, "no frame of known elements", expected, Verdict.SKIPPED, "", {})
+    errors, sizes, worst = [], [], ("", 0.0)
+    for atoms in frames:
+        bare = atoms.copy()
+        bare.calc = calculator
+        labels = atoms.arrays["dft_forces"]
+        error = np.linalg.norm(bare.get_forces() - labels, axis=1)
+        errors.append(error)
+        sizes.append(np.linalg.norm(labels, axis=1))
+        if float(error.mean()) > worst[1]:
+            worst = (atoms.get_chemical_formula(), float(error.mean()))
+    mean, size = float(np.concatenate(errors).mean()), float(np.concatenate(sizes).mean())
+    sound = mean < LARGEST * size
+    return Finding(
+        check=check,
+        measured=f"mean error {mean:.3f} eV/Å, {100 * mean / size:.0f} % of the forces "
+        f"({len(frames)} frames)",
+        expected=expected,
+        verdict=Verdict.SOUND if sound else Verdict.WRONG,
+        meaning=""
+        if sound
+        else "the forces are not those of DFT: wrong weights, a package version that computes "
+        "something else with them, or units",
+        values={
+            "mean_error": mean,
+            "mean_force": size,
+            "frames": len(frames),
+            "worst_frame": worst[0],
+            "worst_error": worst[1],
+        },
+    )
