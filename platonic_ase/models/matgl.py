@@ -49,7 +49,7 @@ class MatGLEncoder(Encoder):
         return input_of(
             self.calculator.potential.model.final_layer,
             receive,
-            lambda features: getattr(features, "node_feat", features),
+            lambda given: given.node_feat if hasattr(given, "node_feat") else given,
         )
 
     @property
