@@ -84,7 +84,7 @@ def check_crystals(
 def equation_of_state(calculator: Any, crystal: Crystal) -> tuple[float | None, float | None]:
     """Lattice constant in Å and bulk modulus in GPa; None where there is no minimum near.
 
-    A polynomial of fourth order in the linear strain is fitted to the energies around the last guess.
+    A polynomial of fourth order in the linear strain is fitted to energies around the last guess.
     """
     guess = crystal.constant
     for _ in range(GUESSES):
