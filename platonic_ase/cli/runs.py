@@ -304,8 +304,14 @@ def report(
         Path | None, typer.Option("--output", "-o", help="HTML file.  [default: LOG.html]")
     ] = None,
     run: Annotated[int, typer.Option(help="Which run of the log; -1 is the last.")] = -1,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the same as figures: PDF, SVG and PNG.")
+    ] = None,
 ) -> None:
     """Make the HTML report of a run log."""
     from platonic_ase.report.report import write_report
 
-    typer.echo(f"report: {write_report(log, output or log.with_suffix('.html'), run=run)}")
+    written = write_report(log, output or log.with_suffix(".html"), run=run, figures=figures)
+    typer.echo(f"report: {written}")
+    if figures is not None:
+        typer.echo(f"figures: {figures}")

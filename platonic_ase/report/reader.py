@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from platonic_ase.errors import LogError
 from platonic_ase.monitor.log import SCHEMA
@@ -73,13 +74,9 @@ def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[Run
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                kind, record = _parse(line)
+                kind, record = parse(line)
                 if kind == "header":
-                    if record.get("schema") != SCHEMA:
-                        raise LogError(
-                            f"{path} has schema {record.get('schema')!r}; this version of "
-                            f"platonic_ase reads {SCHEMA}"
-                        )
+                    check_schema(record, path)
                     runs.append(RunRecord(record))
                     last.clear()
                 elif not runs:
@@ -102,19 +99,38 @@ def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[Run
     except OSError as error:
         raise LogError(f"cannot read the run log {path}: {error}") from error
     if not runs:
-        raise LogError(
-            f"{path} holds no run of platonic_ase: its first line has to be a header. Was it "
-            "written with PlatonicCalculator(..., log=...)?"
-        )
+        raise no_run(path)
     return runs
 
 
-def _parse(line: str) -> tuple[str, dict[str, Any]]:
+def check_schema(header: Mapping[str, Any], path: Path) -> None:
+    """Refuse a log of another schema.
+
+    Raises
+    ------
+    LogError
+    """
+    if header.get("schema") != SCHEMA:
+        raise LogError(
+            f"{path} has schema {header.get('schema')!r}; this version of platonic_ase reads "
+            f"{SCHEMA}"
+        )
+
+
+def no_run(path: Path) -> LogError:
+    """Error for a file without a header."""
+    return LogError(
+        f"{path} holds no run of platonic_ase: its first line has to be a header. Was it "
+        "written with PlatonicCalculator(..., log=...)?"
+    )
+
+
+def parse(line: str | bytes) -> tuple[str, dict[str, Any]]:
     """Kind and content of a line; the kind is "damaged" where it cannot be read."""
     try:
-        record = json.loads(line)
+        record = orjson.loads(line)
         kind = record.pop("type")
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError):
         return "damaged", {}
     if kind == "geometry" and not {"index", "track"} <= record.keys():
         return "damaged", {}

@@ -1,30 +1,33 @@
-"""One self-contained HTML page that says how a run went."""
+"""One self-contained HTML page that says how a run went, to walk through."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import orjson
+from markupsafe import Markup
 
 from platonic_ase.errors import LogError
-from platonic_ase.report import plots
+from platonic_ase.report import scene
 from platonic_ase.report.audit import audit_sections
-from platonic_ase.report.html import figure, page, write_page
-from platonic_ase.report.reader import RunRecord, read_log
-from platonic_ase.report.tracks import TrackSeries, choose_tracks, read_tracks
-from platonic_ase.report.verdict import events_table, header_facts, risks_table, verdict
-
-if TYPE_CHECKING:
-    from ase import Atoms
-    from matplotlib.figure import Figure
+from platonic_ase.report.columns import RunColumns
+from platonic_ase.report.follow import read_columns
+from platonic_ase.report.html import content_policy, environment, source_of, write_page
+from platonic_ase.report.libraries import library
+from platonic_ase.report.tracks import TrackSeries, choose_tracks
+from platonic_ase.report.verdict import event_rows, header_facts, kind_rows, risk_rows, verdict
+from platonic_ase.report.viewer import axes, chosen, dataset
 
 
 def write_report(
-    log_path: str | os.PathLike[str], html_path: str | os.PathLike[str], run: int = -1
+    log_path: str | os.PathLike[str],
+    html_path: str | os.PathLike[str],
+    run: int = -1,
+    figures: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write the report of one run of a log.
 
@@ -36,6 +39,8 @@ def write_report(
         Replaced if it exists; its folder is made.
     run : int
         Which run of the log; the last by default.
+    figures : path-like, optional
+        Folder for the same as pictures (PDF, SVG and PNG).
 
     Returns
     -------
@@ -47,105 +52,147 @@ def write_report(
     LogError
         If the log cannot be read or holds no such run, or the report cannot be written.
     """
-    runs = read_log(log_path, per_atom=False)
-    if not -len(runs) <= run < len(runs):
-        raise LogError(
-            f"{log_path} has no run {run}: it holds {len(runs)}, numbered 0 to {len(runs) - 1}, "
-            "or from the end -1 to "
-            f"{-len(runs)}"
-        )
-    text = render(runs[run], Path(log_path).name, (run % len(runs) + 1, len(runs)))
+    runs = read_columns(log_path)
+    chosen_run = pick(runs, run, log_path)
+    text = render(chosen_run, Path(log_path).name, (run % len(runs) + 1, len(runs)))
+    if figures is not None:
+        from platonic_ase.report.figures import write_figures
+
+        write_figures(chosen_run, figures)
     return write_page(text, html_path)
 
 
-def render(run: RunRecord, name: str, position: tuple[int, int] = (1, 1)) -> str:
+def pick(runs: Sequence[RunColumns], run: int, path: str | os.PathLike[str]) -> RunColumns:
+    """One of the runs of a log.
+
+    Raises
+    ------
+    LogError
+        If there is none of this number.
+    """
+    if not -len(runs) <= run < len(runs):
+        raise LogError(
+            f"{path} has no run {run}: it holds {len(runs)}, numbered 0 to {len(runs) - 1}, "
+            f"or from the end -1 to {-len(runs)}"
+        )
+    return runs[run]
+
+
+def render(run: RunColumns, name: str, position: tuple[int, int] = (1, 1)) -> str:
     """HTML text of the report of a run.
 
     Parameters
     ----------
-    run : RunRecord
+    run : RunColumns
     name : str
         What to call the run, such as the name of its log.
     position : tuple of int
         Which run of the log, counted from 1, and how many there are.
     """
-    tracks, remark = choose_tracks(read_tracks(run))
-    remarks = [] if remark is None else [f'<p class="muted">{escape(remark)}</p>']
-    return page(
-        f"platonic_ase: {name}",
-        [
-            f"<header>\n<h1>Run report: <code>{escape(name)}</code></h1>",
-            f"{header_facts(run, position)}\n</header>",
-            verdict(run),
-            risks_table(run),
-            events_table(run),
-            *audit_sections(run.audit),
-            *remarks,
-            *_figures(run, tracks),
-        ],
-    )
+    return page_of(run, name, position)
 
 
-def _figures(run: RunRecord, tracks: Sequence[TrackSeries]) -> list[str]:
-    if not tracks:
-        return []
-    known = run.header.get("calibration")
-    alarm = known.get("alarm") if isinstance(known, Mapping) else None
-    group = next((s for t in tracks if (s := _space_group(t)) is not None), None)
-    drawn: list[tuple[str, str, Callable[[], Figure | None]]] = [
-        (
-            "Distortion of the Platonic space",
-            "Top: how far the worst atom is from the environments that the model is known to "
-            "handle, as a multiple of its element's threshold. Then: the same distance averaged "
-            "over atoms (a difference of cosines, no unit). "
-            + _bound_caption(tracks)
-            + "Triangles "
-            "mark warnings.",
-            lambda: plots.distortion(tracks, alarm),
-        ),
-        (
-            "Orbit splitting",
-            (f"Reference: {group}. " if group else "")
-            + "Atoms that are equivalent in the reference structure must look the same to the "
-            "model: splitting on a symmetric geometry is the model's error, growing splitting "
-            "together with the structural asymmetry is the structure breaking its symmetry. "
-            "Thermal motion splits orbits at every instant." + _evidence_caption(tracks),
-            lambda: plots.splitting(tracks),
-        ),
-        (
-            "Map of the Platonic space",
-            "Mean Platonic coordinates of each element along the run, in the plane in which the "
-            "reference varies most. A path that leaves the cloud of its element leaves what the "
-            "model is known to handle; the plane hides other directions.",
-            lambda: plots.platonic_map(run.header.get("map") or {}, tracks),
-        ),
-        *_structures(run),
-        (
-            "Distance of every atom at the end",
-            "Manifold distance by element in the last geometry; atoms to the right of the dashed "
-            "line are beyond what held-out reference environments of their element show.",
-            lambda: _histogram(run),
-        ),
-        (
-            "Energy, temperature and volume",
-            "What the run did. Panels of quantities that were not recorded, or did not change, "
-            "are left out.",
-            lambda: plots.traces(tracks),
-        ),
-        (
-            "Physical companions",
-            "Forces of a conservative model add up to zero. The closest contact is the smallest "
-            "distance of two atoms over the sum of their covalent radii; where the line is broken, "
-            "no two atoms are closer than that sum.",
-            lambda: plots.companions(tracks),
-        ),
+def page_of(
+    run: RunColumns,
+    name: str,
+    position: tuple[int, int] = (1, 1),
+    *,
+    further: Sequence[str] = (),
+    **directives: str,
+) -> str:
+    """Page of a run, with further scripts where it is served live.
+
+    Parameters
+    ----------
+    run : RunColumns
+    name : str
+    position : tuple of int
+    further : sequence of str
+        Scripts after that of the page.
+    directives : str
+        Of the content-security policy, beyond those of a file.
+    """
+    tracks, remark = choose_tracks(run.series())
+    drawn = scene_of(run, tracks)
+    shown = chosen(run.structures)
+    structures = dataset(shown, name)
+    drawn["frames"] = scene.frames([record for record, _ in shown], tracks)
+    drawn["flagged"] = [(record.get("flagged") or [0])[0] for record, _ in shown]
+    drawn["chemiscope"], drawn["axes"] = structures, axes(structures)
+    used = [
+        *(["plotly"] if drawn["lines"] or drawn["map"] or structures is not None else []),
+        *(["chemiscope"] if structures is not None else []),
     ]
-    sections = []
-    for k, (title, caption, draw) in enumerate(drawn):
-        made = draw()
-        if made is not None:
-            sections.append(figure(title, caption, plots.to_svg(made, f"figure{k}")))
-    return sections
+    libraries = [library(each) for each in used]
+    scripts = [source_of("run.js"), *further]
+    text = (
+        environment()
+        .get_template("run.html")
+        .render(
+            title=f"platonic_ase: {name}",
+            heading="Run" if further else "Run report:",
+            name=name,
+            style=Markup(source_of("style.css")),
+            policy=content_policy([*(each.text for each in libraries), *scripts], **directives),
+            live=bool(further),
+            facts=header_facts(run, position),
+            verdict=verdict(run),
+            rows=event_rows(run),
+            kinds=kind_rows(run),
+            total=len(run.rows),
+            tracks=len(run.tracks),
+            risks=risk_rows(run),
+            audit=Markup("\n".join(audit_sections(run.audit))),
+            remark=remark,
+            captions=_captions(tracks),
+            scene=drawn,
+            json=as_script(drawn),
+            packed={each.name: Markup(each.packed) for each in libraries},
+            scripts=[Markup(script) for script in scripts],
+        )
+    )
+    return text + "\n"
+
+
+def scene_of(run: RunColumns, tracks: Sequence[TrackSeries]) -> dict[str, Any]:
+    """Everything that the drawings of a page need, but for the structures."""
+    return {
+        "x": tracks[0].x_label if tracks else "",
+        "lines": scene.time_lines(run, tracks),
+        "events": scene.events(run, tracks),
+        "map": scene.platonic_map(run, tracks),
+    }
+
+
+def as_script(value: Any) -> Markup:
+    """JSON that can stand inside a script element, whatever strings are in it."""
+    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _captions(tracks: Sequence[TrackSeries]) -> dict[str, str]:
+    lines = "Dashed lines are where an alarm begins. Worst distance: how far the worst atom is "
+    lines += "from environments that the model is known to handle, over its element's threshold. "
+    if tracks:
+        lines += _bound_caption(tracks)
+        group = next((s for t in tracks if (s := _space_group(t)) is not None), None)
+        if any(np.isfinite(t.column("orbit_splitting")).any() for t in tracks):
+            lines += (
+                (f"Orbits are those of {group}. " if group else "")
+                + "Orbit splitting: atoms that are equivalent in the reference structure must look "
+                "the same to the model; splitting on a symmetric geometry is the model's error, "
+                "growing splitting with the structural asymmetry is the structure breaking its "
+                "symmetry."
+            )
+        lines += _evidence_caption(tracks)
+    return {
+        "lines": lines,
+        "map": "Mean Platonic coordinates of each element along the run, in the plane in which the "
+        "reference varies most. A path that leaves the cloud of its element leaves what the model "
+        "is known to handle; the plane hides other directions.",
+    }
 
 
 def _evidence_caption(tracks: Sequence[TrackSeries]) -> str:
@@ -165,75 +212,12 @@ def _bound_caption(tracks: Sequence[TrackSeries]) -> str:
         return ""
     unseen = ", ".join(facts.get("uncalibrated_elements") or [])
     return (
-        f"Bottom: what the error of the force stays below for {100 * facts['level']:g} % of the "
-        "atoms of structures like those of the calibration, at the atom where that is largest "
-        f"({facts.get('calibration')}" + (f"; it has seen no {unseen}" if unseen else "") + "). "
+        f"Force error bound: what the error of the force stays below for {100 * facts['level']:g} "
+        "% of the atoms of structures like those of the calibration, at the atom where that is "
+        f"largest ({facts.get('calibration')}"
+        + (f"; it has seen no {unseen}" if unseen else "")
+        + "). "
     )
-
-
-def _structures(run: RunRecord) -> list[tuple[str, str, Callable[[], Figure | None]]]:
-    """Choose the first structure with flagged atoms, and the last one."""
-    shown = [s for s in run.structures if s.get("flagged")][:1]
-    if run.structures and run.structures[-1] not in shown:
-        shown.append(run.structures[-1])
-    entries: list[tuple[str, str, Callable[[], Figure | None]]] = []
-    for record in shown:
-        flagged = record.get("flagged") or []
-        where = "at the end, " if record is run.structures[-1] and run.summary else ""
-        where += f"geometry {record['index']}"
-        where += f" of track {record['track']}" if record["track"] else ""
-        atoms = _atoms(record)
-        if atoms is None:
-            continue
-        entries.append(
-            (
-                f"Structure: {where}",
-                f"{atoms.get_chemical_formula('metal')}, {len(atoms)} atoms; "
-                + (f"{len(flagged)} named by a warning (ringed)." if flagged else "none flagged."),
-                lambda atoms=atoms, flagged=flagged: plots.structure_views(  # type: ignore[misc]
-                    atoms, flagged
-                ),
-            )
-        )
-    return entries
-
-
-def _histogram(run: RunRecord) -> Figure | None:
-    if not run.structures:
-        return None
-    last = run.geometries[-1]
-    same = [s for s in run.structures if s["track"] == last["track"]]
-    if not same:
-        return None
-    per_atom = last.get("per_atom") or same[-1].get("per_atom") or {}
-    distances = per_atom.get("manifold_distance")
-    scores = per_atom.get("extrapolation_score")
-    atoms = _atoms(same[-1])
-    if atoms is None or not distances or not scores:
-        return None
-    if not len(distances) == len(scores) == len(atoms):
-        return None
-    return plots.distance_histogram(
-        list(atoms.symbols), np.array(distances, dtype=float), np.array(scores, dtype=float)
-    )
-
-
-def _atoms(record: Mapping[str, Any]) -> Atoms | None:
-    """Build the structure of a record; None where positions are not finite."""
-    from ase import Atoms
-
-    stored = record["atoms"]
-    try:
-        atoms = Atoms(
-            numbers=stored["numbers"],
-            positions=np.array(stored["positions"], dtype=float),
-            cell=np.array(stored["cell"], dtype=float),
-            pbc=stored["pbc"],
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-    finite = np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()
-    return atoms if finite and len(atoms) else None
 
 
 def _space_group(track: TrackSeries) -> str | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
-from platonic_ase.report.reader import RunRecord
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,8 @@ class TrackSeries:
     facts : mapping
         What the diagnostics said of the whole track.
     n_atoms : int or None
+    index : ndarray, shape (n,), optional
+        Geometries as the log counts them.
     """
 
     number: int
@@ -45,6 +45,7 @@ class TrackSeries:
     events: tuple[tuple[float, Mapping[str, Any]], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     n_atoms: int | None = None
+    index: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -60,17 +61,6 @@ class TrackSeries:
             if value is not None:
                 return float(value)
         return None
-
-
-def read_tracks(run: RunRecord) -> list[TrackSeries]:
-    """Arrays of every track of a run, in order of track number."""
-    groups: dict[int, list[Mapping[str, Any]]] = {}
-    for record in run.geometries:
-        groups.setdefault(record["track"], []).append(record)
-    firsts: dict[int, Mapping[str, Any]] = {}
-    for structure in run.structures:
-        firsts.setdefault(structure["track"], structure)
-    return [_series(n, groups[n], firsts.get(n, {})) for n in sorted(groups)]
 
 
 def choose_tracks(
@@ -127,56 +117,20 @@ def envelope(values: np.ndarray, bins: int = 500) -> np.ndarray:
     return np.unique(kept[kept < n])
 
 
-def _series(
-    number: int, records: Sequence[Mapping[str, Any]], first: Mapping[str, Any]
-) -> TrackSeries:
-    x, x_label = _abscissa(records)
-    facts = first.get("facts") or {}
-    scalars = [record.get("scalars") or {} for record in records]
-    columns = {name: _floats(s.get(name) for s in scalars) for name in _keys(scalars)}
-    for name in ("energy", "volume", "temperature"):
-        columns[name] = _floats(record.get(name) for record in records)
-    series = [record.get("series") or {} for record in records]
-    splitting = [s.get("orbit_splitting_by_orbit") or () for s in series]
-    names = (facts.get("symmetry") or {}).get("orbits") or ()
-    width = max(map(len, splitting), default=0)
-    orbits = {
-        _orbit_label(k, names): _floats(row[k] if k < len(row) else None for row in splitting)
-        for k in range(width)
-    }
-    maps = [m if isinstance(m := record.get("map"), Mapping) else {} for record in records]
-    paths = {
-        symbol: np.column_stack(
-            [_floats((m.get(symbol) or (None, None))[axis] for m in maps) for axis in (0, 1)]
-        )
-        for symbol in _keys(maps)
-    }
-    events = tuple(
-        (float(position), event)
-        for position, record in zip(x, records, strict=True)
-        for event in record.get("events") or ()
-    )
-    numbers = (first.get("atoms") or {}).get("numbers")
-    return TrackSeries(
-        number,
-        x,
-        x_label,
-        columns,
-        orbits,
-        paths,
-        events,
-        facts,
-        None if numbers is None else len(numbers),
-    )
+def abscissa(step: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, str]:
+    """What a track is drawn over: steps, or geometries, or else a count; and what that is.
 
+    Steps restart with a new integrator, and a line search goes back to older geometries.
 
-def _abscissa(records: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, str]:
-    # steps restart with a new integrator, and a line search goes back to older geometries
-    for key, label in (("step", "step"), ("index", "geometry")):
-        x = _floats(record.get(key) for record in records)
+    Parameters
+    ----------
+    step, index : ndarray, shape (n,)
+        NaN where not logged.
+    """
+    for x, label in ((step, "step"), (index, "geometry")):
         if not np.isnan(x).any() and (np.diff(x) >= 0).all():
             return x, label
-    return np.arange(len(records), dtype=float), "geometry"
+    return np.arange(len(index), dtype=float), "geometry"
 
 
 def _in_a_row(tracks: Sequence[TrackSeries]) -> TrackSeries:
@@ -201,16 +155,9 @@ def _severity(track: TrackSeries) -> tuple[int, float]:
     return len(track.events), float(np.nanmax(scores)) if np.isfinite(scores).any() else -1.0
 
 
-def _orbit_label(k: int, names: Sequence[str]) -> str:
+def orbit_label(k: int, names: Sequence[str]) -> str:
+    """Name of an orbit; a letter tells those of one name apart."""
     if k >= len(names):
         return f"orbit {k + 1}"
     twins = [j for j, name in enumerate(names) if name == names[k]]
     return names[k] if len(twins) == 1 else f"{names[k]} {chr(97 + twins.index(k) % 26)}"
-
-
-def _keys(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(key for row in rows for key in row))
-
-
-def _floats(values: Iterable[Any]) -> np.ndarray:
-    return np.array([np.nan if v is None else float(v) for v in values], dtype=float)

@@ -1,28 +1,50 @@
-"""What the report says in words: the header, the verdict and the table of events."""
+"""What the report says in words: what happened, what to do, and the tables."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
-from platonic_ase.report.html import facts, number, plural, table
-from platonic_ase.report.reader import RunRecord
+from platonic_ase.report.columns import RunColumns
+from platonic_ase.report.html import plural
 
 _FULL_TABLE = 25
-_LISTED = 200
+LISTED = 200
 _ATOMS_LISTED = 8
 
 Event = Mapping[str, Any]
+Row = tuple[Mapping[str, Any], Event]
 
 
-def header_facts(run: RunRecord, position: tuple[int, int]) -> str:
-    """Model, space, calibration, versions, time and size of a run.
+@dataclass(frozen=True)
+class Verdict:
+    """The first thing that a reader sees.
+
+    Attributes
+    ----------
+    kind : str
+        ``"quiet"``, ``"alarm"`` or ``"unknown"``.
+    title : str
+    sentence : str
+        What happened and what to do.
+    remarks : list of str
+        What limits what the verdict is worth.
+    """
+
+    kind: str
+    title: str
+    sentence: str
+    remarks: list[str]
+
+
+def header_facts(run: RunColumns, position: tuple[int, int]) -> dict[str, Any]:
+    """Model, space, calibration, versions, time and size of a run; None where not known.
 
     Parameters
     ----------
-    run : RunRecord
+    run : RunColumns
     position : tuple of int
         Which run of the log, counted from 1, and how many there are.
     """
@@ -35,27 +57,27 @@ def header_facts(run: RunRecord, position: tuple[int, int]) -> str:
         anchors = f"{anchors}{', centred' if head.get('centred') else ''}" + (
             f" ({digest})" if digest else ""
         )
-    tracks = len({record["track"] for record in run.geometries})
+    tracks = len(run.tracks)
     package = " ".join(str(model[k]) for k in ("package", "package_version") if model.get(k))
-    return facts(
-        {
-            "Model": model.get("model"),
-            "Package": package or None,
-            "Fingerprint": model.get("fingerprint"),
-            "Layer": model.get("layer"),
-            "Settings": ", ".join(f"{k} = {v}" for k, v in settings.items()) or None,
-            "Anchors": anchors,
-            "Reference environments": number(head.get("reference")),
-            "Calibration": calibration(head),
-            "Geometries": number(len(run.geometries)),
-            "Tracks": None if tracks < 2 else tracks,
-            "Started": head.get("started"),
-            "Ended": (run.summary or {}).get("ended") or _no_end(run),
-            "Run of the log": None if position[1] < 2 else f"{position[0]} of {position[1]}",
-            "Damaged lines": run.damaged or None,
-            "Versions": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
-        }
-    )
+    reference = head.get("reference")
+    return {
+        "Model": model.get("model"),
+        "Package": package or None,
+        "Fingerprint": model.get("fingerprint"),
+        "Layer": model.get("layer"),
+        "Settings": ", ".join(f"{k} = {v}" for k, v in settings.items()) or None,
+        "Anchors": anchors,
+        "Reference environments": f"{reference:,d}" if isinstance(reference, int) else "–",
+        "Calibration": calibration(head),
+        "Geometries": f"{run.geometries:,d}",
+        "Tracks": None if tracks < 2 else tracks,
+        "Started": head.get("started"),
+        "Ended": (run.summary or {}).get("ended")
+        or ("no summary: killed, or still running" if run.summary is None else None),
+        "Run of the log": None if position[1] < 2 else f"{position[0]} of {position[1]}",
+        "Damaged lines": run.damaged or None,
+        "Versions": ", ".join(f"{name} {v}" for name, v in versions.items() if v),
+    }
 
 
 def calibration(header: Mapping[str, Any]) -> str:
@@ -63,39 +85,57 @@ def calibration(header: Mapping[str, Any]) -> str:
     known = header.get("calibration")
     if not isinstance(known, Mapping):
         return "uncalibrated"
+    alarm = known.get("alarm")
     return (
         f"per-element thresholds at {_percent(known.get('level'))}, alarm above "
-        f"{number(known.get('alarm'))} "
+        f"{f'{alarm:.4g}' if isinstance(alarm, (int, float)) else '–'} "
         f"({_percent(known.get('alarm_level'))} of held-out structures)"
     )
 
 
-def verdict(run: RunRecord) -> str:
-    """Quiet, or which warnings; then everything that limits what the verdict is worth."""
-    summary, events = run.summary or {}, run.events
-    n = len(run.geometries)
-    if n == 0:
+def verdict(run: RunColumns) -> Verdict:
+    """Quiet, or which warnings; what to do; everything that limits what that is worth."""
+    summary, events, n = run.summary or {}, run.events, run.geometries
+    remarks = []
+    calibrated = isinstance(run.header.get("calibration"), Mapping)
+    if n == 0 and not events:
         kind, title = "unknown", "Empty run"
-        remarks = ["No geometry was diagnosed: the log holds the header of this run only."]
+        sentence = (
+            "No geometry was diagnosed: the log holds the header of this run only. Start the run "
+            "again."
+        )
     elif not events:
         kind, title = "quiet", "Quiet"
-        remarks = [f"No warning in {plural(n, 'geometry', 'geometries')}."]
+        sentence = f"No warning in {plural(n, 'geometry', 'geometries')}: " + (
+            "nothing asks you to distrust what this run computed."
+            if calibrated
+            else "but extrapolation was not judged, so check a few results by other means."
+        )
     else:
         kind = "alarm"
         counts = Counter(str(event.get("kind")) for event in events)
         title = "Warnings: " + ", ".join(
-            _readable(name) + (f" ×{count}" if count > 1 else "") for name, count in counts.items()
+            readable(name) + (f" ×{count}" if count > 1 else "") for name, count in counts.items()
         )
         first = events[0]
-        remarks = [f"First at geometry {number(first.get('index'))}: {first.get('message')}"]
+        index = first.get("index")
+        sentence = " ".join(
+            str(part)
+            for part in (
+                f"First at geometry {index}:" if index is not None else "First:",
+                first.get("message"),
+                first.get("advice"),
+            )
+            if part
+        )
     held = {k: v for k, v in (summary.get("held_back") or {}).items() if v}
     if held:
-        listed = ", ".join(f"{_readable(k)} in {v:,d}" for k, v in held.items())
+        listed = ", ".join(f"{readable(k)} in {v:,d}" for k, v in held.items())
         remarks.append(
             "Alarms that stayed up or came back soon were not raised again: "
             f"{listed} further geometries."
         )
-    if n and not isinstance(run.header.get("calibration"), Mapping):
+    if n and not calibrated:
         remarks.append(
             "Uncalibrated: there is no reference for this model, so extrapolation was not judged."
         )
@@ -105,116 +145,69 @@ def verdict(run: RunRecord) -> str:
         remarks.append("The log has no summary: the run was killed, or is still going.")
     if run.damaged:
         remarks.append(f"{plural(run.damaged, 'line')} of the log could not be read.")
-    text = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
-    return f'<div class="verdict {kind}"><strong>{escape(title)}</strong>{text}</div>'
+    return Verdict(kind, title, sentence, remarks)
 
 
-def risks_table(run: RunRecord) -> str:
-    """Latest and largest of every risk; empty where there is none."""
-    latest: dict[str, Any] = {}
-    largest: dict[str, float] = {}
-    for record in run.geometries:
-        for name, value in (record.get("risks") or {}).items():
-            latest[name] = value
-            if isinstance(value, (int, float)):
-                largest[name] = max(value, largest.get(name, value))
-    if not latest:
-        return ""
-    rows = [
-        (escape(_readable(name)), number(value, 2), number(largest.get(name), 2))
-        for name, value in latest.items()
+def risk_rows(run: RunColumns) -> list[tuple[str, Any, Any]]:
+    """Name, latest and largest of every risk."""
+    return [
+        (readable(name), value, run.largest_risks.get(name)) for name, value in run.risks.items()
     ]
-    return "<h2>Risks</h2>" + table([("risk of", ""), ("latest", "n"), ("largest", "n")], rows)
 
 
-def events_table(run: RunRecord) -> str:
-    """All events; by kind, with the details folded, where there are many."""
-    rows = [(record, event) for record in run.geometries for event in record.get("events") or ()]
-    if not rows:
-        return ""
-    tracks = len({record["track"] for record in run.geometries}) > 1
-    if len(rows) <= _FULL_TABLE:
-        return "<h2>Warnings</h2>" + _full_table(rows, tracks)
-    kinds: dict[str, list[tuple[Mapping[str, Any], Event]]] = {}
-    for row in rows:
-        kinds.setdefault(str(row[1].get("kind")), []).append(row)
-    grouped = [
-        (
-            escape(_readable(kind)),
-            number(len(own)),
-            number(own[0][1].get("index")),
-            number(own[-1][1].get("index")),
-            number(len({a for _, event in own for a in event.get("atoms") or ()})),
-            *_value_cells(worst := max((event for _, event in own), key=_severity)),
-            _seen(worst),
+def event_rows(run: RunColumns) -> list[dict[str, Any]]:
+    """Each event as a row of the table, the first :data:`LISTED` of them."""
+    return [
+        {
+            "number": k,
+            "track": event.get("track"),
+            "index": event.get("index"),
+            "step": where.get("step"),
+            "kind": readable(str(event.get("kind"))),
+            "atoms": _atoms(event.get("atoms") or []),
+            **_seen(event),
+        }
+        for k, (where, event) in enumerate(run.rows[:LISTED])
+    ]
+
+
+def kind_rows(run: RunColumns) -> list[dict[str, Any]]:
+    """Events by kind with the worst of each, where there are too many to list at once."""
+    if len(run.rows) <= _FULL_TABLE:
+        return []
+    kinds: dict[str, list[tuple[int, Event]]] = {}
+    for k, (_, event) in enumerate(run.rows):
+        kinds.setdefault(str(event.get("kind")), []).append((k, event))
+    rows = []
+    for kind, own in kinds.items():
+        n, worst = max(own, key=lambda entry: _severity(entry[1]))
+        rows.append(
+            {
+                "number": n,
+                "kind": readable(kind),
+                "times": len(own),
+                "first": own[0][1].get("index"),
+                "last": own[-1][1].get("index"),
+                "atoms": len({a for _, event in own for a in event.get("atoms") or ()}),
+                **_seen(worst),
+            }
         )
-        for kind, own in kinds.items()
-    ]
-    columns = [
-        ("kind", "k"),
-        ("times", "n"),
-        ("first", "n"),
-        ("last", "n"),
-        ("atoms", "n"),
-        ("worst", "n"),
-        ("threshold", "n"),
-        ("the worst of them", ""),
-    ]
-    listed = "all" if len(rows) <= _LISTED else f"the first {_LISTED}"
-    return (
-        "<h2>Warnings</h2>"
-        + table(columns, grouped)
-        + f"<details><summary>{len(rows):,d} warnings, {listed} one by one</summary>"
-        + _full_table(rows[:_LISTED], tracks)
-        + "</details>"
-    )
+    return rows
 
 
-def _full_table(rows: Sequence[tuple[Mapping[str, Any], Event]], tracks: bool) -> str:
-    columns = [
-        *([("track", "n")] if tracks else []),
-        ("geometry", "n"),
-        ("step", "n"),
-        ("kind", "k"),
-        ("what was seen", ""),
-        ("atoms", ""),
-        ("value", "n"),
-        ("threshold", "n"),
-    ]
-    return table(
-        columns,
-        [
-            (
-                *([number(event.get("track"))] if tracks else []),
-                number(event.get("index")),
-                number(record.get("step")),
-                escape(_readable(str(event.get("kind")))),
-                _seen(event),
-                _atoms(event.get("atoms") or []),
-                *_value_cells(event),
-            )
-            for record, event in rows
-        ],
-    )
+def readable(kind: str) -> str:
+    """Name of a kind of event for people."""
+    return kind.replace("_", " ")
 
 
-def _seen(event: Event) -> str:
-    return (
-        f"{escape(str(event.get('message') or ''))}<br>"
-        f'<span class="muted">{escape(str(event.get("advice") or ""))}</span>'
-    )
-
-
-def _value_cells(event: Event) -> tuple[str, str]:
-    unit = f'<br><span class="muted">{escape(str(event.get("unit") or ""))}</span>'
-    return number(event.get("value"), 3), number(event.get("threshold"), 3) + unit
+def _seen(event: Event) -> dict[str, Any]:
+    names = ("value", "threshold", "unit", "message", "advice")
+    return {name: event.get(name) for name in names}
 
 
 def _atoms(atoms: Sequence[int]) -> str:
-    if not atoms:
-        return '<span class="muted">all</span>'
     more = f" and {len(atoms) - _ATOMS_LISTED} more" if len(atoms) > _ATOMS_LISTED else ""
-    return escape(", ".join(map(str, atoms[:_ATOMS_LISTED])) + more)
+    return ", ".join(map(str, atoms[:_ATOMS_LISTED])) + more if atoms else "all"
 
 
 def _severity(event: Event) -> float:
@@ -227,11 +220,3 @@ def _severity(event: Event) -> float:
 
 def _percent(level: Any) -> str:
     return f"{100 * level:g} %" if isinstance(level, (int, float)) else "an unknown level"
-
-
-def _readable(kind: str) -> str:
-    return kind.replace("_", " ")
-
-
-def _no_end(run: RunRecord) -> str | None:
-    return "no summary: killed, or still running" if run.summary is None else None

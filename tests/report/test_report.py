@@ -1,10 +1,11 @@
+import base64
+import hashlib
 import json
 import math
 import re
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import pytest
@@ -13,24 +14,35 @@ from synthetic import HEADER, SUMMARY, event, geometry, structure
 from platonic_ase.errors import LogError
 from platonic_ase.report.report import write_report
 
-FIGURES = 7  # distortion, splitting, map, structure, histogram, traces, companions
+PANELS = 8  # of the time lines of a synthetic run
 
 
 class Balance(HTMLParser):
-    """Raises on an element that is not closed."""
+    """Raises on an element that is not closed; remembers scripts and the policy."""
 
     VOID = frozenset({"meta", "br", "image"})
 
     def __init__(self):
         super().__init__()
-        self.open = []
+        self.open, self.scripts, self.policy = [], [], None
 
     def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if attrs.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attrs["content"]
+        if tag == "script":
+            self.scripts.append((attrs, ""))
+        assert not any(name.startswith("on") for name in attrs)
         if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
         pass
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            attrs, text = self.scripts[-1]
+            self.scripts[-1] = (attrs, text + data)
 
     def handle_endtag(self, tag):
         if tag not in self.VOID:
@@ -41,28 +53,29 @@ def report(path, **options):
     return write_report(path, path.with_suffix(".html"), **options).read_text(encoding="utf-8")
 
 
-def check_page(text, figures):
+def check_page(text, panels):
+    """Return what a page draws, after a look at what it may run and load."""
     parser = Balance()
     parser.feed(text)
     parser.close()
     assert parser.open == []
-    assert "http:" not in text
-    assert "https:" not in text
-    assert not re.search(r"<(script|link|iframe|img)\b|@import", text)
-    assert not re.search(r"\b(?:href|src)=\"(?!#|data:)", text)
-    assert not re.search(r"url\((?!#)", text)
-    found = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
-    assert len(found) == figures
-    ids = []
-    for svg in found:
-        ids += [e.get("id") for e in ElementTree.fromstring(svg).iter() if e.get("id")]
-    assert len(set(ids)) == len(ids)
+    page = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"https?:|<(link|iframe|img)\b|@import|\burl\(", page)
+    assert "default-src 'none'" in parser.policy
+    running = [text for attrs, text in parser.scripts if "type" not in attrs]
+    for script in running:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in parser.policy
+    assert len(running) == 1
+    (scene,) = [json.loads(text) for attrs, text in parser.scripts if attrs.get("id") == "scene"]
+    assert len(scene["lines"]) == panels
+    return scene
 
 
 def test_a_quiet_run(write_log):
     text = report(write_log(HEADER, geometry(0), structure(), *map(geometry, range(1, 9)), SUMMARY))
-    check_page(text, FIGURES)
-    for said in ("Quiet", "No warning in 9 geometries", "mock-1", "abc123", "99 %", "Na (4 atoms)"):
+    check_page(text, PANELS)
+    for said in ("Quiet", "No warning in 9 geometries", "mock-1", "abc123", "99 %", "Fm-3m (225)"):
         assert said in text
     assert "uncalibrated" not in text.lower()
     assert "killed" not in text
@@ -73,7 +86,7 @@ def test_a_run_with_events(write_log):
     records[4]["events"] = [event(4), event(4, "extrapolation", message="far", atoms=[])]
     flagged = structure(4, flagged=[0, 1])
     text = report(write_log(HEADER, geometry(0), structure(), *records[1:], flagged, SUMMARY))
-    check_page(text, FIGURES)
+    check_page(text, PANELS)
     assert "Warnings: contact, extrapolation" in text
     assert "First at geometry 4: Na0–Cl1 are too close." in text
     assert "0.55" in text
@@ -84,16 +97,16 @@ def test_a_run_with_events(write_log):
 def test_hundreds_of_events_are_grouped_by_kind(write_log):
     records = [geometry(i, events=[event(i, value=0.5 - 1e-3 * i)]) for i in range(300)]
     text = report(write_log(HEADER, structure(), *records, SUMMARY))
-    check_page(text, FIGURES)
+    check_page(text, PANELS)
     assert "contact ×300" in text
     assert "the first 200 one by one" in text
     assert "0.201" in text  # the worst of them: contacts alarm below their threshold
-    assert text.count("Na0–Cl1") <= 203
+    assert text.split("<script")[0].count("Na0–Cl1") <= 203
 
 
 def test_a_killed_run_with_damage(write_log):
     text = report(write_log(HEADER, structure(), geometry(0), geometry(1), geometry(2), cut=40))
-    check_page(text, FIGURES)
+    check_page(text, PANELS)
     assert "the run was killed, or is still going" in text
     assert "1 line of the log could not be read" in text
 
@@ -112,7 +125,7 @@ def test_an_uncalibrated_run(write_log):
         for i in range(3)
     ]
     text = report(write_log(bare, structure(per_atom={}), *records, SUMMARY))
-    check_page(text, FIGURES - 3)  # no distortion, histogram, companions
+    check_page(text, 4)
     assert "Uncalibrated: there is no reference" in text
 
 
@@ -132,11 +145,11 @@ def test_missing_and_broken_values(write_log):
     lean = {"type": "header", "schema": 1}
     odd = event(2, value=None, threshold=None, atoms=None, message=None)
     text = report(write_log(lean, geometry(0), nothing, geometry(2, events=[odd]), broken))
-    check_page(text, FIGURES - 2)  # no structure, so neither its picture nor its histogram
+    assert check_page(text, PANELS)["chemiscope"] is None
 
 
 def test_a_single_geometry(write_log):
-    check_page(report(write_log(HEADER, geometry(0), structure(), SUMMARY)), FIGURES)
+    check_page(report(write_log(HEADER, geometry(0), structure(), SUMMARY)), PANELS)
 
 
 @pytest.mark.parametrize(("tracks", "each"), [(5, 4), (30, 2), (30, 1)])
@@ -144,8 +157,9 @@ def test_several_tracks(write_log, tracks, each):
     records = [structure(0, t) for t in range(tracks)]
     records += [geometry(i, t) for i in range(each) for t in range(tracks)]
     text = report(write_log(HEADER, *records, SUMMARY))
-    check_page(text, FIGURES - (each == 1))  # structures in a row have no path
-    assert ("track 4" in text) == (each > 1)
+    scene = check_page(text, PANELS)
+    assert (scene["map"] is None) == (each == 1)  # structures in a row have no path
+    assert {4 in {line["track"] for line in scene["lines"][0]["lines"]}} == {each > 1}
     assert ("6 of 30 tracks" in text) == (tracks == 30 and each == 2)
 
 
@@ -157,7 +171,7 @@ def test_text_from_the_log_is_escaped(write_log):
     summary = {**SUMMARY, "switched_off": {nasty: nasty}, "held_back": {nasty: 3}}
     records = [geometry(i, risks={nasty: nasty}, events=[happened]) for i in range(2)]
     text = report(write_log(head, structure(facts=facts), *records, summary))
-    check_page(text, FIGURES)
+    check_page(text, PANELS)
 
 
 def test_the_last_run_of_a_log_by_default(write_log):
@@ -203,8 +217,8 @@ def test_a_long_run_gives_a_small_report(tmp_path):
     start = time.process_time()
     text = report(path)
     assert time.process_time() - start < 20
-    check_page(text, FIGURES)
-    assert len(text) < 3e6
+    check_page(text, PANELS)
+    assert len(text) < 5e6
     assert f"{n:,d}" in text
 
 
@@ -229,4 +243,20 @@ def test_an_explosion(write_log):
         for i in range(99)
     ]
     records.append(geometry(99, energy=None, temperature=None, scalars={"max_force": None}))
-    check_page(report(write_log(HEADER, structure(), *records, SUMMARY)), FIGURES)
+    check_page(report(write_log(HEADER, structure(), *records, SUMMARY)), PANELS)
+
+
+def test_figures_for_papers(write_log, tmp_path):
+    path = write_log(HEADER, structure(), geometry(0), geometry(1), SUMMARY)
+    report(path, figures=tmp_path / "figures")
+    names = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert {"distortion.pdf", "map.svg", "structure.png"} <= names
+
+
+def test_a_peak_of_one_step_is_on_the_page(write_log):
+    records = [geometry(i) for i in range(5000)]
+    records[3217]["scalars"] = {"extrapolation_score": 7.5}
+    scene = check_page(report(write_log(HEADER, structure(), *records, SUMMARY)), PANELS)
+    (line,) = scene["lines"][0]["lines"]
+    assert line["x"][line["y"].index(7.5)] == 3217
+    assert len(line["x"]) < 2000

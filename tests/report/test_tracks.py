@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import HEADER, event, geometry, structure
 
-from platonic_ase.report.reader import read_log
-from platonic_ase.report.tracks import choose_tracks, envelope, read_tracks
+from platonic_ase.report.follow import read_columns
+from platonic_ase.report.tracks import choose_tracks, envelope
 
 
 def tracks_of(path):
-    return read_tracks(read_log(path)[0])
+    return read_columns(path)[0].series()
 
 
 def test_columns_paths_orbits_and_facts(write_log):

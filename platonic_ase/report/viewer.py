@@ -1,0 +1,132 @@
+"""The structures of a run for chemiscope, which shows them in three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MOST_ATOMS = 20_000
+"""In all structures of a page together; a browser turns no more of them smoothly."""
+
+
+def atoms_of(record: Mapping[str, Any]) -> Atoms | None:
+    """Build the structure of a record; None where positions are not finite."""
+    from ase import Atoms
+
+    stored = record["atoms"]
+    try:
+        atoms = Atoms(
+            numbers=stored["numbers"],
+            positions=np.array(stored["positions"], dtype=float),
+            cell=np.array(stored["cell"], dtype=float),
+            pbc=stored["pbc"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    finite = np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()
+    return atoms if finite and len(atoms) else None
+
+
+def chosen(structures: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Atoms]]:
+    """Choose the structures that a page shows: all, or evenly fewer where they are too large."""
+    built = [(record, atoms) for record in structures if (atoms := atoms_of(record)) is not None]
+    while len(built) > 2 and sum(len(atoms) for _, atoms in built) > MOST_ATOMS:
+        del built[1:-1:2]
+    return built if sum(len(atoms) for _, atoms in built) <= 2 * MOST_ATOMS else []
+
+
+def dataset(shown: Sequence[tuple[Mapping[str, Any], Atoms]], name: str) -> dict[str, Any] | None:
+    """Make the input of chemiscope: each atom with what the diagnostics say of it.
+
+    Parameters
+    ----------
+    shown : sequence of (mapping, Atoms)
+        Records and their structures.
+    name : str
+
+    Returns
+    -------
+    dict or None
+        None where there is no structure.
+    """
+    import chemiscope
+
+    if not shown:
+        return None
+    frames = [atoms for _, atoms in shown]
+    properties: dict[str, Any] = {
+        "geometry": _atomwise(shown, lambda r, n: np.full(n, float(r["index"]))),
+        "atom": _atomwise(shown, lambda r, n: np.arange(n, dtype=float)),
+    }
+    names = dict.fromkeys(key for record, _ in shown for key in record.get("per_atom") or {})
+    for key in names:
+        values = _atomwise(shown, lambda r, n, key=key: _values(r, key, n))
+        if values is not None:
+            properties[key] = values
+    properties["flagged"] = _atomwise(shown, _flagged)
+    colour = _first(properties, "extrapolation_score", "manifold_distance")
+    environments = [(k, i, 3.5) for k, atoms in enumerate(frames) for i in range(len(atoms))]
+    made: dict[str, Any] = chemiscope.create_input(
+        frames,
+        properties={
+            name: {"target": "atom", "values": values}
+            for name, values in properties.items()
+            if values is not None
+        },
+        environments=environments,
+        metadata={"name": name},
+        settings={
+            "target": "atom",
+            "structure": [
+                {
+                    "unitCell": True,
+                    "bonds": False,
+                    "spaceFilling": False,
+                    "keepOrientation": True,
+                    "environments": {"activated": False},
+                    "color": {"property": colour, "palette": "viridis"},
+                }
+            ],
+        },
+    )
+    return made
+
+
+def axes(structures: Mapping[str, Any] | None) -> dict[str, str]:
+    """Which two properties of atoms are drawn beside the structure."""
+    known = (structures or {}).get("properties") or {}
+    if "map_x" in known and "map_y" in known:
+        return {"x": "map_x", "y": "map_y"}
+    return {"x": "atom", "y": _first(known, "extrapolation_score", "manifold_distance")}
+
+
+def _atomwise(shown: Sequence[tuple[Mapping[str, Any], Atoms]], of: Any) -> np.ndarray | None:
+    parts = [of(record, len(atoms)) for record, atoms in shown]
+    if any(part is None for part in parts):
+        return None
+    values = np.concatenate(parts)
+    return values if np.isfinite(values).all() else None
+
+
+def _values(record: Mapping[str, Any], key: str, n: int) -> np.ndarray | None:
+    try:
+        values = np.array((record.get("per_atom") or {}).get(key), dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return values if values.shape == (n,) else None
+
+
+def _flagged(record: Mapping[str, Any], n: int) -> np.ndarray:
+    values = np.zeros(n)
+    inside = [i for i in record.get("flagged") or () if isinstance(i, int) and 0 <= i < n]
+    values[inside] = 1.0
+    return values
+
+
+def _first(properties: Mapping[str, Any], *names: str) -> str:
+    return next((n for n in names if properties.get(n) is not None), "geometry")
