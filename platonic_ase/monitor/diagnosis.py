@@ -42,7 +42,7 @@ class Frame:
         Whether this geometry was seen before: a line search stepping back, say. History that
         grows with time must not grow.
     moving : bool
-        Whether the atoms have velocities, as in molecular dynamics.
+        Whether this is molecular dynamics, see :mod:`~platonic_ase.monitor.motion`.
     """
 
     index: int

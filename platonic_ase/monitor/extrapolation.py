@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import ExtrapolationWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.lasting import lasting_level
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -19,14 +20,14 @@ class ManifoldDistance(Diagnostic):
 
     The score of an atom is its distance over the split-conformal threshold of its element. An
     alarm is raised when the worst score exceeds what held-out reference structures show at the
-    reference's alarm level, and stays above for ``persistence`` geometries in a row; it names the
-    atoms whose score exceeds that level.
+    reference's alarm level; it names the atoms whose score exceeds that level. In molecular
+    dynamics the score has to stay above, for ``persistence`` geometries in a row: thermal motion
+    takes atoms out for an instant. Any other geometry is judged by itself.
 
     Parameters
     ----------
     persistence : int
-        Geometries in a row above the alarm before the event: thermal motion takes atoms out for
-        an instant.
+        Geometries of a trajectory in a row above the alarm before the event.
     """
 
     name = "extrapolation"
@@ -49,11 +50,7 @@ class ManifoldDistance(Diagnostic):
         distances = reference.distances(frame.platonic, numbers)
         scores = reference.scores(distances, numbers)
         worst = int(np.argmax(scores))
-        if not frame.revisited:
-            state.append(float(scores[worst]))
-            del state[: -self.persistence]
-        # the smallest of the last few: all of them have to be above
-        lasting = min(state) if len(state) == self.persistence else 0.0
+        lasting = lasting_level(state, float(scores[worst]), frame, self.persistence)
         flagged = np.flatnonzero(scores > reference.alarm)
         flagged = flagged[np.argsort(-scores[flagged], kind="stable")]
         symbol = chemical_symbols[numbers[worst]]

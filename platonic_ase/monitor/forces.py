@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.errors import ForceErrorWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.lasting import lasting_level
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,21 +42,28 @@ class ForceBoundModel(Protocol):
         """Bound, eV/Å, that is both large by itself and large against the forces."""
 
 
+@dataclass
+class _State:
+    facts: dict[str, Any]
+    recent: list[float] = field(default_factory=list)
+
+
 class ForceErrorBound(Diagnostic):
     """Upper bound of the force error of every atom, in eV/Å, at a stated level.
 
     The bound of one atom is not the error that it has: 90 % of atoms of structures like those of
     the calibration have a smaller one, most of them a much smaller one. An alarm is raised where
     the bound of an atom is above what 99 % of the calibration's structures show at their worst
-    atom, both in eV/Å and against the rms force of the structure, ``persistence`` geometries in a
-    row: thermal motion, however hot, makes all forces large together.
+    atom, both in eV/Å and against the rms force of the structure: thermal motion, however hot,
+    makes all forces large together. In molecular dynamics it has to stay above, for ``persistence``
+    geometries in a row; any other geometry is judged by itself.
 
     Parameters
     ----------
     bound : ForceBoundModel, optional
         Calibration; ``"uncalibrated"`` without one.
     persistence : int
-        Geometries in a row above the alarm before the event.
+        Geometries of a trajectory in a row above the alarm before the event.
     """
 
     name = "force_error"
@@ -65,11 +74,21 @@ class ForceErrorBound(Diagnostic):
         self.bound = bound
         self.persistence = persistence
 
-    def start(self, reference: Atoms) -> list[float]:
-        """No geometries above the alarm yet."""
-        return []
+    def start(self, reference: Atoms) -> _State:
+        """No geometries above the alarm yet; what is known of the elements is known already."""
+        if self.bound is None:
+            return _State({})
+        unseen = sorted(set(reference.numbers.tolist()) - set(self.bound.elements))
+        return _State(
+            {
+                "calibration": self.bound.name,
+                "level": self.bound.level,
+                "uncalibrated_elements": [chemical_symbols[z] for z in unseen],
+                "limits": {"force_error_bound": self.bound.alarm},
+            }
+        )
 
-    def examine(self, frame: Frame, state: list[float]) -> Finding:
+    def examine(self, frame: Frame, state: _State) -> Finding:
         """Bound the force error of every atom."""
         if self.bound is None:
             return Finding(self.name, risks={"force_error": UNCALIBRATED})
@@ -80,15 +99,10 @@ class ForceErrorBound(Diagnostic):
         threshold = self.bound.alarm_at(forces)
         levels = bounds / threshold
         worst = int(np.argmax(levels))
-        if not frame.revisited:
-            state.append(float(levels[worst]))
-            del state[: -self.persistence]
-        # the smallest of the last few: all of them have to be above
-        lasting = min(state) if len(state) == self.persistence else 0.0
+        lasting = lasting_level(state.recent, float(levels[worst]), frame, self.persistence)
         flagged = np.flatnonzero(levels >= 1)
         flagged = flagged[np.argsort(-levels[flagged], kind="stable")]
         numbers = frame.atoms.numbers
-        unseen = sorted(set(numbers.tolist()) - set(self.bound.elements))
         signal = Signal(
             kind="force_error",
             level=lasting,
@@ -113,10 +127,5 @@ class ForceErrorBound(Diagnostic):
             },
             per_atom={"force_error_bound": bounds},
             signals=(signal,),
-            facts={
-                "calibration": self.bound.name,
-                "level": self.bound.level,
-                "uncalibrated_elements": [chemical_symbols[z] for z in unseen],
-                "limits": {"force_error_bound": self.bound.alarm},
-            },
+            facts=state.facts,
         )

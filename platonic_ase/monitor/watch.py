@@ -16,6 +16,7 @@ import numpy as np
 from platonic_ase.errors import DiagnosticFailedWarning
 from platonic_ase.monitor.diagnosis import Diagnosis, Diagnostic, Event, Finding, Frame
 from platonic_ase.monitor.gate import EventGate
+from platonic_ase.monitor.motion import Motion
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -42,12 +43,15 @@ class Track:
         What each diagnostic remembers.
     geometries : int
         New geometries so far.
+    motion : Motion
+        Tells molecular dynamics from relaxations and the rest.
     """
 
     number: int
     numbers: np.ndarray
     states: dict[str, Any]
     geometries: int = 0
+    motion: Motion = field(default_factory=Motion)
     _seen: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
 
     def find(self, atoms: Atoms) -> int:
@@ -249,7 +253,7 @@ class Watch:
             results=results,
             reference=self.reference,
             revisited=revisited,
-            moving=bool(atoms.has("momenta") and np.any(atoms.arrays["momenta"])),
+            moving=track.motion.observe(atoms, results, revisited=revisited),
         )
         findings: dict[str, Finding] = {}
         events: list[Event] = []

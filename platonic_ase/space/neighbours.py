@@ -7,8 +7,17 @@ import numpy as np
 _SMALL = 100_000  # bytes of squared distances up to which one pass is faster than blocks
 
 
+def half_squares(points: np.ndarray) -> np.ndarray:
+    """Half the squared norm of each row, shape (m,)."""
+    return np.asarray(0.5 * np.einsum("ij,ij->i", points, points))
+
+
 def nearest_distances(
-    queries: np.ndarray, references: np.ndarray, k: int = 1, max_bytes: int = 4_000_000
+    queries: np.ndarray,
+    references: np.ndarray,
+    k: int = 1,
+    max_bytes: int = 4_000_000,
+    halves: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Euclidean distances to the k nearest reference points.
 
@@ -23,6 +32,8 @@ def nearest_distances(
         How many neighbours, at most m.
     max_bytes : int
         Bound on the block of squared distances that is held at once, in bytes.
+    halves : ndarray, shape (m,), optional
+        :func:`half_squares` of the references, where they are known.
 
     Returns
     -------
@@ -44,15 +55,15 @@ def nearest_distances(
             f"queries have width {queries.shape[1:]}, references {references.shape[1:]}: "
             "project both onto the same anchors"
         )
+    halves = half_squares(references) if halves is None else halves
     if n * m * queries.itemsize <= min(max_bytes, _SMALL) and k < m:
-        return _nearest_of_few(queries, references, k)
-    half_squares = 0.5 * np.einsum("ij,ij->i", references, references)
+        return _nearest_of_few(queries, references, k, halves)
     references_t = references.T
     indices = np.empty((n, k), dtype=np.int64)
     rows = max(1, max_bytes // max(1, m * queries.itemsize))
     for start in range(0, n, rows):
         block = queries[start : start + rows] @ references_t
-        np.subtract(half_squares, block, out=block)  # half squared distance less |q|²/2
+        np.subtract(halves, block, out=block)  # half squared distance less |q|²/2
         row = np.arange(len(block))
         # k passes of argmin beat a partition for the few neighbours that are ever asked for
         for column in range(k):
@@ -73,10 +84,10 @@ def nearest_distances(
 
 
 def _nearest_of_few(
-    queries: np.ndarray, references: np.ndarray, k: int
+    queries: np.ndarray, references: np.ndarray, k: int, halves: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Do the same for few points, where the number of calls is what takes time."""
-    block = 0.5 * np.einsum("ij,ij->i", references, references) - queries @ references.T
+    block = halves - queries @ references.T
     indices = np.argpartition(block, k - 1, axis=1)[:, :k]
     difference = queries[:, None] - references[indices]  # (n, k, D)
     distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))

@@ -12,16 +12,18 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
-from platonic_ase.space.neighbours import nearest_distances
+from platonic_ase.space.neighbours import half_squares, nearest_distances
 from platonic_ase.space.selection import farthest_point
 
 NEIGHBOURS = 3
@@ -81,6 +83,10 @@ class ReferenceManifold:
         object.__setattr__(
             self, "_by_element", {int(z): p for z, p in zip(elements, pieces, strict=True)}
         )
+        scale = np.full(len(chemical_symbols), self.pooled_threshold, dtype=float)
+        for element, threshold in self.thresholds.items():
+            scale[element] = threshold
+        object.__setattr__(self, "_scale", scale)
 
     def __len__(self) -> int:
         return len(self.platonic)
@@ -89,6 +95,12 @@ class ReferenceManifold:
     def elements(self) -> frozenset[int]:
         """Atomic numbers with at least one reference environment."""
         return frozenset(self._by_element)  # type: ignore[attr-defined]
+
+    @cached_property
+    def _halves(self) -> dict[int, np.ndarray]:
+        """Half squared norms of the references of each element; of all of them at 0."""
+        halves = {z: half_squares(p) for z, p in self._by_element.items()}  # type: ignore[attr-defined]
+        return {0: half_squares(self.platonic), **halves}
 
     def distances(self, platonic: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Mean distance to the nearest reference environments of the same element.
@@ -108,12 +120,12 @@ class ReferenceManifold:
             numbers,
             self._by_element,  # type: ignore[attr-defined]
             self.platonic,
+            halves=self._halves,
         )
 
     def scores(self, distances: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Distances divided by the threshold of each atom's element, shape (n_atoms,)."""
-        scale = {z: self.thresholds.get(z, self.pooled_threshold) for z in set(numbers.tolist())}
-        return np.asarray(distances / np.array([scale[z] for z in numbers.tolist()]))
+        return np.asarray(distances / self._scale[numbers])  # type: ignore[attr-defined]
 
     def require(self, anchors: AnchorSet) -> None:
         """Refuse anchors that span another space.
@@ -187,6 +199,7 @@ def element_distances(
     by_element: Mapping[int, np.ndarray],
     everything: np.ndarray,
     neighbours: int = NEIGHBOURS,
+    halves: Mapping[int, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Mean distance to the nearest references of the same element, shape (n_atoms,).
 
@@ -200,14 +213,18 @@ def element_distances(
         All references, for elements that have none.
     neighbours : int
         How many nearest references are averaged, or as many as there are.
+    halves : mapping of int to ndarray, optional
+        Half squared norms of the references per atomic number, and of all of them at 0, where they
+        are known.
     """
     platonic = np.asarray(platonic, dtype=everything.dtype)
     result = np.empty(len(platonic))
     for element in sorted(set(numbers.tolist())):
         rows = np.flatnonzero(numbers == element)
         references = by_element.get(element, everything)
+        known = None if halves is None else halves[element if element in by_element else 0]
         k = min(neighbours, len(references))
-        near, _ = nearest_distances(platonic[rows], references, k)
+        near, _ = nearest_distances(platonic[rows], references, k, halves=known)
         result[rows] = near.sum(axis=1) / k
     return result
 

@@ -27,10 +27,10 @@ def manifold(**changes):
     return ReferenceManifold(**{**values, **changes})
 
 
-def examine(watcher, state, z, symbols="HO", revisited=False, reference=None):
+def examine(watcher, state, z, symbols="HO", revisited=False, reference=None, moving=False):
     frame = Frame(
         0, Atoms(symbols, np.zeros((len(z), 3))), z, z, {},
-        reference=reference or manifold(), revisited=revisited,
+        reference=reference or manifold(), revisited=revisited, moving=moving,
     )  # fmt: skip
     return watcher.examine(frame, state)
 
@@ -60,12 +60,13 @@ def test_an_unknown_element_is_said():
     assert finding.scalars["extrapolation_score"] == pytest.approx((0 + 1 + 5) / 3 / 2)
 
 
-def levels(distances, persistence, revisited=()):
+def levels(distances, persistence, revisited=(), moving=True):
     watcher = ManifoldDistance(persistence)
     state = watcher.start(None)
     return [
         examine(
-            watcher, state, np.array([[0.5, 0, 0], [0, 5 + d, 0]]), revisited=i in revisited
+            watcher, state, np.array([[0.5, 0, 0], [0, 5 + d, 0]]),
+            revisited=i in revisited, moving=moving,
         ).signals[0].level
         for i, d in enumerate(distances)
     ]  # fmt: skip
@@ -73,13 +74,19 @@ def levels(distances, persistence, revisited=()):
 
 def test_it_has_to_last():
     # d / 0.25 / alarm 4: a level of d
-    assert levels([2, 2, 0.5, 2, 2, 2, 2], 3) == pytest.approx([0, 0, 0.5, 0.5, 0.5, 2, 2])
+    assert levels([0.5, 2, 2, 2, 0.5, 2], 3) == pytest.approx([0.5, 0.5, 0.5, 2, 0.5, 0.5])
     assert levels([2, 0.5], 1) == pytest.approx([2, 0.5])
 
 
+def test_a_structure_seen_once_is_judged_by_itself():
+    assert levels([2], 3) == pytest.approx([2])
+    # volumes of an equation of state, steps of a relaxation
+    assert levels([0.5, 2, 0.5], 3, moving=False) == pytest.approx([0.5, 2, 0.5])
+
+
 def test_a_geometry_that_comes_back_does_not_count():
-    assert levels([2, 2, 2, 2], 3, revisited=(1, 2))[-1] == 0
-    assert levels([2, 2, 2], 3)[-1] == 2
+    assert levels([0.5, 2, 2, 2], 3, revisited=(2, 3))[-1] == 0.5
+    assert levels([0.5, 2, 2, 2], 3)[-1] == 2
 
 
 def test_without_a_reference_it_says_uncalibrated():

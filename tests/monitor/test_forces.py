@@ -21,12 +21,23 @@ class TwiceTheForce:
         return max(self.alarm, 5 * float(np.sqrt((forces**2).sum(axis=1).mean())))
 
 
-def make_frame(forces, index=0, revisited=False):
+def make_frame(forces, index=0, revisited=False, moving=False):
     atoms = Atoms(f"Na{len(forces) - 1}Cl", positions=np.eye(3).repeat(9, axis=0)[: len(forces)])
     n = len(forces)
     return Frame(
-        index, atoms, np.zeros((n, 4)), np.zeros((n, 2)), {"forces": forces}, revisited=revisited
+        index,
+        atoms,
+        np.zeros((n, 4)),
+        np.zeros((n, 2)),
+        {"forces": forces},
+        revisited=revisited,
+        moving=moving,
     )
+
+
+def started(**options):
+    diagnostic = ForceErrorBound(TwiceTheForce(), **options)
+    return diagnostic, diagnostic.start(make_frame(np.zeros((2, 3))).atoms)
 
 
 def lone_force(size, n=20):
@@ -37,7 +48,8 @@ def lone_force(size, n=20):
 
 def test_bounds_scalars_and_what_the_calibration_has_not_seen():
     forces = np.diag([1.0, 2.0, 3.0])
-    finding = ForceErrorBound(TwiceTheForce()).examine(make_frame(forces), [])
+    diagnostic, state = started()
+    finding = diagnostic.examine(make_frame(forces), state)
     np.testing.assert_allclose(finding.per_atom["force_error_bound"], [2, 4, 6])
     assert finding.scalars == {"force_error_bound": 6.0, "median_force_error_bound": 4.0}
     assert finding.facts["uncalibrated_elements"] == ["Cl"]
@@ -46,17 +58,22 @@ def test_bounds_scalars_and_what_the_calibration_has_not_seen():
 
 
 def test_an_alarm_has_to_last():
-    diagnostic, state = ForceErrorBound(TwiceTheForce(), persistence=3), []
-    levels = [
-        diagnostic.examine(make_frame(lone_force(4.0)), state).signals[0].level for _ in range(3)
-    ]
-    assert levels == [0.0, 0.0, pytest.approx(8 / 5)]
-    assert diagnostic.examine(make_frame(lone_force(0.1)), state).signals[0].level < 1
+    diagnostic, state = started(persistence=3)
+
+    def level(size, moving=True):
+        frame = make_frame(lone_force(size), moving=moving)
+        return diagnostic.examine(frame, state).signals[0].level
+
+    assert level(0.1) < 1
+    assert [level(4.0) >= 1 for _ in range(3)] == [False, False, True]
+    assert level(4.0) == pytest.approx(8 / 5)
+    assert level(0.1) < 1
+    assert level(4.0, moving=False) == pytest.approx(8 / 5)  # no trajectory: judged by itself
 
 
 def test_the_alarm_names_the_atom_and_its_threshold():
-    diagnostic = ForceErrorBound(TwiceTheForce(), persistence=1)
-    (signal,) = diagnostic.examine(make_frame(lone_force(4.0)), []).signals
+    diagnostic, state = started(persistence=1)
+    (signal,) = diagnostic.examine(make_frame(lone_force(4.0)), state).signals
     assert signal.atoms == (7,)
     assert (signal.value, signal.threshold, signal.unit) == (8.0, 5.0, "eV/Å")
     assert signal.category is ForceErrorWarning
@@ -64,7 +81,7 @@ def test_the_alarm_names_the_atom_and_its_threshold():
 
 
 def test_thermal_motion_is_no_alarm_however_hot():
-    diagnostic, state = ForceErrorBound(TwiceTheForce()), []
+    diagnostic, state = started()
     rng = np.random.default_rng(0)
     for _ in range(50):
         (signal,) = diagnostic.examine(make_frame(rng.normal(size=(20, 3)) * 10), state).signals
@@ -72,20 +89,22 @@ def test_thermal_motion_is_no_alarm_however_hot():
 
 
 def test_geometries_seen_again_do_not_count():
-    diagnostic, state = ForceErrorBound(TwiceTheForce(), persistence=2), []
+    diagnostic, state = started(persistence=2)
+    quiet = diagnostic.examine(make_frame(lone_force(0.1), moving=True), state)
     for _ in range(5):
-        finding = diagnostic.examine(make_frame(lone_force(9.0), revisited=True), state)
-    assert finding.signals[0].level == 0
+        frame = make_frame(lone_force(9.0), revisited=True, moving=True)
+        finding = diagnostic.examine(frame, state)
+    assert finding.signals[0].level == quiet.signals[0].level < 1
 
 
 def test_forces_at_rest_and_missing_ones():
-    diagnostic = ForceErrorBound(TwiceTheForce())
-    finding = diagnostic.examine(make_frame(np.zeros((4, 3))), [])
+    diagnostic, state = started()
+    finding = diagnostic.examine(make_frame(np.zeros((4, 3))), state)
     assert finding.signals[0].level == 0
     assert np.isfinite(finding.signals[0].threshold)
     frame = make_frame(np.zeros((4, 3)))
     energy_only = Frame(0, frame.atoms, frame.embeddings, frame.platonic, {"energy": 1.0})
-    assert not diagnostic.examine(energy_only, []).per_atom
+    assert not diagnostic.examine(energy_only, state).per_atom
 
 
 def test_one_event_for_an_alarm_that_stays():
@@ -100,7 +119,7 @@ def test_one_event_for_an_alarm_that_stays():
         )
         events += diagnosis.events
     assert [event.kind for event in events] == ["force_error"]
-    assert events[0].index == 2
+    assert events[0].index == 0
 
 
 def test_a_persistence_of_nothing_is_refused():

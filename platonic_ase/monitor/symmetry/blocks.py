@@ -46,7 +46,8 @@ class BlockVariance:
     """
 
     def __init__(self, labels: np.ndarray) -> None:
-        self._members = np.eye(labels.max() + 1)[:, labels]  # (n_orbits, n_atoms)
+        self._labels = labels
+        self._sizes = np.bincount(labels)
         self._shape = (len(labels), 3)
         self._levels: list[_Level] = []
 
@@ -87,12 +88,12 @@ class BlockVariance:
         return self._levels[k].differences * 2.0**k / length
 
     def _per_orbit(self, values: np.ndarray) -> np.ndarray:
-        return np.asarray(self._members @ values.sum(axis=1))
+        return np.bincount(self._labels, weights=values.sum(axis=1))
 
     def _growth(self, shorter: np.ndarray, longer: np.ndarray) -> float:
         """V of the longer blocks over V of the shorter, mean over the atoms; 0 where all rest."""
         ratios = np.divide(longer, shorter, out=np.zeros_like(longer), where=shorter > 0)
-        return float(self._members.sum(axis=1) @ ratios / self._members.sum())
+        return float(self._sizes @ ratios / self._sizes.sum())
 
 
 class TaperedMean:

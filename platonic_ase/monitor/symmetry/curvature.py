@@ -9,7 +9,8 @@ same part :math:`\eta_\perp` of the strain, and the forces and stress of the mod
 is the Rayleigh quotient of the Hessian for small asymmetries: positive while a rattled structure
 heals, negative once the asymmetry lies along a mode that lowers the energy. Then it will grow,
 whatever the optimiser: under friction-free motion of unit masses at the rate
-:math:`\sqrt{-\kappa}`. What keeps the symmetry (a volume that relaxes, say) drops out.
+:math:`\sqrt{-\kappa}`. What keeps the symmetry (a volume that relaxes, say) drops out, and so does
+a rotation of crystal and cell together: forces and stress are turned back to the reference.
 """
 
 from __future__ import annotations
@@ -47,6 +48,28 @@ class Asymmetry:
         return float(np.sqrt((self.displacements**2).sum(axis=1).max()))
 
 
+def polar_decomposition(reference: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Stretch and rotation that take one cell to another, :math:`h = h_0 S R`.
+
+    Parameters
+    ----------
+    reference, cell : ndarray, shape (3, 3)
+        Cell vectors in rows, Å.
+
+    Returns
+    -------
+    stretch : ndarray, shape (3, 3)
+        S, symmetric: the strain is :math:`S - 1`.
+    rotation : ndarray, shape (3, 3)
+        R, orthogonal, acting on rows from the right.
+    """
+    gradient = np.linalg.solve(reference, cell)
+    if np.array_equal(gradient, gradient.T):  # exact where nothing turns
+        return gradient, np.eye(3)
+    left, lengths, right = np.linalg.svd(gradient)
+    return (left * lengths) @ left.T, left @ right
+
+
 def asymmetry_of(
     orbits: Orbits,
     operations: Operations,
@@ -72,17 +95,17 @@ def asymmetry_of(
     """
     vectors = shift @ orbits.cell
     vectors = vectors - operations.symmetric_part(vectors)
-    gradient = np.linalg.solve(orbits.cell, atoms.cell.array)
-    strain = 0.5 * (gradient + gradient.T) - np.eye(3)
-    turns = operations.rotations
-    strain = strain - np.einsum("gab,bc,gdc->ad", turns, strain, turns) / len(turns)
-    work = float((vectors * forces).sum())
+    stretch, rotation = polar_decomposition(orbits.cell, atoms.cell.array)
+    strain = stretch - np.eye(3)
+    strain = strain - operations.symmetric_tensor(strain)
+    work = float((vectors * (forces @ rotation.T)).sum())
     norm = float((vectors**2).sum())
     if stress is not None:
         tensor = np.asarray(stress)
         if tensor.shape != (3, 3):  # calculators store either
             tensor = voigt_6_to_full_3x3_stress(tensor)
-        work -= atoms.get_volume() * float((tensor * strain).sum())
+        turned = rotation @ tensor @ rotation.T
+        work -= atoms.get_volume() * float((turned * strain).sum())
         norm += float((orbits.spacing**2).sum() * (strain**2).sum())
     curvature = -work / norm if norm > 0 else np.nan
     return Asymmetry(vectors, strain, curvature)

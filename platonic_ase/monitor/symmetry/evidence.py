@@ -154,6 +154,5 @@ class SymmetryEvidence:
         return np.asarray(1 / (pooled + floor) if floor > 0 else np.ones_like(pooled))[:, None]
 
     def _orbit_means(self, values: np.ndarray) -> np.ndarray:
-        sums = np.zeros((len(self._sizes), values.shape[1]))
-        np.add.at(sums, self._labels, values)
-        return np.asarray((sums / self._sizes[:, None])[self._labels])
+        sums = [np.bincount(self._labels, weights=column) for column in values.T]
+        return np.asarray((np.array(sums) / self._sizes).T[self._labels])

@@ -1,19 +1,26 @@
-"""The operations of a space group acting on displacements of its atoms."""
+"""The operations of a space group acting on displacements of its atoms.
+
+A supercell has as many operations as lattice translations times rotations, thousands of them. All
+are products of one translation and one of at most 48 representatives, which is how they are kept:
+a mean over the group is a mean over the lattice followed by a small sparse projector, and overlaps
+with all images are one matrix product.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonic_ase.monitor.symmetry.orbits import site_permutation, symmetry_dataset
+from platonic_ase.monitor.symmetry.orbits import Orbits, find_orbits
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-_LARGEST = 2_000_000
-"""Operations times atoms that are kept."""
+_LARGEST = 1_000_000
+"""Lattice translations times atoms that are kept."""
 
 
 @dataclass(frozen=True)
@@ -21,46 +28,159 @@ class Operations:
     r"""Space-group operations of a structure, those of its lattice translations included.
 
     An operation g takes atom i to the site of atom :math:`g(i)` and turns its displacement,
-    :math:`(g u)_{g(i)} = R_g u_i`.
+    :math:`(g u)_{g(i)} = R_g u_i`. Each is a representative followed by a translation; operation
+    ``t * len(rotations) + r`` is representative r followed by translation t, the identity first.
 
     Attributes
     ----------
-    rotations : ndarray, shape (n_operations, 3, 3)
+    rotations : ndarray, shape (n_representatives, 3, 3)
         Cartesian; the identity first.
-    permutations : ndarray of int, shape (n_operations, n_atoms)
-        Atom ``permutations[g, i]`` is where operation g takes atom i.
+    permutations : ndarray of int, shape (n_representatives, n_atoms)
+        Atom ``permutations[r, i]`` is where representative r takes atom i.
+    translations : ndarray of int, shape (n_translations, n_atoms)
+        Where each lattice translation takes each atom; the identity first. In very large cells a
+        random choice of them.
+    classes : ndarray of int, shape (n_atoms,)
+        Atoms of one label are equivalent under lattice translations, 0..n_classes-1.
     """
 
     rotations: np.ndarray
     permutations: np.ndarray
+    translations: np.ndarray
+    classes: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.rotations)
+        return len(self.rotations) * len(self.translations)
 
     def select(self, chosen: np.ndarray) -> Operations:
         """Keep the operations where a boolean array, shape (n_operations,), is true."""
-        return Operations(self.rotations[chosen], self.permutations[chosen])
+        translation, representative = np.divmod(np.flatnonzero(chosen), len(self.rotations))
+        everything = np.arange(self.permutations.shape[1])
+        permutations = self.permutations[representative]
+        return Operations(
+            self.rotations[representative],
+            np.take_along_axis(self.translations[translation], permutations, axis=1),
+            everything[None],
+            everything,
+        )
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """All images of a displacement field, shape (n_operations, n_atoms, 3)."""
-        turned = np.einsum("gab,ib->gia", self.rotations, vectors)
+        turned = self._turned(vectors)
+        images = np.empty((len(self.translations), *turned.shape))
+        for image, translation in zip(images, self.translations, strict=True):
+            image[:, translation] = turned
+        return images.reshape(-1, *vectors.shape)
+
+    def symmetric_part(self, vectors: np.ndarray) -> np.ndarray:
+        """Mean over the images: what keeps every operation, shape (n_atoms, 3)."""
+        order, count = self._by_class
+        means = vectors[order].reshape(count, -1, 3).mean(axis=1)
+        return np.asarray((self._projector @ means.ravel()).reshape(count, 3)[self.classes])
+
+    def symmetric_tensor(self, tensor: np.ndarray) -> np.ndarray:
+        """Mean of a Cartesian tensor, shape (3, 3), over the rotations."""
+        return np.asarray((self._tensor_projector @ tensor.ravel()).reshape(3, 3))
+
+    def vector_overlaps(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        r"""Overlaps :math:`\langle a, g b \rangle` of displacement fields, (n_operations,)."""
+        images = self._turned(other).reshape(len(self.rotations), -1)
+        shifted = one[self.translations].reshape(len(self.translations), -1)
+        return np.asarray(shifted @ images.T).ravel()
+
+    def _turned(self, vectors: np.ndarray) -> np.ndarray:
+        """Images under the representatives, shape (n_representatives, n_atoms, 3)."""
+        turned = vectors @ self.rotations.transpose(0, 2, 1)
         images = np.empty_like(turned)
         np.put_along_axis(images, self.permutations[:, :, None], turned, axis=1)
         return np.asarray(images)
 
-    def symmetric_part(self, vectors: np.ndarray) -> np.ndarray:
-        """Mean over the images: what keeps every operation, shape (n_atoms, 3)."""
-        return np.asarray(self.apply(vectors).mean(axis=0))
+    @cached_property
+    def _by_class(self) -> tuple[np.ndarray, int]:
+        """Order that brings each class together, and the number of classes."""
+        return np.argsort(self.classes, kind="stable"), int(self.classes.max()) + 1
 
-    def vector_overlaps(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        r"""Overlaps :math:`\langle a, g b \rangle` of displacement fields, (n_operations,)."""
-        return np.asarray(
-            np.einsum("gia,gab,ib->g", one[self.permutations], self.rotations, other, optimize=True)
+    @cached_property
+    def _projector(self) -> Any:
+        """Mean over the representatives, on one displacement a class: sparse, (3 c, 3 c)."""
+        from scipy.sparse import csr_array
+
+        order, count = self._by_class
+        first = order.reshape(count, -1)[:, 0]
+        targets = self.classes[self.permutations[:, first]]  # (n_representatives, n_classes)
+        axes = np.arange(3)
+        shape = (*targets.shape, 3, 3)
+        rows = np.broadcast_to(3 * targets[:, :, None, None] + axes[:, None], shape)
+        columns = np.broadcast_to(3 * np.arange(count)[:, None, None] + axes, shape)
+        values = np.broadcast_to(self.rotations[:, None] / len(self.rotations), shape)
+        return csr_array(
+            (values.ravel(), (rows.ravel(), columns.ravel())), shape=(3 * count, 3 * count)
         )
+
+    @cached_property
+    def _tensor_projector(self) -> np.ndarray:
+        turns = self.rotations
+        return np.asarray(np.einsum("gab,gdc->adbc", turns, turns).reshape(9, 9) / len(turns))
+
+
+def operations_of(orbits: Orbits, seed: int = 0) -> Operations:
+    """All operations that the generators of a space group make.
+
+    Parameters
+    ----------
+    orbits : Orbits
+    seed : int
+        Of the choice of translations in very large cells.
+    """
+    pure = (orbits.rotations == np.eye(3, dtype=int)).all(axis=(1, 2))
+    translations = np.arange(len(orbits.labels), dtype=np.int32)[None]
+    for generator in orbits.permutations[pure]:
+        translations = _multiplied(translations, generator)
+    # translations are told apart by where they take an atom: none but the identity fixes one
+    _, classes = np.unique(translations.min(axis=0), return_inverse=True)
+    most = max(2, _LARGEST // len(orbits.labels))
+    if len(translations) > most:
+        rest = np.random.default_rng(seed).permutation(len(translations) - 1)[: most - 1]
+        translations = translations[np.concatenate([[0], 1 + rest])]
+    rotations, permutations = _representatives(orbits.rotations[~pure], orbits.permutations[~pure])
+    cell = orbits.cell
+    cartesian = np.einsum("ab,gbc,cd->gad", cell.T, rotations, np.linalg.inv(cell.T))
+    return Operations(cartesian, permutations, translations, classes)
+
+
+def _multiplied(translations: np.ndarray, generator: np.ndarray) -> np.ndarray:
+    """A group of translations together with all products of its own and one more."""
+    known = set(translations[:, 0].tolist())
+    found, power = [translations], generator.astype(translations.dtype)
+    while int(power[0]) not in known:
+        found.append(translations[:, power])
+        power = generator.astype(translations.dtype)[power]
+    return np.concatenate(found)
+
+
+def _representatives(
+    generators: np.ndarray, permutations: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One operation for each rotation part: products of the generators that are not pure."""
+    n = permutations.shape[1]
+    identity = np.eye(3, dtype=int)
+    found = {identity.tobytes(): (identity, np.arange(n))}
+    frontier = list(found.values())
+    while frontier:
+        fresh = []
+        for rotation, permutation in frontier:
+            for w, moves in zip(generators, permutations, strict=True):
+                product = w.astype(int) @ rotation
+                if product.tobytes() not in found:
+                    found[product.tobytes()] = (product, moves[permutation])
+                    fresh.append(found[product.tobytes()])
+        frontier = fresh
+    rotations, moved = zip(*found.values(), strict=True)
+    return np.array(rotations), np.array(moved)
 
 
 def find_operations(atoms: Atoms, symprec: float = 1e-2, seed: int = 0) -> Operations | None:
-    """All operations of a structure, by spglib; a random choice of them in very large cells.
+    """All operations of a structure, by spglib; a choice of translations in very large cells.
 
     Parameters
     ----------
@@ -76,18 +196,5 @@ def find_operations(atoms: Atoms, symprec: float = 1e-2, seed: int = 0) -> Opera
     Operations or None
         None where spglib finds no symmetry.
     """
-    cell, fractional = atoms.cell.array, atoms.get_scaled_positions(wrap=False)
-    dataset = symmetry_dataset((cell, fractional, atoms.numbers), symprec)
-    if dataset is None:
-        return None
-    chosen = np.arange(len(dataset.rotations))
-    most = max(2, _LARGEST // len(atoms))
-    if len(chosen) > most:
-        rest = np.random.default_rng(seed).permutation(chosen[1:])[: most - 1]
-        chosen = np.concatenate([chosen[:1], rest])
-    rotations, translations = dataset.rotations[chosen], dataset.translations[chosen]
-    permutations = [
-        site_permutation(fractional, w, t) for w, t in zip(rotations, translations, strict=True)
-    ]
-    cartesian = np.einsum("ab,gbc,cd->gad", cell.T, rotations, np.linalg.inv(cell.T))
-    return Operations(cartesian, np.array(permutations))
+    orbits = find_orbits(atoms, symprec)
+    return None if orbits is None else operations_of(orbits, seed)

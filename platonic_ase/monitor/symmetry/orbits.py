@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from platonic_ase.monitor.symmetry.generators import (
+    connected_atoms,
+    generating_set,
+    rotations_keeping,
+    site_permutation,
+)
+from platonic_ase.monitor.symmetry.kinds import atom_kinds, held_directions
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -15,6 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Orbits:
     """Symmetry of a reference structure.
+
+    Atoms that differ in mass, initial magnetic moment or constraints are not equivalent.
 
     Attributes
     ----------
@@ -42,10 +53,20 @@ class Orbits:
     cell: np.ndarray
     spacing: np.ndarray
 
-    @property
+    @cached_property
     def watched(self) -> np.ndarray:
         """Orbits of more than one atom, which alone can split."""
-        return np.flatnonzero(np.bincount(self.labels) > 1)
+        return np.flatnonzero(self.sizes > 1)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Number of atoms of each orbit, shape (n_orbits,)."""
+        return np.bincount(self.labels)
+
+    @cached_property
+    def grouped(self) -> tuple[np.ndarray, np.ndarray]:
+        """Order that brings each orbit together, and where each begins."""
+        return _grouped(self.labels)
 
 
 def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
@@ -65,21 +86,31 @@ def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
     if atoms.cell.rank < 3 or not atoms.pbc.any():
         return None
     fractional = atoms.get_scaled_positions(wrap=False)
-    dataset = symmetry_dataset((atoms.cell.array, fractional, atoms.numbers), symprec)
+    dataset = symmetry_dataset((atoms.cell.array, fractional, atom_kinds(atoms)), symprec)
     if dataset is None:
         return None
-    _, labels = np.unique(dataset.equivalent_atoms, return_inverse=True)
-    chosen = _generators(dataset.rotations, dataset.translations)
-    rotations = dataset.rotations[chosen]
-    permutations = [
-        site_permutation(fractional, w, t)
-        for w, t in zip(rotations, dataset.translations[chosen], strict=True)
-    ]
+    rotations, translations = dataset.rotations, dataset.translations
+    group = f"{dataset.international} ({dataset.number})"
+    allowed = rotations_keeping(rotations, atoms.cell.array, held_directions(atoms))
+    if not allowed.all():
+        rotations, translations = rotations[allowed], translations[allowed]
+        group = f"a subgroup of {group}"
+    chosen = generating_set(rotations, translations)
+    rotations = rotations[chosen]
+    permutations = np.array(
+        [
+            site_permutation(fractional, w, t)
+            for w, t in zip(rotations, translations[chosen], strict=True)
+        ],
+        dtype=np.int64,
+    ).reshape(len(chosen), len(atoms))
+    equivalent = dataset.equivalent_atoms if allowed.all() else connected_atoms(permutations)
+    _, labels = np.unique(equivalent, return_inverse=True)
     return Orbits(
         labels=labels,
-        space_group=f"{dataset.international} ({dataset.number})",
+        space_group=group,
         rotations=rotations,
-        permutations=np.array(permutations, dtype=np.int64).reshape(len(chosen), len(atoms)),
+        permutations=permutations,
         fractional=fractional,
         cell=atoms.cell.array.copy(),
         spacing=_nearest_neighbour(atoms),
@@ -107,67 +138,6 @@ def symmetry_dataset(cell: Any, symprec: float) -> Any:
             return spglib.get_symmetry_dataset(cell, symprec=symprec)
         except failure:
             return None
-
-
-def _generators(rotations: np.ndarray, translations: np.ndarray) -> list[int]:
-    """Find few operations that generate the whole group; return their indices."""
-    identity = np.eye(3, dtype=int)
-    pure = [i for i, w in enumerate(rotations) if (w == identity).all()]
-    chosen: list[int] = []
-    # pure translations: the shortest that enlarge the lattice generated so far
-    lattice = {(0, 0, 0)}
-    grid = _common_denominator(translations[pure])
-    steps = {i: tuple(np.rint(translations[i] * grid).astype(int) % grid) for i in pure}
-    for i in sorted(pure, key=lambda i: (sum(steps[i]), steps[i])):
-        if steps[i] in lattice:
-            continue
-        chosen.append(i)
-        frontier = lattice
-        while frontier:
-            frontier = {
-                tuple((np.add(point, steps[i]) % grid).tolist()) for point in frontier
-            } - lattice
-            lattice = lattice | frontier
-        if len(lattice) == len(pure):
-            break
-    # rotation parts: add one whenever the point group generated so far does not have it
-    group = {identity.tobytes(): identity}
-    for i, w in enumerate(rotations):
-        w = w.astype(int)
-        if w.tobytes() in group:
-            continue
-        chosen.append(i)
-        generators = [w] + [rotations[j].astype(int) for j in chosen]
-        frontier_w = list(group.values())
-        while frontier_w:
-            fresh = []
-            for a in frontier_w:
-                for b in generators:
-                    product = a @ b
-                    if product.tobytes() not in group:
-                        group[product.tobytes()] = product
-                        fresh.append(product)
-            frontier_w = fresh
-    return chosen
-
-
-def _common_denominator(translations: np.ndarray) -> int:
-    """Smallest grid on which all pure translations lie; their number is one."""
-    for grid in range(1, 1 + len(translations)):
-        if np.allclose(np.rint(translations * grid), translations * grid, atol=1e-3):
-            return grid
-    return max(1, len(translations))
-
-
-def site_permutation(
-    fractional: np.ndarray, rotation: np.ndarray, translation: np.ndarray
-) -> np.ndarray:
-    """Where an operation takes each atom: the nearest atom, modulo the lattice, (n_atoms,)."""
-    from scipy.spatial import cKDTree
-
-    moved = (fractional @ rotation.T + translation) % 1.0 % 1.0
-    _, target = cKDTree(fractional % 1.0 % 1.0, boxsize=1.0).query(moved)
-    return np.asarray(target)
 
 
 def structural_asymmetry(
@@ -231,8 +201,7 @@ def lindemann_ratios(orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = No
     shift = fractional_shift(orbits, atoms) if shift is None else shift
     displacements = shift @ atoms.cell.array
     squares = np.einsum("ij,ij->i", displacements, displacements) / orbits.spacing**2
-    counts = np.bincount(orbits.labels)
-    return np.asarray(np.sqrt(np.bincount(orbits.labels, weights=squares) / counts))
+    return np.asarray(np.sqrt(np.bincount(orbits.labels, weights=squares) / orbits.sizes))
 
 
 def fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
@@ -257,7 +226,11 @@ def _nearest_neighbour(atoms: Atoms) -> np.ndarray:
     return np.asarray(cKDTree(images).query(wrapped, k=2)[0][:, 1])
 
 
-def orbit_splitting(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def orbit_splitting(
+    platonic: np.ndarray,
+    labels: np.ndarray,
+    grouped: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     r"""Largest deviation of an atom from the mean of its orbit, per orbit.
 
     .. math:: s_g = \max_{i \in g} \frac{\|z_i - \bar z_g\|}{\sqrt{K}}
@@ -267,23 +240,30 @@ def orbit_splitting(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
     platonic : ndarray, shape (n_atoms, K)
     labels : ndarray of int, shape (n_atoms,)
         Orbit of each atom, 0..n_orbits-1.
+    grouped : tuple of ndarray, optional
+        :attr:`Orbits.grouped` of the same labels, where it is known.
 
     Returns
     -------
     ndarray, shape (n_orbits,)
         An rms difference of cosines; zero for orbits of one atom.
     """
-    deviations = orbit_deviations(platonic, labels)
+    order, starts = _grouped(labels) if grouped is None else grouped
+    deviations = _deviations(platonic, labels, order, starts)
     lengths = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / platonic.shape[1])
-    order, starts = _grouped(labels)
     return np.asarray(np.maximum.reduceat(lengths[order], starts))
 
 
 def orbit_deviations(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Platonic coordinates less the mean of the orbit, in double precision, (n_atoms, K)."""
-    order, starts = _grouped(labels)
+    return _deviations(platonic, labels, *_grouped(labels))
+
+
+def _deviations(
+    platonic: np.ndarray, labels: np.ndarray, order: np.ndarray, starts: np.ndarray
+) -> np.ndarray:
     means = np.add.reduceat(platonic[order], starts, axis=0, dtype=float)
-    means /= np.bincount(labels)[:, None]
+    means /= np.diff(np.append(starts, len(labels)))[:, None]
     return np.asarray(platonic - means[labels])
 
 

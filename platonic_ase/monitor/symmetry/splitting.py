@@ -13,7 +13,7 @@ from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
-from platonic_ase.monitor.symmetry.operations import Operations, find_operations
+from platonic_ase.monitor.symmetry.operations import Operations, operations_of
 from platonic_ase.monitor.symmetry.orbits import (
     Orbits,
     find_orbits,
@@ -23,7 +23,7 @@ from platonic_ase.monitor.symmetry.orbits import (
     split_orbit,
     structural_asymmetry,
 )
-from platonic_ase.monitor.symmetry.subgroups import identify_breaking
+from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,6 +40,7 @@ class _State:
     operations: Operations | None = None
     evidence: SymmetryEvidence | None = None
     downhill: int = 0  # geometries in a row with negative curvature
+    breaking: Breaking | None = None  # what the alarm that is up now found when it rose
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -121,7 +122,7 @@ class OrbitSplitting(Diagnostic):
         orbits = find_orbits(reference, self.symprec)
         if orbits is None or len(orbits.rotations) == 0:
             return _State(orbits=None)
-        operations = find_operations(reference, self.symprec)
+        operations = operations_of(orbits)
         return _State(orbits, operations, facts=self._facts(orbits, reference))
 
     def examine(self, frame: Frame, state: _State) -> Finding:
@@ -129,7 +130,7 @@ class OrbitSplitting(Diagnostic):
         orbits = state.orbits
         if orbits is None:
             return Finding(self.name)
-        splitting = orbit_splitting(frame.platonic, orbits.labels)
+        splitting = orbit_splitting(frame.platonic, orbits.labels, orbits.grouped)
         shift = fractional_shift(orbits, frame.atoms)
         asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
         signals = []
@@ -223,15 +224,15 @@ class OrbitSplitting(Diagnostic):
         level = min(state.downhill / self.rises, broken.largest / self.displacement)
         message, atoms = "", tuple[int, ...]()
         if level >= 1:
-            found = identify_breaking(
-                state.orbits, state.operations, frame.atoms.numbers, broken.displacements
-            )
+            found = self._identify(state, frame, broken.displacements)
             atoms = found.minority or found.majority
             message = (
                 f"{state.orbits.space_group} is breaking: the energy falls along the asymmetry, by "
                 f"{-broken.curvature:.2g} eV/Å² of curvature in {state.downhill} geometries in a "
                 f"row, with atoms {broken.largest:.3f} Å off their symmetric sites; {found}."
             )
+        else:
+            state.breaking = None
         return Signal(
             kind="symmetry_breaking",
             level=level,
@@ -243,6 +244,18 @@ class OrbitSplitting(Diagnostic):
             atoms=atoms,
             category=SymmetryWarning,
         )
+
+    def _identify(
+        self, state: _State, frame: Frame, displacements: np.ndarray, error: float = 0.0
+    ) -> Breaking:
+        """Name the breaking once, when the alarm rises: events are raised only then."""
+        if state.breaking is None:
+            assert state.orbits is not None
+            assert state.operations is not None
+            state.breaking = identify_breaking(
+                state.orbits, state.operations, frame.atoms.numbers, displacements, error
+            )
+        return state.breaking
 
     def _average_signal(self, frame: Frame, state: _State, shift: np.ndarray) -> Signal:
         orbits, operations = state.orbits, state.operations
@@ -262,7 +275,7 @@ class OrbitSplitting(Diagnostic):
         level = min(value / self._needed, float(lengths[atom]) / far)
         if level >= 1:
             error = float(evidence.error.max())
-            found = identify_breaking(orbits, operations, frame.atoms.numbers, leaning, error)
+            found = self._identify(state, frame, leaning, error)
             atoms = found.minority or found.majority
             message = (
                 f"{orbits.space_group} is broken in the time average: evidence 10^{value:.1f} from "
@@ -270,6 +283,8 @@ class OrbitSplitting(Diagnostic):
                 f"symmetric run gets this far with a probability of {10**-value:.1g} at most); "
                 f"{found} (error of the mean {error:.3f} Å)."
             )
+        else:
+            state.breaking = None
         return Signal(
             kind="symmetry_breaking",
             level=level,
@@ -283,7 +298,7 @@ class OrbitSplitting(Diagnostic):
         )
 
     def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
-        large = np.where(np.bincount(orbits.labels) >= 4, ratios, 0.0)
+        large = np.where(orbits.sizes >= 4, ratios, 0.0)
         orbit = int(large.argmax())
         members = np.flatnonzero(orbits.labels == orbit)
         label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from platonic_ase.monitor.symmetry.curvature import asymmetry_of
+from platonic_ase.monitor.symmetry.curvature import asymmetry_of, polar_decomposition
 from platonic_ase.monitor.symmetry.operations import find_operations
 from platonic_ase.monitor.symmetry.orbits import find_orbits, fractional_shift
 from platonic_ase.testing import DoubleWellCrystal
@@ -67,3 +67,28 @@ def test_a_strain_that_lowers_the_energy(sign):
     assert found.curvature == pytest.approx(expected, rel=1e-6)
     full = np.diag(stress[:3])  # as CHGNet stores it
     assert seen(salt(), live, np.zeros((8, 3)), full).curvature == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_rotation_of_crystal_and_cell_is_no_strain():
+    live = salt()
+    live.rattle(0.01, seed=0)
+    live.set_cell(live.cell.array * (1.01, 1.0, 0.99), scale_atoms=True)
+    forces = np.random.default_rng(1).normal(size=(8, 3))
+    stress = np.random.default_rng(2).normal(size=(3, 3))
+    stress = stress + stress.T
+    expected = seen(salt(), live, forces, stress)
+    turned = live.copy()
+    turned.rotate(10, (1, 2, 3), rotate_cell=True)
+    turn = polar_decomposition(live.cell.array, turned.cell.array)[1]
+    found = seen(salt(), turned, forces @ turn, turn.T @ stress @ turn)
+    np.testing.assert_allclose(found.strain, expected.strain, atol=1e-12)
+    np.testing.assert_allclose(found.displacements, expected.displacements, atol=1e-12)
+    assert found.curvature == pytest.approx(expected.curvature, rel=1e-9)
+
+
+def test_a_rotated_crystal_has_no_asymmetry():
+    turned = salt()
+    turned.rotate(10, (1, 2, 3), rotate_cell=True)
+    found = seen(salt(), turned, np.zeros((8, 3)), np.zeros((3, 3)))
+    assert np.abs(found.strain).max() < 1e-12
+    assert found.largest < 1e-12

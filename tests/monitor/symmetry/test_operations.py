@@ -3,7 +3,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from platonic_ase.monitor.symmetry.generators import site_permutation
 from platonic_ase.monitor.symmetry.operations import find_operations
+from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
 
 CELLS = {
     "perovskite": Atoms(
@@ -12,6 +14,7 @@ CELLS = {
         cell=[4.0] * 3,
         pbc=True,
     ),
+    "salt": bulk("NaCl", "rocksalt", a=5.6, cubic=True) * (2, 1, 1),
     "hcp": bulk("Mg") * (2, 2, 1),
     "wurtzite": bulk("ZnO", "wurtzite", a=3.25, c=5.2),
 }
@@ -58,3 +61,44 @@ def test_selected_operations_are_those():
     kept = operations.select(operations.vector_overlaps(polar, polar) > 0.5)
     assert len(operations) == 48
     assert len(kept) == 8  # 4mm
+
+
+def every_operation(atoms):
+    """All operations one by one, each with a tree of its own: the slow way."""
+    cell, fractional = atoms.cell.array, atoms.get_scaled_positions(wrap=False)
+    dataset = symmetry_dataset((cell, fractional, atoms.numbers), 1e-2)
+    moved = [
+        site_permutation(fractional, w, t)
+        for w, t in zip(dataset.rotations, dataset.translations, strict=True)
+    ]
+    turns = np.einsum("ab,gbc,cd->gad", cell.T, dataset.rotations, np.linalg.inv(cell.T))
+    return turns, np.array(moved)
+
+
+def test_the_products_are_all_operations(atoms):
+    turns, moved = every_operation(atoms)
+    operations = find_operations(atoms).select(np.ones(len(turns), dtype=bool))
+    found = {
+        (*np.rint(1e6 * r).astype(int).ravel().tolist(), *p.tolist())
+        for r, p in zip(operations.rotations, operations.permutations, strict=True)
+    }
+    expected = {
+        (*np.rint(1e6 * r).astype(int).ravel().tolist(), *p.tolist())
+        for r, p in zip(turns, moved, strict=True)
+    }
+    assert found == expected
+    assert len(found) == len(turns)
+
+
+def test_the_projector_is_the_mean_over_all_operations(atoms):
+    turns, moved = every_operation(atoms)
+    vectors = np.random.default_rng(3).normal(size=(len(atoms), 3))
+    images = np.zeros((len(turns), len(atoms), 3))
+    for image, rotation, permutation in zip(images, turns, moved, strict=True):
+        image[permutation] = vectors @ rotation.T
+    operations = find_operations(atoms)
+    part = operations.symmetric_part(vectors)
+    np.testing.assert_allclose(part, images.mean(axis=0), atol=5e-16)
+    tensor = np.random.default_rng(4).normal(size=(3, 3))
+    mean = np.einsum("gab,bc,gdc->ad", turns, tensor, turns) / len(turns)
+    np.testing.assert_allclose(operations.symmetric_tensor(tensor), mean, atol=5e-15)

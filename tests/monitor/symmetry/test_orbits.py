@@ -9,8 +9,8 @@ from ase.spacegroup import crystal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from platonic_ase.monitor.symmetry.generators import generating_set
 from platonic_ase.monitor.symmetry.orbits import (
-    _generators,
     find_orbits,
     lindemann_ratios,
     orbit_deviations,
@@ -121,7 +121,7 @@ def test_generators_generate_all_operations(case):
     atoms, _, _ = case
     rotations, translations = operations(atoms)
     everything = {key(w, t) for w, t in zip(rotations, translations, strict=True)}
-    chosen = _generators(rotations, translations)
+    chosen = generating_set(rotations, translations)
     assert len(chosen) <= 8
     generators = [(rotations[g], translations[g]) for g in chosen]
     frontier = [(np.eye(3, dtype=int), np.zeros(3))]

@@ -8,6 +8,8 @@ from ase.optimize import BFGS, FIRE
 from platonic_ase import OrbitSplitting, PlatonicCalculator
 from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.diagnosis import Frame
+from platonic_ase.monitor.symmetry import splitting
+from platonic_ase.monitor.symmetry.subgroups import identify_breaking
 from platonic_ase.testing import (
     DirectForceMock,
     DoubleWellCrystal,
@@ -100,6 +102,26 @@ def test_a_relaxation_that_breaks_is_announced(optimizer, depth, alarms):
         assert calc.diagnosis.facts["symmetry"]["limits"]["asymmetry_curvature"] == -0.2
 
 
+def test_the_subgroup_is_sought_when_an_alarm_rises_and_not_while_it_stays(monkeypatch):
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return identify_breaking(*args)
+
+    monkeypatch.setattr(splitting, "identify_breaking", counted)
+    calc, atoms = well(2.0), salt()
+    calc.reset_reference(salt())
+    up = 0
+    for amount in 0.01 * np.arange(1, 30):
+        atoms.positions = salt().positions
+        atoms.positions[atoms.symbols == "Cl", 2] += amount
+        calc.get_potential_energy(atoms)
+        up += bool(calc.diagnosis.alarms)
+    assert up > 20
+    assert len(calls) == 1
+
+
 def test_displacements_that_restore_raise_no_alarm():
     events = []
     calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt()
@@ -120,6 +142,7 @@ def test_broken_order_in_a_trajectory_is_named_with_its_subgroup():
     order = np.where((atoms.symbols == "Cl")[:, None], 0.15, -0.15) * np.ones(3)
     for _ in range(500):
         atoms.positions = salt().positions + order + rng.normal(scale=0.1, size=(8, 3))
+        atoms.set_momenta(rng.normal(size=(8, 3)))
         calc.get_potential_energy(atoms)
     assert [event.kind for event in events] == ["symmetry_breaking"]
     assert "R3m (160)" in str(events[0])
@@ -153,6 +176,7 @@ def test_thermal_motion_raises_no_breaking_event():
     rng = np.random.default_rng(0)
     for _ in range(300):
         atoms.positions = salt().positions + rng.normal(scale=0.1, size=(8, 3))
+        atoms.set_momenta(rng.normal(size=(8, 3)))
         calc.get_potential_energy(atoms)
     assert events == []
 
@@ -168,6 +192,7 @@ def test_a_molten_orbit_has_left_its_sites():
     atoms.set_momenta(np.full((len(atoms), 3), 0.1))
     calc.get_potential_energy(atoms)
     atoms.rattle(1.0, seed=1)
+    atoms.set_momenta(-atoms.get_momenta())
     calc.get_potential_energy(atoms)
     assert [event.kind for event in events] == ["left_sites"]
 

@@ -1,0 +1,104 @@
+r"""Is a sequence of geometries molecular dynamics, or a relaxation, a scan, a loop?
+
+Velocities alone do not tell: an optimiser that goes on where a trajectory ended leaves the last
+momenta in the atoms, and many file formats store none. Momenta that *change* from one geometry to
+the next do. Without momenta, the energy does: an optimiser goes downhill, thermal motion goes up as
+often as down. So a run without momenta counts as dynamics once the energy has risen in a quarter of
+the last :data:`WINDOW` geometries, until it has not risen for the time of a vibration. Rises are
+counted only where at least half of the atoms moved against each other, which they do not when
+single atoms are displaced or a cell is strained.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+WINDOW = 16
+"""Geometries that are looked back on where there are no momenta."""
+_RISES = 4
+"""Rises of the energy among them that no optimiser makes."""
+_FORGOTTEN = 128
+"""Geometries without a rise after which it is no dynamics any more: longer than a vibration."""
+_RISE = 2e-4
+"""Rise, eV/atom, that is no noise of a line search."""
+_MOVED = 1e-3
+"""Å by which an atom has to move against the others."""
+
+
+@dataclass
+class Motion:
+    """Tells dynamics from the rest, geometry by geometry, for one trajectory.
+
+    Attributes
+    ----------
+    moving : bool
+        Whether the latest geometry belongs to molecular dynamics.
+    """
+
+    moving: bool = False
+    _momenta: np.ndarray | None = None
+    _fractional: np.ndarray | None = None
+    _energy: float = np.nan
+    _quiet: int = 0  # geometries since the last rise
+    _rises: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
+
+    def observe(self, atoms: Atoms, results: Mapping[str, Any], *, revisited: bool = False) -> bool:
+        """Add a geometry and say whether it is dynamics.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            At this geometry; not kept.
+        results : mapping
+            Where ``"energy"`` (eV) is looked for.
+        revisited : bool
+            Whether the geometry was seen before: then the answer stays as it was.
+        """
+        if revisited:
+            return self.moving
+        momenta = atoms.arrays.get("momenta")
+        if momenta is not None and np.any(momenta):
+            before = self._momenta
+            # the first geometry is taken at its word
+            self.moving = before is None or not np.array_equal(before, momenta)
+            self._momenta = momenta.copy()
+            self._forget()
+            return self.moving
+        self._momenta = None
+        self.moving = self._by_energy(atoms, results.get("energy"))
+        return self.moving
+
+    def _by_energy(self, atoms: Atoms, energy: Any) -> bool:
+        if energy is None or len(atoms) < 2:
+            return False
+        energy = float(np.asarray(energy)) / len(atoms)
+        periodic = atoms.cell.rank == 3
+        cell = atoms.cell.array if periodic else np.eye(3)
+        fractional = np.linalg.solve(cell.T, atoms.positions.T).T
+        before, self._fractional = self._fractional, fractional
+        last, self._energy = self._energy, energy
+        if before is None or before.shape != fractional.shape:
+            return False
+        shift = fractional - before
+        if periodic:
+            shift -= np.rint(shift)
+        shift = (shift - np.median(shift, axis=0)) @ cell
+        moved = np.count_nonzero((shift**2).sum(axis=1) > _MOVED**2)
+        self._rises.append(bool(2 * moved >= len(atoms) and energy - last > _RISE))
+        self._quiet = 0 if self._rises[-1] else self._quiet + 1
+        if self.moving:
+            return self._quiet < _FORGOTTEN
+        return sum(self._rises) >= _RISES
+
+    def _forget(self) -> None:
+        self._fractional = None
+        self._energy = np.nan
+        self._rises.clear()
