@@ -24,7 +24,7 @@ LAYERS = (
     ("calculator",),
     ("runs",),
     ("audit", "calibrate", "compare"),
-    ("screen",),
+    ("screen", "integrations"),
     ("testing",),
     ("cli", "__main__"),
 )
