@@ -104,7 +104,7 @@ def default_diagnostics(
         Calibration of the model in use, for force errors.
     """
     return (
-        ManifoldDistance(),
+        ManifoldDistance(warn=force_bound is None),
         ForceErrorBound(force_bound),
         OrbitSplitting(),
         PhysicalCompanions(),

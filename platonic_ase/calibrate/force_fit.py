@@ -1,15 +1,17 @@
 r"""Fitting a force bound to structures whose DFT forces are known.
 
-With the model's force :math:`F`, its error :math:`\epsilon = \|F - F_{DFT}\|` and the components x
-of the Platonic coordinates, the pinball loss at the level :math:`\tau`
+The pinball loss at the level :math:`\tau`
 
 .. math::
 
-    \rho_\tau(\ln \epsilon - \ln(b + a \|F\|) - c \cdot x)
+    \rho_\tau(\ln \epsilon - \ln s), \qquad
+    \ln s = t + \gamma \ln(b + \|F\|) + c \cdot x / w^2 + \ln w
 
-(smoothed at zero) is minimised over a, b and c, each structure counting as one. The conformal
-quantile of the ratios of errors to fitted scales comes from structures left out of the fit in turn
-(cross-conformal: Vovk, Ann. Math. Artif. Intell. 74, 9 (2015)), all copies of a compound together.
+(smoothed at zero) is minimised over t, γ, b and c, each structure counting as one; see
+:mod:`~platonic_ase.monitor.error_scale` for the terms. The widening w is not fitted: labels of the
+calibration cannot say how errors grow beyond it. Ratios of errors to sizes come from structures
+left out of the fit in turn (cross-conformal: Vovk, Ann. Math. Artif. Intell. 74, 9 (2015)), all
+copies of a compound together, and distances are always to references of other compounds.
 """
 
 from __future__ import annotations
@@ -21,35 +23,52 @@ from typing import Any
 
 import numpy as np
 
+from platonic_ase.calibrate.force_reference import choose_references, distances_to_others
 from platonic_ase.calibrate.force_table import ForceErrors, deal
 from platonic_ase.errors import CalibrationError
-from platonic_ase.monitor.force_bound import ForceBound, components
+from platonic_ase.monitor.error_scale import ErrorScale, components, unfamiliarity, widths
+from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.reference import conformal_quantile
 
 LEVEL = 0.9
-ALARM_LEVEL = 0.99
+REACH_LEVEL = 0.97
+"""Share of the calibration's structures, or rather of their atoms, within the reach."""
 N_COMPONENTS = 32
 FOLDS = 5
-_ROUNDING = 1e-4  # eV/Å; errors of atoms at rest by symmetry have no logarithm
+RATIOS = 501
+_ROUNDING = 0.01  # eV/Å; smaller errors are all the same
 _PENALTY = 3e-3  # on coefficients of standardised components
 _SMOOTH = 0.05  # half width of the rounded corner of the pinball loss
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """Size of the error before the conformal quantile: (b + a |F|) exp(c x)."""
+class FittedErrors:
+    """A fitted size of the error, and the ratios of errors to it on what was left out.
 
-    constant: float
-    slope: float
-    mean: np.ndarray
-    directions: np.ndarray
-    coefficients: np.ndarray
+    Attributes
+    ----------
+    scale : ErrorScale
+        Of all structures.
+    ratios : ndarray, shape (RATIOS,)
+        Equidistant quantiles of error over size, each structure counting as one.
+    quantile : float
+        The conformal one at the level asked.
+    """
 
-    def __call__(self, table: ForceErrors) -> np.ndarray:
-        size = np.linalg.norm(table.forces, axis=1)
-        x = components(table.platonic, self.mean, self.directions)
-        return np.asarray((self.constant + self.slope * size) * np.exp(x @ self.coefficients))
+    scale: ErrorScale
+    ratios: np.ndarray
+    quantile: float
+
+    def sizes(self, table: ForceErrors) -> np.ndarray:
+        """Size of the error of each atom, eV/Å, shape (n,)."""
+        sizes = np.empty(len(table))
+        for structure in np.unique(table.structures):
+            own = table.structures == structure
+            sizes[own] = self.scale(
+                table.forces[own], table.platonic[own], table.embeddings[own], table.numbers[own]
+            )
+        return sizes
 
 
 def fit_force_bound(
@@ -74,7 +93,7 @@ def fit_force_bound(
     level : float
         In (0, 1).
     folds : int
-        How many times a part of the compounds is left out for the quantile.
+        How many times a part of the compounds is left out for the ratios.
     seed : int
         Of the deal of compounds to folds.
     provenance : mapping, optional
@@ -83,33 +102,21 @@ def fit_force_bound(
     Raises
     ------
     CalibrationError
-        With too few structures for the alarm, or a single compound.
+        With too few structures for the level, or a single compound.
     """
-    whole, scale, quantile = _conformalise(table, level, folds, seed)
-    present, structure = np.unique(table.structures, return_inverse=True)
-    worst = np.zeros(len(present))
-    np.maximum.at(worst, structure, quantile * scale)
-    square = np.bincount(structure, (table.forces**2).sum(axis=1)) / np.bincount(structure)
-    alarms = [
-        conformal_quantile(values, ALARM_LEVEL)
-        for values in (worst, worst / (whole.constant + np.sqrt(square)))
-    ]
-    if not math.isfinite(alarms[0]):
+    fitted = fit_errors(table, level, folds, seed)
+    present = np.unique(table.structures)
+    if not math.isfinite(fitted.quantile):
         raise CalibrationError(
-            f"{len(present)} structures are too few for an alarm at {ALARM_LEVEL:.0%}; at least "
-            f"{math.ceil(ALARM_LEVEL / (1 - ALARM_LEVEL))} are needed"
+            f"{len(present)} structures are too few for a bound at {level:.0%}; at least "
+            f"{math.ceil(round(level / (1 - level), 9))} are needed"
         )
     return ForceBound(
         name=name,
-        constant=whole.constant,
-        slope=whole.slope,
-        mean=whole.mean,
-        directions=whole.directions,
-        coefficients=whole.coefficients,
-        quantile=quantile,
+        scale=fitted.scale,
+        quantile=fitted.quantile,
         level=level,
-        alarm=alarms[0],
-        alarm_ratio=alarms[1],
+        ratios=fitted.ratios,
         elements=tuple(int(z) for z in np.unique(table.numbers)),
         identity=anchors.identity,
         anchors_digest=anchors.digest,
@@ -122,16 +129,49 @@ def fit_force_bound(
     )
 
 
-def _conformalise(
-    table: ForceErrors, level: float, folds: int = FOLDS, seed: int = 0
-) -> tuple[_Scale, np.ndarray, float]:
-    """Scale of the whole table, those of each atom without its compound, and the quantile."""
+def fit_errors(
+    table: ForceErrors, level: float = LEVEL, folds: int = FOLDS, seed: int = 0
+) -> FittedErrors:
+    """Fit the size of the error, and the ratios of errors to sizes on compounds left out.
+
+    Parameters
+    ----------
+    table : ForceErrors
+    level : float
+        Of the quantile; sizes are fitted at :data:`LEVEL` whatever it is.
+    folds : int
+        How many times a part of the compounds is left out.
+    seed : int
+        Of the deal of compounds to folds.
+
+    Raises
+    ------
+    CalibrationError
+        With a single compound.
+    """
     fold = deal(table, folds, seed)
-    scale = np.empty(len(table))
+    references = choose_references(table)
+    unfamiliar = unfamiliarity(distances_to_others(table, references), table.structures)
+    reach = conformal_quantile(unfamiliar, REACH_LEVEL, table.structures)
+    if not math.isfinite(reach):  # few structures
+        reach = float(unfamiliar.max())
+    reach = max(reach, 1e-12)  # all environments are one
+    width = widths(unfamiliar, reach)
+    known = table.embeddings[references], table.numbers[references]
+    sizes = np.empty(len(table))
     for k in range(int(fold.max()) + 1):
-        scale[fold == k] = _fit(table.take(fold != k), level)(table.take(fold == k))
-    quantile = conformal_quantile(table.errors / scale, level, table.structures)
-    return _fit(table, level), scale, quantile
+        own = fold == k
+        part = _fit(table.take(~own), width[~own], reach, known)
+        sizes[own] = part.at(table.forces[own], table.platonic[own], width[own])
+    ratios = table.errors / sizes
+    order = np.argsort(ratios, kind="stable")
+    share = np.cumsum(table.weights[order])
+    asked = np.linspace(0, share[-1], RATIOS)
+    return FittedErrors(
+        _fit(table, width, reach, known),
+        ratios[order][np.minimum(np.searchsorted(share, asked), len(order) - 1)],
+        conformal_quantile(ratios, level, table.structures),
+    )
 
 
 def principal_components(
@@ -153,29 +193,44 @@ def pinball(residuals: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray
     return loss, slope * np.clip(residuals / _SMOOTH, -1, 1)
 
 
-def _fit(table: ForceErrors, level: float) -> _Scale:
+def _fit(
+    table: ForceErrors, width: np.ndarray, reach: float, known: tuple[np.ndarray, np.ndarray]
+) -> ErrorScale:
     """Quantile regression of the logarithm of the error; see the top of this file."""
     from scipy.optimize import minimize
 
     mean, directions = principal_components(table.platonic)
-    x = components(table.platonic, mean, directions)
-    terms = np.column_stack([np.ones(len(table)), np.linalg.norm(table.forces, axis=1)])
-    target = np.log(table.errors + _ROUNDING)
+    x = components(table.platonic, mean, directions) / width[:, None] ** 2
+    size = np.linalg.norm(table.forces, axis=1)
+    target = np.log(table.errors + _ROUNDING) - np.log(width)
     weights = table.weights / table.weights.sum()
 
     def objective(t: np.ndarray) -> tuple[float, np.ndarray]:
-        affine = terms @ np.exp(t[:2])
-        loss, slope = pinball(target - np.log(affine) - x @ t[2:], level)
+        floor, power = np.exp(t[1]), t[2]
+        logarithm = np.log(floor + size)
+        loss, slope = pinball(target - t[0] - power * logarithm - x @ t[3:], LEVEL)
         pull = weights * slope
-        gradient = -(terms.T @ (pull / affine)) * np.exp(t[:2])
-        value = float(weights @ loss + _PENALTY * (t[2:] ** 2).sum())
-        return value, np.concatenate([gradient, -(x.T @ pull) + 2 * _PENALTY * t[2:]])
+        inner = -np.array(
+            [pull.sum(), power * floor * (pull / (floor + size)).sum(), pull @ logarithm]
+        )
+        value = float(weights @ loss + _PENALTY * (t[3:] ** 2).sum())
+        return value, np.concatenate([inner, -(x.T @ pull) + 2 * _PENALTY * t[3:]])
 
-    start = np.concatenate([[np.log(0.05), np.log(0.5)], np.zeros(x.shape[1])])
-    bounds = [(-9.0, 3.0)] * 2 + [(None, None)] * x.shape[1]  # e^-9: a constant of 0.1 meV/Å
+    start = np.concatenate([[0.0, np.log(0.1), 0.8], np.zeros(x.shape[1])])
+    # a floor of 1 meV/Å to 1 eV/Å
+    bounds = [(-9.0, 3.0), (np.log(1e-3), 0.0), (0.2, 1.0)] + [(None, None)] * x.shape[1]
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    constant, slope = np.exp(found[:2])
-    return _Scale(float(constant), float(slope), mean, directions, found[2:])
+    return ErrorScale(
+        intercept=float(found[0]),
+        floor=float(np.exp(found[1])),
+        power=float(found[2]),
+        mean=mean,
+        directions=directions,
+        coefficients=found[3:],
+        references=known[0],
+        reference_numbers=known[1],
+        reach=reach,
+    )
 
 
 def left_out_bounds(
@@ -213,6 +268,6 @@ def left_out_bounds(
         unseen = own if barred is None else barred[part] | own
         rest = table.take(~unseen)
         if len(set(rest.groups[rest.structures])) >= 2:
-            whole, _, quantile = _conformalise(rest, level)
-            bounds[own] = quantile * whole(table.take(own))
+            fitted = fit_errors(rest, level)
+            bounds[own] = fitted.quantile * fitted.sizes(table.take(own))
     return bounds

@@ -21,6 +21,7 @@ class ForceErrors:
     Attributes
     ----------
     platonic : ndarray, shape (n, K)
+    embeddings : ndarray, shape (n, d)
     forces : ndarray, shape (n, 3)
         The model's, eV/Å.
     true_forces : ndarray, shape (n, 3)
@@ -34,6 +35,7 @@ class ForceErrors:
     """
 
     platonic: np.ndarray
+    embeddings: np.ndarray
     forces: np.ndarray
     true_forces: np.ndarray
     numbers: np.ndarray
@@ -43,10 +45,12 @@ class ForceErrors:
     def __post_init__(self) -> None:
         n = len(self.platonic)
         shapes = (self.forces.shape, self.true_forces.shape, self.numbers.shape)
-        if shapes != ((n, 3), (n, 3), (n,)) or self.structures.shape != (n,):
+        rows = {len(self.embeddings), len(self.structures), n}
+        if shapes != ((n, 3), (n, 3), (n,)) or len(rows) > 1:
             raise ValueError(
-                f"{n} environments come with arrays of shapes {shapes} and "
-                f"{self.structures.shape}: one row an atom is needed in each"
+                f"{n} environments come with arrays of shapes {shapes}, "
+                f"{self.embeddings.shape} and {self.structures.shape}: one row an atom is needed "
+                "in each"
             )
         if n and int(self.structures.max()) >= len(self.groups):
             raise ValueError(
@@ -71,6 +75,7 @@ class ForceErrors:
         """Only the atoms where ``kept``, a mask of shape (n,), is true."""
         return ForceErrors(
             self.platonic[kept],
+            self.embeddings[kept],
             self.forces[kept],
             self.true_forces[kept],
             self.numbers[kept],

@@ -41,6 +41,7 @@ def force_errors(
     kept = np.isin(embedded.structures, [k for k, label in known if label is not None])
     return ForceErrors(
         platonic=anchors.project(embedded.embeddings[kept]).astype(np.float32),
+        embeddings=embedded.embeddings[kept].astype(np.float32),
         forces=evaluated.forces[kept],
         true_forces=np.concatenate(
             [np.empty((0, 3)), *(label for _, label in known if label is not None)]

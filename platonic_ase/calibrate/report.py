@@ -76,7 +76,7 @@ def write_force_bound(
                 "Structures": number(bound.provenance["structures"]),
                 "Atoms": number(bound.provenance["atoms"]),
                 "Compounds": number(bound.provenance["compounds"]),
-                "Alarm from": f"{bound.alarm:.3g} eV/Å",
+                "Reach": f"{bound.scale.reach:.3g} in units of the embedding",
                 "platonic_ase": __version__,
             }
         )

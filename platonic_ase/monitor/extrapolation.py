@@ -28,14 +28,19 @@ class ManifoldDistance(Diagnostic):
     ----------
     persistence : int
         Geometries of a trajectory in a row above the alarm before the event.
+    warn : bool
+        Whether there are alarms at all. A distance says that an atom is unfamiliar, not that its
+        force is wrong; where a calibrated bound of force errors uses the distance,
+        :class:`~platonic_ase.monitor.forces.ForceErrorBound` warns, and this only measures.
     """
 
     name = "extrapolation"
 
-    def __init__(self, persistence: int = 3) -> None:
+    def __init__(self, persistence: int = 3, *, warn: bool = True) -> None:
         if persistence < 1:
             raise ValueError(f"persistence = {persistence}; at least 1 geometry is needed")
         self.persistence = persistence
+        self.warn = warn
 
     def start(self, reference: Atoms) -> list[float]:
         """No geometries above the alarm yet."""
@@ -83,5 +88,5 @@ class ManifoldDistance(Diagnostic):
                 "beyond_threshold": float(np.count_nonzero(scores > 1)),
             },
             per_atom={"manifold_distance": distances, "extrapolation_score": scores},
-            signals=(signal,),
+            signals=(signal,) if self.warn else (),
         )

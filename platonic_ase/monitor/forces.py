@@ -1,4 +1,4 @@
-"""Force error: how wrong can the force on an atom be?"""
+"""Force error: how wrong the force on an atom can be, and how likely it is beyond a limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ForceBoundModel(Protocol):
-    """What turns forces and Platonic coordinates into bounds, such as a pack of the calibration."""
+    """What sizes up force errors, such as a pack of the calibration."""
 
     @property
     def name(self) -> str:
@@ -28,18 +28,23 @@ class ForceBoundModel(Protocol):
         """Share of atoms whose error the bound covers."""
 
     @property
-    def alarm(self) -> float:
-        """Bound, eV/Å, from which an alarm is possible at all."""
-
-    @property
     def elements(self) -> tuple[int, ...]:
         """Atomic numbers in the calibration."""
 
-    def bounds(self, forces: np.ndarray, platonic: np.ndarray) -> np.ndarray:
+    def sizes(
+        self,
+        forces: np.ndarray,
+        platonic: np.ndarray,
+        embeddings: np.ndarray,
+        numbers: np.ndarray,
+    ) -> np.ndarray:
+        """Size of the force error of each atom, eV/Å, shape (n_atoms,), for the other two."""
+
+    def bounds(self, sizes: np.ndarray) -> np.ndarray:
         """Upper bound of the force error of each atom, eV/Å, shape (n_atoms,)."""
 
-    def alarm_at(self, forces: np.ndarray) -> float:
-        """Bound, eV/Å, that is both large by itself and large against the forces."""
+    def probabilities(self, sizes: np.ndarray, limit: float) -> np.ndarray:
+        """Probability that the force error exceeds a limit in eV/Å, shape (n_atoms,)."""
 
 
 @dataclass
@@ -49,14 +54,12 @@ class _State:
 
 
 class ForceErrorBound(Diagnostic):
-    """Upper bound of the force error of every atom, in eV/Å, at a stated level.
+    """Bound of the force error of every atom, and the probability that it exceeds a limit.
 
-    The bound of one atom is not the error that it has: 90 % of atoms of structures like those of
-    the calibration have a smaller one, most of them a much smaller one. An alarm is raised where
-    the bound of an atom is above what 99 % of the calibration's structures show at their worst
-    atom, both in eV/Å and against the rms force of the structure: thermal motion, however hot,
-    makes all forces large together. In molecular dynamics it has to stay above, for ``persistence``
-    geometries in a row; any other geometry is judged by itself.
+    The bound of one atom is not the error that it has: 90 % of atoms have a smaller one, most of
+    them a much smaller one. An alarm is raised where the force on an atom is wrong by more than
+    ``limit`` with at least ``probability``. In molecular dynamics it has to stay above, for
+    ``persistence`` geometries in a row; any other geometry is judged by itself.
 
     Parameters
     ----------
@@ -64,15 +67,37 @@ class ForceErrorBound(Diagnostic):
         Calibration; ``"uncalibrated"`` without one.
     persistence : int
         Geometries of a trajectory in a row above the alarm before the event.
+    limit : float
+        Force error, eV/Å, that is too large for what the run is for.
+    probability : float
+        Alarm from this probability on.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
     """
 
     name = "force_error"
 
-    def __init__(self, bound: ForceBoundModel | None = None, persistence: int = 3) -> None:
+    def __init__(
+        self,
+        bound: ForceBoundModel | None = None,
+        persistence: int = 3,
+        *,
+        limit: float = 0.5,
+        probability: float = 0.5,
+    ) -> None:
         if persistence < 1:
             raise ValueError(f"persistence = {persistence}; at least 1 geometry is needed")
+        if not limit > 0:
+            raise ValueError(f"limit = {limit}; a positive force error in eV/Å is needed")
+        if not 0 < probability < 1:
+            raise ValueError(f"probability = {probability}; a number between 0 and 1 is needed")
         self.bound = bound
         self.persistence = persistence
+        self.limit = limit
+        self.probability = probability
 
     def start(self, reference: Atoms) -> _State:
         """No geometries above the alarm yet; what is known of the elements is known already."""
@@ -84,7 +109,8 @@ class ForceErrorBound(Diagnostic):
                 "calibration": self.bound.name,
                 "level": self.bound.level,
                 "uncalibrated_elements": [chemical_symbols[z] for z in unseen],
-                "limits": {"force_error_bound": self.bound.alarm},
+                "limit_eV_per_A": self.limit,
+                "limits": {"force_error_probability": self.probability},
             }
         )
 
@@ -95,25 +121,28 @@ class ForceErrorBound(Diagnostic):
         if frame.results.get("forces") is None:
             return Finding(self.name)
         forces = np.asarray(frame.results["forces"], dtype=float)
-        bounds = self.bound.bounds(forces, frame.platonic)
-        threshold = self.bound.alarm_at(forces)
-        levels = bounds / threshold
-        worst = int(np.argmax(levels))
-        lasting = lasting_level(state.recent, float(levels[worst]), frame, self.persistence)
-        flagged = np.flatnonzero(levels >= 1)
-        flagged = flagged[np.argsort(-levels[flagged], kind="stable")]
         numbers = frame.atoms.numbers
+        sizes = self.bound.sizes(forces, frame.platonic, frame.embeddings, numbers)
+        bounds = self.bound.bounds(sizes)
+        probabilities = self.bound.probabilities(sizes, self.limit)
+        worst = int(np.argmax(sizes))
+        likely = float(probabilities[worst])
+        lasting = lasting_level(state.recent, likely / self.probability, frame, self.persistence)
+        flagged = np.flatnonzero(probabilities >= self.probability)
+        flagged = flagged[np.argsort(-sizes[flagged], kind="stable")]
         signal = Signal(
             kind="force_error",
             level=lasting,
-            value=float(bounds[worst]),
-            threshold=threshold,
-            unit="eV/Å",
+            value=likely,
+            threshold=self.probability,
+            unit=f"probability of an error above {self.limit:g} eV/Å",
             message=(
                 f"The force on {chemical_symbols[numbers[worst]]} atom {worst} "
-                f"({np.linalg.norm(forces[worst]):.2f} eV/Å) can be wrong by up to "
-                f"{bounds[worst]:.2f} eV/Å ({100 * self.bound.level:g} % level, calibration: "
-                f"{self.bound.name}); {len(flagged)} of {len(numbers)} atoms are beyond the alarm."
+                f"({np.linalg.norm(forces[worst]):.2f} eV/Å) is wrong by more than "
+                f"{self.limit:g} eV/Å with a probability of {likely:.2f}, and by up to "
+                f"{bounds[worst]:.2f} eV/Å at the {100 * self.bound.level:g} % level "
+                f"(calibration: {self.bound.name}); {len(flagged)} of {len(numbers)} atoms are "
+                "beyond the alarm."
             ),
             advice="Compare the forces of this geometry with DFT or a second model.",
             atoms=tuple(int(i) for i in flagged),
@@ -124,8 +153,10 @@ class ForceErrorBound(Diagnostic):
             scalars={
                 "force_error_bound": float(bounds[worst]),
                 "median_force_error_bound": float(np.median(bounds)),
+                "force_error_probability": likely,
             },
-            per_atom={"force_error_bound": bounds},
+            per_atom={"force_error_bound": bounds, "force_error_probability": probabilities},
+            risks={"force_error": likely},
             signals=(signal,),
             facts=state.facts,
         )

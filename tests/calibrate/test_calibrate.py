@@ -116,7 +116,8 @@ def test_the_folder_is_used_by_the_wrapper(calibrated):
     assert calc.anchors.digest == result.anchors.digest
     assert calc.reference.provenance["source"] == "mock"
     bounds = calc.diagnosis.per_atom["force_error_bound"]
-    np.testing.assert_allclose(bounds, result.force_bound.bounds(bare, calc.platonic), rtol=1e-4)
+    sizes = result.force_bound.sizes(bare, calc.platonic, calc.embeddings, atoms.numbers)
+    np.testing.assert_allclose(bounds, result.force_bound.bounds(sizes), rtol=1e-2)
     assert calc.diagnosis.scalars["extrapolation_score"] > 0
 
 
@@ -153,8 +154,10 @@ def test_a_killed_calibration_goes_on(few, tmp_path):
     again = CountingMock()
     result = calibrate(again, tmp_path / "killed", **options)
     assert again.count == FEW - 2 * evaluating.SHARD
-    for name in ("quantile", "slope", "alarm"):
-        assert getattr(result.force_bound, name) == getattr(expected.force_bound, name)
+    assert result.force_bound.quantile == expected.force_bound.quantile
+    for name in ("intercept", "floor", "power", "reach"):
+        found, wanted = result.force_bound.scale, expected.force_bound.scale
+        assert getattr(found, name) == getattr(wanted, name)
     once_more = CountingMock()
     calibrate(once_more, tmp_path / "killed", **options)
     assert once_more.count == 0
@@ -212,7 +215,9 @@ def test_a_teacher_labels_data_that_have_no_forces(tmp_path, monkeypatch):
     assert taught == [teacher]
     assert "a teacher, not of DFT" in result.force_bound.name
     # the error is a fifth of the force, exactly
-    assert result.force_bound.slope * result.force_bound.quantile == pytest.approx(0.2, rel=0.2)
+    bound, force = result.force_bound, np.array([[0.5, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    sizes = bound.scale.at(force, np.tile(bound.scale.mean, (2, 1)), np.ones(2))
+    np.testing.assert_allclose(bound.bounds(sizes), [0.1, 0.2], rtol=0.25)
 
 
 def test_teacher_and_pupil_both_compute_the_crystals(tmp_path, monkeypatch):

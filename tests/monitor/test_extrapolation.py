@@ -99,3 +99,13 @@ def test_without_a_reference_it_says_uncalibrated():
 def test_persistence_is_checked():
     with pytest.raises(ValueError, match="persistence = 0"):
         ManifoldDistance(0)
+
+
+def test_a_distance_alone_can_be_kept_from_warning():
+    """Where force errors are calibrated, they warn; the distance is still measured."""
+    far = np.array([[0, 0, 3.0]])
+    loud = examine(ManifoldDistance(persistence=1), [], far, symbols="H")
+    quiet = examine(ManifoldDistance(persistence=1, warn=False), [], far, symbols="H")
+    assert loud.signals[0].level > 1
+    assert not quiet.signals
+    assert quiet.scalars == loud.scalars

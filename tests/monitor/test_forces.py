@@ -10,15 +10,19 @@ from platonic_ase.monitor.watch import Watch
 
 
 class TwiceTheForce:
-    """A bound of twice the force; alarm at 5 eV/Å, or at five times the rms force."""
+    """A bound of twice the force, and an error above l with the probability 1 - l / 2 |F|."""
 
-    name, level, alarm, elements = "mock", 0.9, 5.0, (11,)
+    name, level, elements = "mock", 0.9, (11,)
 
-    def bounds(self, forces, platonic):
-        return 2 * np.linalg.norm(forces, axis=1)
+    def sizes(self, forces, platonic, embeddings, numbers):
+        assert platonic.shape[0] == embeddings.shape[0] == len(numbers) == len(forces)
+        return np.linalg.norm(forces, axis=1)
 
-    def alarm_at(self, forces):
-        return max(self.alarm, 5 * float(np.sqrt((forces**2).sum(axis=1).mean())))
+    def bounds(self, sizes):
+        return 2 * sizes
+
+    def probabilities(self, sizes, limit):
+        return np.maximum(0.0, 1 - limit / np.maximum(2 * sizes, 1e-9))
 
 
 def make_frame(forces, index=0, revisited=False, moving=False):
@@ -47,14 +51,19 @@ def lone_force(size, n=20):
 
 
 def test_bounds_scalars_and_what_the_calibration_has_not_seen():
-    forces = np.diag([1.0, 2.0, 3.0])
-    diagnostic, state = started()
+    forces = np.diag([1.0, 2.0, 4.0])
+    diagnostic, state = started(limit=1.0)
     finding = diagnostic.examine(make_frame(forces), state)
-    np.testing.assert_allclose(finding.per_atom["force_error_bound"], [2, 4, 6])
-    assert finding.scalars == {"force_error_bound": 6.0, "median_force_error_bound": 4.0}
+    np.testing.assert_allclose(finding.per_atom["force_error_bound"], [2, 4, 8])
+    np.testing.assert_allclose(finding.per_atom["force_error_probability"], [0.5, 0.75, 0.875])
+    assert finding.scalars == {
+        "force_error_bound": 8.0,
+        "median_force_error_bound": 4.0,
+        "force_error_probability": 0.875,
+    }
+    assert finding.risks == {"force_error": 0.875}
     assert finding.facts["uncalibrated_elements"] == ["Cl"]
-    assert finding.facts["limits"] == {"force_error_bound": 5.0}
-    assert not finding.risks
+    assert finding.facts["limits"] == {"force_error_probability": 0.5}
 
 
 def test_an_alarm_has_to_last():
@@ -65,27 +74,30 @@ def test_an_alarm_has_to_last():
         return diagnostic.examine(frame, state).signals[0].level
 
     assert level(0.1) < 1
-    assert [level(4.0) >= 1 for _ in range(3)] == [False, False, True]
-    assert level(4.0) == pytest.approx(8 / 5)
+    assert [level(5.0) >= 1 for _ in range(3)] == [False, False, True]
+    assert level(5.0) == pytest.approx(0.95 / 0.5)
     assert level(0.1) < 1
-    assert level(4.0, moving=False) == pytest.approx(8 / 5)  # no trajectory: judged by itself
+    assert level(5.0, moving=False) == pytest.approx(0.95 / 0.5)  # no trajectory: judged by itself
 
 
-def test_the_alarm_names_the_atom_and_its_threshold():
+def test_the_alarm_names_the_atom_its_probability_and_the_limit():
     diagnostic, state = started(persistence=1)
-    (signal,) = diagnostic.examine(make_frame(lone_force(4.0)), state).signals
+    (signal,) = diagnostic.examine(make_frame(lone_force(5.0)), state).signals
     assert signal.atoms == (7,)
-    assert (signal.value, signal.threshold, signal.unit) == (8.0, 5.0, "eV/Å")
+    assert (signal.value, signal.threshold) == (0.95, 0.5)
+    assert signal.unit == "probability of an error above 0.5 eV/Å"
     assert signal.category is ForceErrorWarning
-    assert "Na atom 7 (4.00 eV/Å) can be wrong by up to 8.00 eV/Å" in signal.message
+    assert "Na atom 7 (5.00 eV/Å) is wrong by more than 0.5 eV/Å with a probability of 0.95" in (
+        signal.message
+    )
 
 
-def test_thermal_motion_is_no_alarm_however_hot():
-    diagnostic, state = started()
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        (signal,) = diagnostic.examine(make_frame(rng.normal(size=(20, 3)) * 10), state).signals
-        assert signal.level < 1
+def test_the_limit_and_the_probability_are_the_users():
+    frame = make_frame(lone_force(1.0))  # an error above l: 1 - l / 2
+    for limit, probability, alarm in ((0.5, 0.7, True), (0.5, 0.8, False), (1.5, 0.2, True)):
+        diagnostic, state = started(limit=limit, probability=probability)
+        (signal,) = diagnostic.examine(frame, state).signals
+        assert (signal.level >= 1) == alarm
 
 
 def test_geometries_seen_again_do_not_count():
@@ -101,7 +113,6 @@ def test_forces_at_rest_and_missing_ones():
     diagnostic, state = started()
     finding = diagnostic.examine(make_frame(np.zeros((4, 3))), state)
     assert finding.signals[0].level == 0
-    assert np.isfinite(finding.signals[0].threshold)
     frame = make_frame(np.zeros((4, 3)))
     energy_only = Frame(0, frame.atoms, frame.embeddings, frame.platonic, {"energy": 1.0})
     assert not diagnostic.examine(energy_only, state).per_atom
@@ -109,11 +120,11 @@ def test_forces_at_rest_and_missing_ones():
 
 def test_one_event_for_an_alarm_that_stays():
     watch = Watch((ForceErrorBound(TwiceTheForce()),), EventGate())
-    owner = make_frame(lone_force(4.0)).atoms
+    owner = make_frame(lone_force(5.0)).atoms
     events = []
     for step in range(10):
         owner.positions[0, 0] += 0.01
-        frame = make_frame(lone_force(4.0), step)
+        frame = make_frame(lone_force(5.0), step)
         diagnosis = watch.observe(
             owner, owner.copy(), frame.embeddings, frame.platonic, frame.results
         )
@@ -122,6 +133,14 @@ def test_one_event_for_an_alarm_that_stays():
     assert events[0].index == 0
 
 
-def test_a_persistence_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="at least 1 geometry"):
-        ForceErrorBound(persistence=0)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"persistence": 0}, "at least 1 geometry"),
+        ({"limit": 0.0}, "positive force error"),
+        ({"probability": 1.0}, "between 0 and 1"),
+    ],
+)
+def test_impossible_parameters_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        ForceErrorBound(**given)
