@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from platonic_ase.phonons.risk import PhononRisk
+    from platonic_ase.phonons.universal import UniversalRisk
     from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.reference import ReferenceManifold
 
@@ -89,7 +90,7 @@ class PlatonicCalculator(Calculator):
     second_opinion : ase calculator or SecondOpinion, optional
         Another model, run once on a geometry at which an event is raised; see
         :mod:`platonic_ase.monitor.second_opinion`.
-    phonon_risk : PhononRisk, path, None or "default"
+    phonon_risk : PhononRisk, UniversalRisk, path, None or "default"
         Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
     force_bound : ForceBound, path, None or "default"
         Calibration of force errors; there are no bounds without.
@@ -135,7 +136,7 @@ class PlatonicCalculator(Calculator):
         encoder: Encoder | None = None,
         gate: EventGate | None = None,
         second_opinion: Any = None,
-        phonon_risk: PhononRisk | str | os.PathLike[str] | None = "default",
+        phonon_risk: PhononRisk | UniversalRisk | str | os.PathLike[str] | None = "default",
         force_bound: ForceBound | str | os.PathLike[str] | None = "default",
         calibration: str | os.PathLike[str] | None = None,
         progress: bool = True,

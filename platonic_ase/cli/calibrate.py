@@ -52,6 +52,14 @@ def calibrate(
     level: Annotated[
         float, typer.Option(help="Share of atoms that the force bound is to cover.")
     ] = 0.9,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="The level of the model's phonons, from fifteen crystals whose DFT spectra are "
+            "shipped; minutes.",
+        ),
+    ] = False,
     layer: LayerOpt = None,
     device: DeviceOpt = None,
     quiet: QuietOpt = False,
@@ -78,6 +86,7 @@ def calibrate(
             crystals=crystals,
             layer=layer,
             level=level,
+            quick=quick,
             progress=not quiet,
         )
     except KeyboardInterrupt:

@@ -84,7 +84,7 @@ def remarks(
     elif risk.outside:
         said.append(
             f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "
-            "risk is an extrapolation."
+            "risk is wide, and close to what holds for any crystal."
         )
     width = float(face_distances(phonon.supercell.cell).min())
     if width < 8:

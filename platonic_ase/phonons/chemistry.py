@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from ase.data import chemical_symbols
 
@@ -32,18 +34,63 @@ CATION_VALENCES = {
 }
 """Electrons that an atom of the s, p and late d blocks gives away, by atomic number."""
 
+_TAKES, _AS_STRONG = 2.1, 0.85
+"""Least electronegativity of a second anion, and how far below the first it may lie."""
 
-def formal_valence(numbers: np.ndarray) -> float:
-    """Valence of the most electronegative element of a crystal; 1 where it forms no anion.
+
+def formal_valences(numbers: np.ndarray) -> np.ndarray:
+    """Valence of every atom of a crystal, without sign, shape (n_atoms,).
+
+    The most electronegative element, and others that complete a shell and are as electronegative
+    as phosphorus or more, take up their electrons; the other atoms give them, by the usual
+    valences that come closest to a neutral crystal, scaled to make it neutral. In elements and
+    metals, where nothing takes any, all have valence 1. In an AB crystal both have the valence of
+    the anion.
 
     Parameters
     ----------
     numbers : ndarray of int, shape (n_atoms,)
-        Atomic numbers.
+        Atomic numbers of the crystal, or of a whole multiple of its cell.
     """
     elements = np.unique(numbers)
-    anion = int(elements[np.argmax(ELECTRONEGATIVITY[elements])])
-    return float(ANION_VALENCE.get(anion, 1))
+    strongest = int(elements[np.argmax(ELECTRONEGATIVITY[elements])])
+    if len(elements) < 2 or strongest not in ANION_VALENCE:
+        return np.ones(len(numbers))
+    takes = {strongest} | {
+        int(z)
+        for z in elements
+        if z in ANION_VALENCE
+        and ELECTRONEGATIVITY[z] >= _TAKES
+        and ELECTRONEGATIVITY[strongest] - ELECTRONEGATIVITY[z] < _AS_STRONG
+    }
+    takers = np.isin(numbers, list(takes))
+    if takers.all():
+        takers = numbers == strongest
+    taken = float(sum(ANION_VALENCE[int(z)] for z in numbers[takers]))
+    valences = np.array([float(ANION_VALENCE.get(int(z), 0)) for z in numbers])
+    givers, counts = np.unique(numbers[~takers], return_counts=True)
+    gives = min(
+        product(*(_usual_valences(int(z)) for z in givers)),
+        key=lambda each: abs(float(np.dot(each, counts)) - taken),  # the first of the best
+    )
+    for z, valence in zip(givers, gives, strict=True):
+        valences[numbers == z] = valence * taken / float(np.dot(gives, counts))
+    return valences
+
+
+def _usual_valences(number: int) -> tuple[int, ...]:
+    """What an atom gives, usual valences first: by the table, or the place in the d block."""
+    if number in CATION_VALENCES:
+        return CATION_VALENCES[number]
+    for first, last, start in ((21, 28, 3), (39, 46, 3), (72, 78, 4)):
+        if first <= number <= last:
+            most = min(start + number - first, 6)
+            usual = min(most, 4)
+            return (usual, *(n for n in (3, 2, 5, 6) if n <= most and n != usual))
+    if number in ANION_VALENCE:  # between a metal and an anion: what is left of its octet
+        left = 8 - ANION_VALENCE[number]
+        return (1,) if number == 1 else (left, left - 2)
+    return (3, 2, 4)
 
 
 def why_no_octet(numbers: np.ndarray) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 
 from platonic_ase.phonons.correction import CorrectionEstimate
 from platonic_ase.phonons.estimate import (
-    CALIBRATED_DISPLACEMENTS,
-    calibrated_displacements,
+    OWN_DISPLACEMENTS,
+    displaced_within,
+    why_unlike,
 )
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.spectrum import Spectrum, compute_spectrum
@@ -19,6 +20,7 @@ from platonic_ase.phonons.supercells import DisplacedCrystal
 
 if TYPE_CHECKING:
     from platonic_ase.phonons.risk import PhononRisk
+    from platonic_ase.phonons.universal import UniversalRisk
 
 WHAT = "Estimated correction, not the model's result"
 BOUNDS = ("low", "mid", "high")
@@ -75,19 +77,19 @@ class CorrectedPhonons:
 def estimate_correction(
     crystal: DisplacedCrystal | None,
     features: DisplacementFeatures | None,
-    pack: PhononRisk | None,
+    pack: PhononRisk | UniversalRisk | None,
 ) -> CorrectionEstimate:
     """The factor of one crystal, or why there is none."""
     if pack is None:
         return CorrectionEstimate(reason="there is no phonon pack for this model")
     if crystal is None or features is None:
         return CorrectionEstimate(reason="the displacements could not be assessed")
-    if not calibrated_displacements(crystal):
-        low, high = CALIBRATED_DISPLACEMENTS
+    if not displaced_within(crystal, OWN_DISPLACEMENTS):
+        low, high = OWN_DISPLACEMENTS
         return CorrectionEstimate(
             reason=f"it is calibrated for displacements of {low} to {high} Å only"
         )
-    return pack.correct(features, crystal.atoms.numbers)
+    return pack.correct(features, crystal.atoms.numbers, why_unlike(crystal, features))
 
 
 def correct_phonons(

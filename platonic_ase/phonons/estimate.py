@@ -11,14 +11,20 @@ import numpy as np
 from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
 from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.kinds import why_no_bulk
 from platonic_ase.phonons.supercells import DisplacedCrystal
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-CALIBRATED_DISPLACEMENTS = (0.02, 0.045)
-"""Displacements, Å, at which a risk is given: it is calibrated at 0.03 Å, and the curvature that it
-reads depends on the displacement (CHGNet 0.3.0 on NaCl: 0.48 eV/Å² at 0.01 Å, 1.08 at 0.03 Å)."""
+OWN_DISPLACEMENTS = (0.02, 0.045)
+"""Displacements, Å, at which the pack of a single model holds: it is made at 0.03 Å, and the
+curvature that it reads depends on the displacement (CHGNet 0.3.0 on NaCl: 0.48 eV/Å² at 0.01 Å,
+1.08 at 0.03 Å)."""
+CALIBRATED_DISPLACEMENTS = (0.005, 0.05)
+"""Displacements, Å, at which a risk is given at all."""
+DISPLACEMENT = "displacement"
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -31,28 +37,26 @@ class PhononRiskEstimate:
         Predicted Wasserstein-1 distance to the true spectrum over the mean true frequency.
     interval : tuple of float, or None
         Where it lies with probability 0.9.
-    probability_above_25_percent : float or None
-        That the relative error exceeds 0.25.
+    probability_above_15_percent, probability_above_25_percent : float or None
+        That the relative error exceeds 0.15, and 0.25.
     probability_worst_third : float or None
         That it is among the largest third of this model's errors in the calibration.
     probability_imaginary : float or None
         That the spectrum has a spurious imaginary mode.
-    rank : float or None
-        Share of the crystals of the calibration with a smaller predicted error, where the pack was
-        made from other models and says no more.
     calibration : str
         Which pack says so; ``"uncalibrated"``, and None for all numbers, without one.
     outside : tuple of str
-        Features in which the crystal is unlike all those of the calibration, and ``"chemistry"``
-        where its bonds are of another kind: an extrapolation.
+        In what the crystal is unlike those of the calibration: features, ``"chemistry"`` where its
+        bonds are of another kind, ``"layers"`` and the like, ``"displacement"``. The numbers then
+        are wide, and close to the base rate.
     """
 
     relative_error: float | None = None
     interval: tuple[float, float] | None = None
+    probability_above_15_percent: float | None = None
     probability_above_25_percent: float | None = None
     probability_worst_third: float | None = None
     probability_imaginary: float | None = None
-    rank: float | None = None
     calibration: str = UNCALIBRATED
     outside: tuple[str, ...] = ()
 
@@ -64,13 +68,11 @@ class PhononRiskEstimate:
         """As the risks of a diagnosis."""
         values = {
             "phonon_relative_error": self.relative_error,
+            "phonon_probability_above_15_percent": self.probability_above_15_percent,
             "phonon_probability_above_25_percent": self.probability_above_25_percent,
             "phonon_probability_imaginary": self.probability_imaginary,
         }
-        risks = {name: UNCALIBRATED if v is None else v for name, v in values.items()}
-        if self.rank is not None:
-            risks["phonon_error_rank"] = self.rank
-        return risks
+        return {name: UNCALIBRATED if v is None else v for name, v in values.items()}
 
 
 class PhononRiskModel(Protocol):
@@ -84,28 +86,38 @@ class PhononRiskModel(Protocol):
     def alarm_imaginary(self) -> float:
         """Probability of an imaginary mode from which a warning is raised."""
 
-    @property
-    def alarm_rank(self) -> float:
-        """Rank from which a warning is raised, where there is no probability."""
-
-    def predict(self, features: DisplacementFeatures, numbers: np.ndarray) -> PhononRiskEstimate:
-        """Risks of one crystal."""
+    def predict(
+        self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
+    ) -> PhononRiskEstimate:
+        """Risks of one crystal, which may be unlike all of the calibration for some reason."""
 
 
 def estimate(
     crystal: DisplacedCrystal, features: DisplacementFeatures, model: PhononRiskModel | None
 ) -> PhononRiskEstimate:
-    """Risks of one crystal; uncalibrated without a model, or at another displacement."""
+    """Risks of one crystal; uncalibrated without a model, or at displacements of no calibration."""
     if model is None:
         return PhononRiskEstimate()
-    if not calibrated_displacements(crystal):
-        return PhononRiskEstimate(outside=("displacement",))
-    return model.predict(features, crystal.atoms.numbers)
+    if not displaced_within(crystal, CALIBRATED_DISPLACEMENTS):
+        return PhononRiskEstimate(outside=(DISPLACEMENT,))
+    return model.predict(features, crystal.atoms.numbers, why_unlike(crystal, features))
 
 
-def calibrated_displacements(crystal: DisplacedCrystal) -> bool:
-    """Whether all displacements are of the size for which risks are calibrated."""
-    low, high = CALIBRATED_DISPLACEMENTS
+def why_unlike(crystal: DisplacedCrystal, features: DisplacementFeatures) -> tuple[str, ...]:
+    """Why the pack of a single model says nothing of a crystal; empty where it may.
+
+    Parameters
+    ----------
+    crystal : DisplacedCrystal
+    features : DisplacementFeatures
+    """
+    moved = () if displaced_within(crystal, OWN_DISPLACEMENTS) else (DISPLACEMENT,)
+    return why_no_bulk(crystal.atoms, features) + moved
+
+
+def displaced_within(crystal: DisplacedCrystal, bounds: tuple[float, float]) -> bool:
+    """Whether all displacements have a length, Å, within bounds."""
+    low, high = bounds[0] - _ROUNDING, bounds[1] + _ROUNDING
     return all(low <= np.linalg.norm(probe.displacement) <= high for probe in crystal.probes)
 
 
@@ -127,7 +139,8 @@ def phonon_signals(
     name = crystal.atoms.get_chemical_formula("metal", empirical=True)
     softest = sorted(crystal.responses(), key=lambda each: each.restoring)
     atoms = tuple(dict.fromkeys(each.atom for each in softest))
-    calibration = f"calibration: {risk.calibration}{', extrapolated' if risk.outside else ''}"
+    unlike = f", wide: unlike it in {', '.join(risk.outside)}" if risk.outside else ""
+    calibration = f"calibration: {risk.calibration}{unlike}"
     signals = []
     error, imaginary = risk.probability_above_25_percent, risk.probability_imaginary
     if error is not None and risk.relative_error is not None:
@@ -146,28 +159,6 @@ def phonon_signals(
                 advice=(
                     "Compare the forces of one displaced supercell with DFT, or use a second "
                     "model, before trusting frequencies and thermal properties."
-                ),
-                atoms=atoms,
-                category=PhononWarning,
-                group=group,
-            )
-        )
-    if risk.rank is not None:
-        signals.append(
-            Signal(
-                kind="phonon_error",
-                level=risk.rank / model.alarm_rank,
-                value=risk.rank,
-                threshold=model.alarm_rank,
-                unit="rank",
-                message=(
-                    f"the phonons of {name} are suspect: they stand above {100 * risk.rank:.0f} % "
-                    "of the crystals of the calibration, which was made with other models "
-                    f"({risk.calibration})."
-                ),
-                advice=(
-                    "How large the error is cannot be said. Compare the forces of one displaced "
-                    "supercell with DFT, or calibrate this model."
                 ),
                 atoms=atoms,
                 category=PhononWarning,

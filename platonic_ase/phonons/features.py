@@ -17,7 +17,7 @@ from ase.data import covalent_radii
 from platonic_ase.phonons.chemistry import (
     ELECTRONEGATIVITY,
     bonded_neighbours,
-    formal_valence,
+    formal_valences,
 )
 
 _TINY = 1e-12
@@ -142,8 +142,8 @@ class DisplacementFeatures:
     ----------
     stiffness_excess : float
         Mean of :math:`\ln k_i - \ln(v / d_i^3)`: curvature against the law of a lattice of charges
-        (Born), with formal valence v and bond length d; low where the model is too soft for the
-        chemistry.
+        (Born), with the formal valence v of the atom and bond length d; low where the model is too
+        soft for the chemistry.
     log_coordination, bond_polarity, log_valence, log_bond, mean_radius, log_stretch : float
         The chemistry itself; logarithms of the quantities of :class:`SiteResponse`.
     neighbour_share, force_share : float
@@ -282,7 +282,7 @@ def aggregate(
     def mean(name: str) -> np.ndarray:
         return np.array([np.mean([getattr(r, name) for r in group]) for group in orbits.values()])
 
-    valence = formal_valence(rest.numbers)
+    valence = formal_valences(rest.numbers)[[group[0].atom for group in orbits.values()]]
     curvature, bond = mean("curvature"), mean("bond")
     share = float(mean("force_share").mean())
     excess = np.log(np.maximum(curvature, 1e-3)) - np.log(valence) + 3 * np.log(bond)
@@ -290,7 +290,7 @@ def aggregate(
         stiffness_excess=float(excess.mean()),
         log_coordination=float(np.log(mean("coordination")).mean()),
         bond_polarity=float(mean("polarity").mean()),
-        log_valence=float(np.log(valence)),
+        log_valence=float(np.log(valence).mean()),
         log_bond=float(np.log(bond).mean()),
         mean_radius=float(mean("radius").mean()),
         log_stretch=float(mean("stretch").mean()),

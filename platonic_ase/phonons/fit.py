@@ -29,7 +29,6 @@ def fit_phonon_risk(
     imaginary_crystals: Sequence[DisplacementFeatures] | None = None,
     log_factors: Sequence[float] | None = None,
     octet: bool = False,
-    rank_only: bool = False,
     error_features: Sequence[str],
     imaginary_features: Sequence[str] = ("force_odds",),
     penalty: float = 3.0,
@@ -58,9 +57,6 @@ def fit_phonon_risk(
         correction.
     octet : bool
         Whether all crystals are octet binaries; see :class:`PhononRisk`.
-    rank_only : bool
-        Whether the crystals were computed with other models than the pack is for: it then says
-        where a crystal stands among them, and no more.
     error_features, imaginary_features : sequence of str
         Which features each part uses.
     penalty : float
@@ -95,7 +91,7 @@ def fit_phonon_risk(
             np.array(imaginary, dtype=bool),
         )
     factor = None
-    if log_factors is not None and not rank_only:
+    if log_factors is not None:
         logs = np.asarray(log_factors, dtype=float)
         kept = np.isfinite(logs)
         factor = fit_factor(error_features, x[kept], logs[kept], labels[kept], penalty)
@@ -105,8 +101,7 @@ def fit_phonon_risk(
         sigma=max(float(np.sqrt(((y - left_out) ** 2).mean())), 1e-3),
         imaginary=modes,
         factor=factor,
-        worst_third=None if rank_only else float(np.quantile(relative_errors, 2 / 3)),
-        ranks=np.sort([error(crystal.to_dict()) for crystal in crystals]) if rank_only else None,
+        worst_third=float(np.quantile(relative_errors, 2 / 3)),
         identity=identity,
         anchors_digest=anchors_digest,
         octet=octet,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,27 @@ class LinearPart:
             name
             for name, mean, scale in zip(self.features, self.mean, self.scale, strict=True)
             if abs(features[name] - mean) > 3 * scale
+        )
+
+    def stored(self, name: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Header and arrays, named after the part, to write to a file."""
+        arrays = {
+            f"{name}.{array}": np.asarray(getattr(self, array), dtype=np.float64)
+            for array in ("mean", "scale", "coefficients")
+        }
+        return {"features": list(self.features), "intercept": self.intercept}, arrays
+
+    @classmethod
+    def read(
+        cls, name: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> LinearPart:
+        """Inverse of :meth:`stored`."""
+        return cls(
+            features=tuple(header["features"]),
+            mean=arrays[f"{name}.mean"],
+            scale=arrays[f"{name}.scale"],
+            coefficients=arrays[f"{name}.coefficients"],
+            intercept=float(header["intercept"]),
         )
 
     def standardise(self, x: np.ndarray) -> np.ndarray:

@@ -2,26 +2,34 @@ r"""How the phonon packs of this package are made; for maintainers.
 
 ::
 
-    python -m platonic_ase.phonons.packaging tests/benchmarks/phonon_table.json
+    python -m platonic_ase.phonons.packaging tests/benchmarks/phonon_table.json \\
+        tests/benchmarks/phonon_beyond.json
 
-fits a pack to the crystals of each model of the table, and a universal one to those of all.
+fits a pack to the binaries of each model of the first table, and a universal one to all of both.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from platonic_ase.models import find_encoder
 from platonic_ase.phonons.packs import UNIVERSAL
-from platonic_ase.phonons.scores import CAVEAT, left_out_scores
+from platonic_ase.phonons.scores import left_out_scores
 from platonic_ase.phonons.table import (
     PhononTable,
     fit_table,
     merge,
     read_phonon_table,
+)
+from platonic_ase.phonons.universal_fit import (
+    Case,
+    cases_of,
+    fit_universal,
+    left_out_laws,
+    spreads,
 )
 from platonic_ase.space.folders import file_stem, packaged_folder
 from platonic_ase.space.identity import ModelIdentity
@@ -33,6 +41,8 @@ LABELS = {
     "factor": "brings the model's spectrum closest to the DFT one in that distance",
     "imaginary": "lowest frequency below -0.1 THz on a 9x9x9 mesh",
 }
+LAYERED = ("cadmium-iodide", "molybdenite")
+"""Prototypes that have no part in the universal pack."""
 OTHER_FUNCTIONAL = ("chgnet-r2scan",)
 """Models of another functional than PBE, the truth of the table: no correction towards PBE, and no
 part in the universal pack."""
@@ -75,25 +85,51 @@ def build_phonon_pack(
     return pack.save(folder / f"{file_stem(identity)}.phonons.safetensors")
 
 
-def build_universal_pack(tables: Mapping[str, PhononTable], folder: Path) -> Path:
-    """Fit and write the pack of models that have none: a rank among the crystals of the others.
+def universal_cases(tables: Iterable[Mapping[str, PhononTable]]) -> list[Case]:
+    """All cases that the universal pack is fitted to.
+
+    Models of another functional than the truth, and layered crystals, have no part in it. A case
+    in several tables is taken from the last.
 
     Parameters
     ----------
-    tables : mapping of str to PhononTable
+    tables : iterable of mapping of str to PhononTable
         By model.
+    """
+    found: dict[tuple[str, str, float], Case] = {}
+    for each in tables:
+        for case in cases_of(each):
+            if case.model not in OTHER_FUNCTIONAL and case.row.prototype not in LAYERED:
+                found[case.model, case.row.key, case.row.displacement] = case
+    return list(found.values())
+
+
+def build_universal_pack(
+    cases: Sequence[Case], fingerprints: Mapping[str, str], folder: Path
+) -> Path:
+    """Fit and write the pack of models that have none, and of crystals beyond binaries.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    fingerprints : mapping of str to str
+        Of the models whose level is kept.
     folder : Path
         Where to write.
     """
-    used = [table for model, table in tables.items() if model not in OTHER_FUNCTIONAL]
-    table = merge(used)
-    pack = fit_table(
-        table,
-        f"universal (a rank only), {len(table)} calculations with {len(used)} other models "
-        "(PhononDB-PBE)",
-        modes=merge([*tables.values()]),
-        rank_only=True,
-        provenance={**LABELS, "models": [each.model for each in used], "left_out": CAVEAT},
+    crystals, models = {case.row.key for case in cases}, sorted({case.model for case in cases})
+    pack = fit_universal(
+        cases,
+        f"universal, {len(crystals)} crystals with {len(models)} models",
+        spread=spreads(cases, left_out_laws(cases)),
+        fingerprints=fingerprints,
+        provenance={
+            **LABELS,
+            "crystals_are": "octet binaries (DFT), and others with a teacher's spectra",
+            "teacher": "nequix-mp-1-pft (MIT), beyond the binaries",
+            "models": models,
+            "spreads_from": "cases left out with their architecture, anion and prototype",
+        },
     )
     return pack.save(folder / UNIVERSAL)
 
@@ -114,13 +150,16 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("table", type=Path)
+    parser.add_argument("beyond", type=Path)
     parser.add_argument("--folder", type=Path, default=packaged_folder())
     arguments = parser.parse_args()
-    tables = read_phonon_table(arguments.table)
+    tables, beyond = read_phonon_table(arguments.table), read_phonon_table(arguments.beyond)
+    fingerprints = {model: each.fingerprint for model, each in beyond.items() if each.fingerprint}
     for model in tables:
         encoder = find_encoder(load_calculator(model))
+        fingerprints[model] = encoder.identity.fingerprint
         build_phonon_pack(encoder.identity, model, tables, arguments.folder)
-    build_universal_pack(tables, arguments.folder)
+    build_universal_pack(universal_cases([beyond, tables]), fingerprints, arguments.folder)
 
 
 if __name__ == "__main__":

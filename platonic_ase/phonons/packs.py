@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
+from platonic_ase.errors import SpaceFileError
+from platonic_ase.phonons import universal
 from platonic_ase.phonons.risk import PhononRisk
+from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import packaged_folder
-from platonic_ase.space.packs import resolve_pack
+from platonic_ase.space.packs import find_pack
 
 UNIVERSAL = "universal.phonons.safetensors"
+QUICK = "quick-phonons"
+"""Suffix of the universal pack with the level of a model, as a quick calibration writes it."""
 
 
 def resolve_phonon_risk(
     anchors: AnchorSet,
-    risk: PhononRisk | str | os.PathLike[str] | None = "default",
+    risk: PhononRisk | UniversalRisk | str | os.PathLike[str] | None = "default",
     *,
     calibration: str | os.PathLike[str] | None = None,
-) -> PhononRisk | None:
+) -> PhononRisk | UniversalRisk | None:
     """Turn what a user says of the phonon calibration into an object that fits the model.
 
     Parameters
     ----------
     anchors : AnchorSet
         In use; they know the model.
-    risk : PhononRisk, path, None or "default"
-        The default is the first stored pack of the model, and ``universal`` without one.
+    risk : PhononRisk, UniversalRisk, path, None or "default"
+        The default is the first stored pack of the model, and ``universal`` without one. The
+        universal pack speaks for crystals that a stored one is not made for.
     calibration : path-like, optional
         Folder of ``platonic-ase calibrate``, looked into first.
 
@@ -34,11 +42,35 @@ def resolve_phonon_risk(
     SpaceFileError, ModelMismatchError
         If a file is broken, or belongs to another model or other anchors.
     """
-    return resolve_pack(
-        anchors,
-        risk,
-        PhononRisk,
-        "phonons",
-        calibration=calibration,
-        last=packaged_folder() / UNIVERSAL,
-    )
+    if risk is None:
+        return None
+    pack: PhononRisk | UniversalRisk | None
+    if isinstance(risk, str) and risk == "default":
+        pack = find_pack(anchors, PhononRisk, "phonons", calibration=calibration)
+    else:
+        if isinstance(risk, PhononRisk | UniversalRisk):
+            risk.require(anchors)
+            return risk
+        pack = _load(Path(risk))
+        pack.require(anchors)
+    if isinstance(pack, UniversalRisk):
+        return pack.for_model(anchors.identity)
+    beyond = _universal(anchors, calibration)
+    return beyond if pack is None else replace(pack, beyond=pack.beyond or beyond)
+
+
+def _universal(anchors: AnchorSet, calibration: str | os.PathLike[str] | None) -> UniversalRisk:
+    quick = find_pack(anchors, UniversalRisk, QUICK, calibration=calibration)
+    if quick is not None:
+        return quick
+    return UniversalRisk.load(packaged_folder() / UNIVERSAL).for_model(anchors.identity)
+
+
+def _load(path: Path) -> PhononRisk | UniversalRisk:
+    """A file of either kind."""
+    try:
+        return PhononRisk.load(path)
+    except SpaceFileError as error:
+        if universal.KIND not in str(error):
+            raise
+        return UniversalRisk.load(path)

@@ -86,11 +86,11 @@ def _verdict(result: PhononResult) -> str:
             "Nothing in the displaced supercells foretells a large error, so that the instability "
             "may be real: check it with DFT, or follow the mode to a lower phase."
         )
-    elif result.risk.rank is not None:
-        kind, title = "unknown", "Ranked only"
+    elif result.risk.outside:
+        kind, title = "unknown", "Not known well"
         remarks.append(
-            "The crystal does not stand out among those of other models; how large the errors of "
-            "this model are is not known."
+            "Nothing foretells a large error, but the crystal is unlike those of the calibration: "
+            "the risk below is close to what holds for any crystal."
         )
     else:
         kind, title = "quiet", "Quiet"
@@ -121,14 +121,7 @@ def _risks(result: PhononResult) -> str:
     interval = "" if risk.interval is None else (
         f" (90 %: {100 * risk.interval[0]:.0f} to {100 * risk.interval[1]:.0f} %)"
     )  # fmt: skip
-    if risk.rank is not None:
-        return (
-            "<section>\n<h2>Risk, before diagonalisation</h2>\n<p>The predicted error is larger "
-            f"than those of {100 * risk.rank:.0f} % of the crystals of other models. How large it "
-            "is cannot be said: this model has no calibration of its own. Probability of spurious "
-            f"imaginary modes: {_probability(risk.probability_imaginary)}.</p>\n"
-            f'<p class="muted">Calibration: {escape(risk.calibration)}.</p>\n</section>'
-        )
+    unlike = ", ".join(risk.outside)
     rows = [
         (
             "Relative error of the spectrum",
@@ -136,6 +129,11 @@ def _risks(result: PhononResult) -> str:
             if risk.relative_error is None
             else f"{100 * risk.relative_error:.0f} %{interval}",
             "Predicted mean distance of the spectrum to the true one, over the mean frequency",
+        ),
+        (
+            "Probability that it exceeds 15 %",
+            _probability(risk.probability_above_15_percent),
+            "",
         ),
         (
             "Probability that it exceeds 25 %",
@@ -160,7 +158,7 @@ def _risks(result: PhononResult) -> str:
             [[escape(cell) for cell in row] for row in rows],
         )
         + f'<p class="muted">Calibration: {escape(risk.calibration)}'
-        + (f", extrapolated in {escape(', '.join(risk.outside))}" if risk.outside else "")
+        + (f"; the crystal is unlike it in {escape(unlike)}" if unlike else "")
         + ".</p>\n</section>"
     )
 

@@ -36,8 +36,8 @@ class _Memory:
 class DisplacementResponse(Diagnostic):
     """Watches finite displacements: one atom moved by 0.005 to 0.1 Å from a supercell at rest.
 
-    Where a few atoms move at once, their response is recorded, and the risk is
-    ``"uncalibrated"``.
+    Where a few atoms move at once, as in the pairs of phono3py, their response is recorded, and
+    the risk is that of the single displacements seen before; ``"uncalibrated"`` without any.
 
     The supercell at rest is one seen before, in the same or another Atoms object; without one, a
     displaced supercell gives itself away by the lattice of its other atoms. Features of all
@@ -158,7 +158,10 @@ class DisplacementResponse(Diagnostic):
     def _several(
         self, frame: Frame, crystal: DisplacedCrystal, few: np.ndarray, shifts: np.ndarray
     ) -> Finding:
-        """A few atoms moved at once: what each answers to which is not known, hence no risk."""
+        """A few atoms moved at once: what each answers to which is not known."""
+        risk = PhononRiskEstimate()
+        if crystal.probes:  # pairs of phono3py: what the first singles said still holds
+            risk = estimate(crystal, crystal.features(frame.reference), self.risk)
         return Finding(
             self.name,
             scalars={"displaced_atoms": float(len(few))},
@@ -167,7 +170,7 @@ class DisplacementResponse(Diagnostic):
                     frame.platonic, crystal.platonic, np.linalg.norm(shifts[few], axis=1)
                 )
             },
-            risks=PhononRiskEstimate().to_risks(),
+            risks=risk.to_risks(),
         )
 
 

@@ -100,12 +100,9 @@ class PhononResult:
         if risk.relative_error is not None:
             lines[0] = (
                 f"{self.formula}: predicted error {100 * risk.relative_error:.0f} % of the mean "
-                f"frequency; probability above 25 %: {risk.probability_above_25_percent:.2f}"
-            )
-        elif risk.rank is not None:
-            lines[0] = (
-                f"{self.formula}: predicted error larger than those of {100 * risk.rank:.0f} % of "
-                "the crystals of other models; how large is not known"
+                f"frequency{_between(risk.interval)}; probability above 15 %: "
+                f"{_said(risk.probability_above_15_percent)}, above 25 %: "
+                f"{_said(risk.probability_above_25_percent)}"
             )
         if risk.probability_imaginary is not None:
             lines[0] += (
@@ -156,6 +153,16 @@ class PhononResult:
         }
         safe: dict[str, Any] = to_json(values)
         return safe
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return ""
+    return f" (90 %: {100 * interval[0]:.0f} to {100 * interval[1]:.0f} %)"
+
+
+def _said(probability: float | None) -> str:
+    return UNCALIBRATED if probability is None else f"{probability:.2f}"
 
 
 def _thermal(spectrum: Spectrum) -> dict[str, np.ndarray]:

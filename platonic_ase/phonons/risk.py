@@ -28,21 +28,22 @@ import numpy as np
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate, FrequencyFactor
-from platonic_ase.phonons.estimate import PhononRiskEstimate
+from platonic_ase.phonons.estimate import DISPLACEMENT, PhononRiskEstimate
 from platonic_ase.phonons.features import FEATURES, LATENT, DisplacementFeatures
 from platonic_ase.phonons.linear import LinearPart
+from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 
 KIND = "phonon_risk"
-ERROR_THRESHOLD = 0.25
+LOW_THRESHOLD, ERROR_THRESHOLD = 0.15, 0.25
 _Z90 = 1.6448536269514722  # half width of the central 90 % of a normal distribution
 
 
 @dataclass(frozen=True)
 class PhononRisk:
-    """A calibration: predicts phonon errors of one model, or of any (``identity`` None).
+    """A calibration: predicts phonon errors of one model on crystals like those of its fit.
 
     Attributes
     ----------
@@ -58,18 +59,18 @@ class PhononRisk:
         What the frequencies have to be multiplied by.
     worst_third : float or None
         Relative error above which a third of the crystals of the calibration lie.
-    ranks : ndarray, shape (n,), or None
-        Of a pack that other models were used for: its sorted predictions for their crystals. Such
-        a pack says where a crystal stands among them, and gives no error and no factor.
     identity : ModelIdentity or None
-        The model; None for a universal pack.
+        The model; None where it was not recorded.
     anchors_digest : str
         The anchors in use, where a feature depends on them; else empty.
-    alarm_error, alarm_imaginary, alarm_rank : float
-        Probabilities, and the rank, above which a warning is raised.
+    alarm_error, alarm_imaginary : float
+        Probabilities above which a warning is raised.
     octet : bool
         Whether the crystals of the calibration are all octet binaries such as NaCl or GaN: the risk
         of any other is an extrapolation, and no correction is offered.
+    beyond : UniversalRisk or None
+        What is said of crystals that are unlike those of the calibration, or displaced by other
+        lengths; not part of the file.
     element_counts : tuple of int
         How many elements the crystals of the calibration have; empty where that was not recorded.
     provenance : mapping
@@ -82,20 +83,19 @@ class PhononRisk:
     imaginary: LinearPart | None = None
     factor: FrequencyFactor | None = None
     worst_third: float | None = None
-    ranks: np.ndarray | None = None
     identity: ModelIdentity | None = None
     anchors_digest: str = ""
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
-    alarm_rank: float = 0.8
     octet: bool = False
     element_counts: tuple[int, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    beyond: UniversalRisk | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.sigma) and self.sigma > 0):
             raise SpaceFileError(f"sigma = {self.sigma}; a positive number is needed")
-        for name in ("alarm_error", "alarm_imaginary", "alarm_rank"):
+        for name in ("alarm_error", "alarm_imaginary"):
             if not 0 < getattr(self, name) <= 1:
                 raise SpaceFileError(f"{name} = {getattr(self, name)}; a probability is needed")
         used = {name for part in self._parts().values() for name in part.features}
@@ -122,7 +122,9 @@ class PhononRisk:
         }
         return {name: part for name, part in parts.items() if part is not None}
 
-    def predict(self, features: DisplacementFeatures, numbers: np.ndarray) -> PhononRiskEstimate:
+    def predict(
+        self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
+    ) -> PhononRiskEstimate:
         """Risks of one crystal.
 
         Parameters
@@ -130,35 +132,42 @@ class PhononRisk:
         features : DisplacementFeatures
         numbers : ndarray of int, shape (n_atoms,)
             Atomic numbers of the crystal.
+        unlike : tuple of str
+            Why the crystal is unlike all of the calibration, such as ``"layers"``.
 
         Returns
         -------
         PhononRiskEstimate
-            Uncalibrated where a feature that is needed is missing (NaN), and where a pack of other
-            models meets a crystal unlike theirs.
+            Of :attr:`beyond` where the crystal is unlike those of the calibration. Uncalibrated
+            where there is nothing beyond, or a feature that is needed is missing (NaN).
+        """
+        outside = self._outside(features.to_dict(), numbers, unlike)
+        if outside:
+            if self.beyond is None:
+                return PhononRiskEstimate(outside=outside)
+            known = self.beyond.predict(features, numbers, _kinds(unlike))
+            return replace(known, outside=tuple(dict.fromkeys([*outside, *known.outside])))
+        return self.inside(features)
+
+    def inside(self, features: DisplacementFeatures) -> PhononRiskEstimate:
+        """Risks of a crystal that is like those of the calibration.
+
+        Parameters
+        ----------
+        features : DisplacementFeatures
         """
         values = features.to_dict()
         mean = self.error(values)
         if not math.isfinite(mean):
             return PhononRiskEstimate()
         odds = math.nan if self.imaginary is None else self.imaginary(values)
-        outside = self._outside(values)
-        if self.octet and why_no_octet(numbers):
-            outside += ("chemistry",)
-        if self.ranks is not None:
-            if outside:
-                return PhononRiskEstimate(outside=outside)
-            return PhononRiskEstimate(
-                rank=float(np.searchsorted(self.ranks, mean) / len(self.ranks)),
-                probability_imaginary=_probability(odds),
-                calibration=self.name,
-            )
         return PhononRiskEstimate(
             relative_error=max(mean, 0.0) ** 2,
             interval=(
                 max(mean - _Z90 * self.sigma, 0.0) ** 2,
                 max(mean + _Z90 * self.sigma, 0.0) ** 2,
             ),
+            probability_above_15_percent=probability_above(mean, self.sigma, LOW_THRESHOLD),
             probability_above_25_percent=probability_above(mean, self.sigma, ERROR_THRESHOLD),
             probability_worst_third=(
                 None
@@ -167,10 +176,11 @@ class PhononRisk:
             ),
             probability_imaginary=_probability(odds),
             calibration=self.name,
-            outside=outside,
         )
 
-    def correct(self, features: DisplacementFeatures, numbers: np.ndarray) -> CorrectionEstimate:
+    def correct(
+        self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
+    ) -> CorrectionEstimate:
         """What the frequencies of one crystal have to be multiplied by, or why nothing is known.
 
         Parameters
@@ -178,16 +188,22 @@ class PhononRisk:
         features : DisplacementFeatures
         numbers : ndarray of int, shape (n_atoms,)
             Atomic numbers of the crystal.
+        unlike : tuple of str
+            Why the crystal is unlike all of the calibration, such as ``"layers"``.
         """
-        if self.factor is None or self.ranks is not None:
+        if self.factor is None:
             return CorrectionEstimate(reason=f"the pack {self.name!r} holds no correction")
         if self.octet and (chemistry := why_no_octet(numbers)):
             return CorrectionEstimate(reason=f"{chemistry}, unlike all crystals of the calibration")
         values = features.to_dict()
-        return self.factor.estimate(values, self.name, self._outside(values))
+        return self.factor.estimate(values, self.name, self._outside(values, numbers, unlike))
 
-    def _outside(self, values: Mapping[str, float]) -> tuple[str, ...]:
-        outside = self.error.outside(values)
+    def _outside(
+        self, values: Mapping[str, float], numbers: np.ndarray, unlike: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        outside = unlike + self.error.outside(values)
+        if self.octet and why_no_octet(numbers):
+            outside += ("chemistry",)
         if self.element_counts and round(values["n_elements"]) not in self.element_counts:
             outside += ("n_elements",)
         return outside
@@ -219,7 +235,6 @@ class PhononRisk:
             "anchors": self.anchors_digest,
             "alarm_error": self.alarm_error,
             "alarm_imaginary": self.alarm_imaginary,
-            "alarm_rank": self.alarm_rank,
             "worst_third": self.worst_third,
             "half_width": None if self.factor is None else self.factor.half_width,
             "octet": self.octet,
@@ -227,15 +242,9 @@ class PhononRisk:
             "provenance": dict(self.provenance),
             "parts": {},
         }
-        if self.ranks is not None:
-            arrays["ranks"] = np.asarray(self.ranks, dtype=np.float64)
         for name, part in self._parts().items():
-            header["parts"][name] = {
-                "features": list(part.features),
-                "intercept": part.intercept,
-            }
-            for array in ("mean", "scale", "coefficients"):
-                arrays[f"{name}.{array}"] = np.asarray(getattr(part, array), dtype=np.float64)
+            header["parts"][name], stored = part.stored(name)
+            arrays |= stored
         return write_arrays(path, KIND, arrays, header)
 
     @classmethod
@@ -250,13 +259,7 @@ class PhononRisk:
         arrays, header = read_arrays(path, KIND)
         try:
             parts = {
-                name: LinearPart(
-                    features=tuple(described["features"]),
-                    mean=arrays[f"{name}.mean"],
-                    scale=arrays[f"{name}.scale"],
-                    coefficients=arrays[f"{name}.coefficients"],
-                    intercept=float(described["intercept"]),
-                )
+                name: LinearPart.read(name, described, arrays)
                 for name, described in header["parts"].items()
             }
             identity, half_width = header["identity"], header["half_width"]
@@ -269,12 +272,10 @@ class PhononRisk:
                     None if half_width is None else FrequencyFactor(parts["factor"], half_width)
                 ),
                 worst_third=header["worst_third"],
-                ranks=arrays.get("ranks"),
                 identity=None if identity is None else ModelIdentity.from_dict(identity),
                 anchors_digest=header["anchors"],
                 alarm_error=header["alarm_error"],
                 alarm_imaginary=header["alarm_imaginary"],
-                alarm_rank=header["alarm_rank"],
                 octet=header["octet"],
                 element_counts=tuple(header["element_counts"]),
                 provenance=header["provenance"],
@@ -282,14 +283,15 @@ class PhononRisk:
         except (KeyError, TypeError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
 
-    def for_model(self, identity: ModelIdentity, anchors_digest: str = "") -> PhononRisk:
-        """The same pack, bound to a model."""
-        return replace(self, identity=identity, anchors_digest=anchors_digest)
-
 
 def probability_above(mean: float, sigma: float, threshold: float) -> float:
     r"""P(error > t) where the root of the error is normal, :math:`\Phi((\mu-\sqrt t)/\sigma)`."""
     return 0.5 * math.erfc(-(mean - math.sqrt(threshold)) / (sigma * math.sqrt(2)))
+
+
+def _kinds(unlike: tuple[str, ...]) -> tuple[str, ...]:
+    """What puts a crystal outside of every calibration: not the length of its displacements."""
+    return tuple(each for each in unlike if each != DISPLACEMENT)
 
 
 def _probability(odds: float) -> float | None:

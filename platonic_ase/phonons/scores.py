@@ -34,8 +34,6 @@ class LeftOut:
         Whether the true error lies in the 90 % interval.
     imaginary : ndarray
         Probability of an imaginary mode; NaN where no training crystal had one.
-    rank : ndarray
-        Share of the crystals of the fit with a smaller predicted error.
     log_factor, half_width : ndarray
         ln of the predicted factor, and how far the best one is from it in 90 % of the cases.
     """
@@ -45,7 +43,6 @@ class LeftOut:
     worst_third: np.ndarray
     covered: np.ndarray
     imaginary: np.ndarray
-    rank: np.ndarray
     log_factor: np.ndarray
     half_width: np.ndarray
 
@@ -72,7 +69,7 @@ def leave_anions_out(
     pooled = merge([table] if train is None else train)
     unstable = pooled if modes is None else merge(modes)
     n = len(table)
-    found = LeftOut(*(np.full(n, np.nan) for _ in range(8)))
+    found = LeftOut(*(np.full(n, np.nan) for _ in range(7)))
     anions = table.column("anion")
     for anion in sorted(set(anions)):
         kept, others = (
@@ -81,13 +78,11 @@ def leave_anions_out(
         )
         pack = fit_table(kept, "left out", modes=others, error_features=error_features)
         assert pack.factor is not None
-        seen = np.sort([pack.error(row.features.to_dict()) for row in kept.rows])
         for k in np.flatnonzero(anions == anion):
             row = table.rows[k]
             values = row.features.to_dict()
-            risk = pack.predict(row.features, row.numbers)
+            risk = pack.inside(row.features)
             found.root_error[k] = pack.error(values)
-            found.rank[k] = np.searchsorted(seen, found.root_error[k]) / len(seen)
             found.log_factor[k] = pack.factor.part(values)
             found.half_width[k] = pack.factor.half_width
             found.probability[k] = _number(risk.probability_above_25_percent)

@@ -58,6 +58,8 @@ class PhononRow:
         NaN where the table has no such column.
     baselines : mapping of str to float
         Other scores that might foretell the error; NaN where they were not computed.
+    displacement : float
+        Å, of spectrum and features.
     """
 
     formula: str
@@ -72,6 +74,7 @@ class PhononRow:
     quantiles: tuple[float, ...]
     features: DisplacementFeatures
     baselines: Mapping[str, float] = field(default_factory=dict)
+    displacement: float = 0.03
 
     @property
     def key(self) -> str:
@@ -97,6 +100,7 @@ class PhononRow:
             "mean": self.mean,
             "lowest": self.lowest,
             "quantiles": list(self.quantiles),
+            "displacement": self.displacement,
             **features,
             **{_BASELINE + name: value for name, value in self.baselines.items()},
         }
@@ -121,14 +125,13 @@ class PhononRow:
             mean=float(values["mean"]),
             lowest=float(values["lowest"]),
             quantiles=tuple(float(q) for q in values["quantiles"]),
-            features=DisplacementFeatures(
-                **{name: float(values.get(name, np.nan)) for name in FEATURES}
-            ),
+            features=DisplacementFeatures(**{name: _number(values.get(name)) for name in FEATURES}),
             baselines={
                 name.removeprefix(_BASELINE): _number(value)
                 for name, value in values.items()
                 if name.startswith(_BASELINE)
             },
+            displacement=float(values.get("displacement", 0.03)),
         )
 
 
@@ -143,11 +146,14 @@ class PhononTable:
     title : str
         For people.
     rows : tuple of PhononRow, length n
+    fingerprint : str
+        Of the model's parameters, where the table holds it.
     """
 
     model: str
     title: str
     rows: tuple[PhononRow, ...]
+    fingerprint: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -189,6 +195,7 @@ def read_phonon_table(path: str | os.PathLike[str]) -> dict[str, PhononTable]:
                     PhononRow.from_dict(dict(zip(columns, row, strict=True)))
                     for row in each["rows"]
                 ),
+                each.get("fingerprint", ""),
             )
             for model, each in stored["models"].items()
         }
@@ -212,7 +219,6 @@ def fit_table(
     name: str,
     *,
     modes: PhononTable | None = None,
-    rank_only: bool = False,
     error_features: Sequence[str] = ERROR_FEATURES,
     identity: ModelIdentity | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -225,7 +231,7 @@ def fit_table(
     modes : PhononTable, optional
         From which imaginary modes are learnt, such as the crystals of several models; ``table``
         itself by default.
-    name, rank_only, error_features, identity, provenance
+    name, error_features, identity, provenance
         See :func:`~platonic_ase.phonons.fit.fit_phonon_risk`.
 
     Raises
@@ -243,7 +249,6 @@ def fit_table(
         imaginary_crystals=[row.features for row in unstable],
         log_factors=[row.log_factor for row in rows],
         octet=all(not why_no_octet(row.numbers) for row in rows),
-        rank_only=rank_only,
         error_features=error_features,
         imaginary_features=IMAGINARY_FEATURES,
         identity=identity,

@@ -4,8 +4,8 @@
 
 A pack is fitted to all crystals but those of one anion and predicts these. Large errors are those
 above 25 % of the mean DFT frequency for CHGNet, the worst third of the model's own for SevenNet,
-which has next to none above 25 %. The baselines that are fitted are fitted in the same manner. The
-universal pack is fitted to other models only, those of the PBE functional, and to other anions.
+which has next to none above 25 %. The baselines that are fitted are fitted in the same manner. For
+models and crystals beyond these, see phonon_universal.py.
 
 The features, the square root and ridge regression itself were chosen by such scores on these same
 73 crystals, so that all scores of `features` are optimistic by an unknown amount. Intervals are of
@@ -37,7 +37,7 @@ from platonic_ase.phonons.spectra import wasserstein
 from platonic_ase.phonons.table import ERROR_FEATURES, PhononTable, read_phonon_table
 
 TABLE = Path(__file__).with_name("phonon_table.json")
-ALARM, ALARM_RANK = 0.5, 0.8
+ALARM = 0.5
 FEWEST = 5  # crystals of a kind: a score of fewer says nothing, nor does its interval
 
 
@@ -168,16 +168,10 @@ def score_model(
     root, imaginary = np.sqrt(table.relative_errors), table.column("imaginary")
     third = worst_third(table.relative_errors)
     others = [t for t in tables.values() if t.model not in (model, *OTHER_FUNCTIONAL)]
-    left_out = {
-        "model left out": leave_anions_out(table, others),
-        "family left out": leave_anions_out(
-            table, [each for each in others if family(each.model) != family(model)]
-        ),
-    }
     modes = {
         "force share": -table.feature("force_odds"),
         "force share, fitted to all models, anions left out": own.imaginary,
-        "force share, fitted to other models and anions": left_out["model left out"].imaginary,
+        "force share, fitted to other models and anions": leave_anions_out(table, others).imaginary,
         "stiffness excess alone": -table.feature("stiffness_excess"),
         "softest curvature": -table.feature("softest_curvature"),
         "own mean frequency": -table.column("mean"),
@@ -191,15 +185,6 @@ def score_model(
         "features_and_platonic_distance": both(with_distance(table)),
         "baselines": {
             name: both(values) for name, values in baselines(tables, model, element_frames).items()
-        },
-        "universal": {name: both(out.root_error) for name, out in left_out.items()},
-        "universal_alarm": {
-            name: {
-                "means": f"rank above {ALARM_RANK}",
-                "hit_rate": rate(large, out.rank > ALARM_RANK),
-                "false_alarm_rate": rate(~large, out.rank > ALARM_RANK),
-            }
-            for name, out in left_out.items()
         },
         "alarm": {
             "means": f"probability of a relative error > 25 % above {ALARM}",
@@ -265,15 +250,11 @@ def text(results: dict[str, dict]) -> str:
             "features and Platonic distance": found["features_and_platonic_distance"],
             **found["baselines"],
         }
-        groups |= {f"universal, {name}": each for name, each in found["universal"].items()}
         for name, each in groups.items():
             lines.append(show(name, each["auroc"], each["spearman"]))
         for name in ("hit_rate", "false_alarm_rate"):
             lines.append(show(f"{name.replace('_', ' ')} at {ALARM}", found["alarm"][name]))
         lines.append(show("probability of the worst third", found["worst_third"]["auroc"]))
-        for name, alarm in found["universal_alarm"].items():
-            lines.append(show(f"universal hit rate, {name}", alarm["hit_rate"]))
-            lines.append(show(f"universal false alarms, {name}", alarm["false_alarm_rate"]))
         lines.append(f"  imaginary: {found['imaginary']['crystals']}")
         for name, score in found["imaginary"]["auroc"].items():
             lines.append(show(f"  {name}", score))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from platonic_ase.phonons.chemistry import bonded_neighbours, formal_valence
+from platonic_ase.phonons.chemistry import bonded_neighbours, formal_valences
 from platonic_ase.phonons.features import (
     Probe,
     Rest,
@@ -47,10 +47,12 @@ def test_odd_share(sign, share):
 
 
 def test_valence_and_neighbours():
-    assert formal_valence(np.array([11, 17])) == 1
-    assert formal_valence(np.array([12, 8])) == 2
-    assert formal_valence(np.array([5, 15])) == 3
-    assert formal_valence(np.array([29])) == 1
+    for numbers, valences in (
+        ([11, 17], [1, 1]), ([12, 8], [2, 2]), ([5, 15], [3, 3]), ([29], [1]), ([28, 13], [1, 1]),
+        ([38, 22, 8, 8, 8], [2, 4, 2, 2, 2]), ([55, 82, 53, 53, 53], [1, 2, 1, 1, 1]),
+        ([56, 9, 17], [2, 1, 1]), ([20, 6, 8, 8, 8], [2, 4, 2, 2, 2]), ([22, 28, 50], [2, 2, 4]),
+    ):  # fmt: skip
+        assert formal_valences(np.array(numbers)).tolist() == valences
     mask = bonded_neighbours(np.array([0.0, 2.0, 2.3, 2.5]), 0)
     assert mask.tolist() == [False, True, True, False]
     assert not bonded_neighbours(np.array([0.0]), 0).any()

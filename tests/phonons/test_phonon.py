@@ -1,6 +1,5 @@
 import json
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import phonopy
@@ -108,9 +107,9 @@ def test_json_schema(tmp_path):
     assert values["risk"] == {
         "relative_error": pytest.approx(0.1),
         "interval": [pytest.approx(low, rel=1e-5), pytest.approx(high, rel=1e-5)],
+        "probability_above_15_percent": pytest.approx(0.0778, rel=0.01),
         "probability_above_25_percent": pytest.approx(1.190e-4, rel=0.01),
         "probability_worst_third": None,
-        "rank": None,
         "probability_imaginary": pytest.approx(1 / (1 + np.exp(2))),
         "calibration": "constant",
         "outside": [],
@@ -131,19 +130,6 @@ def test_without_a_pack_the_risk_is_uncalibrated():
     assert values["calibration"] == "uncalibrated"
     assert values["relative_error"] is None
     assert values["probability_imaginary"] is None
-
-
-def test_a_rank_is_no_error(tmp_path):
-    path = tmp_path / "out.html"
-    ranked = replace(pack(0.1), ranks=np.sqrt([0.01, 0.05, 0.2, 0.3]))
-    result = run(wrap(phonon_risk=ranked), report=path)
-    assert result.risk.rank == 0.5
-    said, text = result.describe(), path.read_text(encoding="utf-8")
-    assert "larger than those of 50 % of the crystals of other models" in said
-    assert "imaginary modes: 0.12" in said
-    assert "Ranked only" in text
-    assert "imaginary modes: 0.12" in text
-    assert "foretells a large error" not in text
 
 
 def test_phonopy_reads_the_parameters(tmp_path):

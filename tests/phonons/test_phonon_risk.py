@@ -6,6 +6,7 @@ import pytest
 
 from platonic_ase import find_encoder
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.phonons.correction import FrequencyFactor
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.fit import fit_phonon_risk
 from platonic_ase.phonons.linear import LinearPart
@@ -16,6 +17,11 @@ from platonic_ase.testing import MockCalculator, mock_anchors
 
 SALT, HYDRIDE = np.array([11, 17]), np.array([19, 1])
 USED = ("stiffness_excess", "log_bond", "bond_polarity")
+
+
+def factor():
+    part = LinearPart(("log_bond",), np.ones(1), np.ones(1), np.ones(1), 0.0)
+    return FrequencyFactor(part, 0.1)
 
 
 def crystal(**values):
@@ -41,13 +47,13 @@ def test_an_exact_law_is_learnt(data):
         "law", crystals, errors, groups, imaginary=imaginary, error_features=USED, penalty=1e-6
     )
     for one, error in zip(crystals, errors, strict=True):
-        risk = pack.predict(one, SALT)
+        risk = pack.inside(one)
         assert risk.relative_error == pytest.approx(error, rel=1e-4)
         assert risk.interval[0] < error < risk.interval[1]
         assert (risk.probability_above_25_percent > 0.5) == (error > 0.25)
         assert risk.calibration == "law"
         assert 0 < risk.probability_imaginary < 1
-    risks = [pack.predict(one, SALT).probability_imaginary for one in crystals]
+    risks = [pack.inside(one).probability_imaginary for one in crystals]
     assert np.mean([r for r, m in zip(risks, imaginary, strict=True) if m]) > 0.5
 
 
@@ -57,29 +63,10 @@ def test_probability_of_a_large_error():
     assert probability_above(0.6, 0.1, 0.25) == pytest.approx((draws > 0.25).mean(), abs=5e-3)
 
 
-def test_a_pack_of_other_models_gives_a_rank_and_no_more(data, tmp_path):
-    crystals, errors, groups, imaginary = data
-    pack = fit_phonon_risk(
-        "others", crystals, errors, groups, imaginary=imaginary, error_features=USED,
-        log_factors=errors, rank_only=True, penalty=1e-6,
-    )  # fmt: skip
-    pack = PhononRisk.load(pack.save(tmp_path / "others.phonons.safetensors"))
-    inside = [k for k, one in enumerate(crystals) if not pack.error.outside(one.to_dict())]
-    assert len(inside) > 70
-    for one, error in ((crystals[k], errors[k]) for k in inside):
-        risk = pack.predict(one, SALT)
-        assert risk.rank == pytest.approx((errors < error).mean(), abs=1 / 80)
-        assert risk.relative_error is risk.interval is risk.probability_above_25_percent is None
-        assert risk.to_risks()["phonon_error_rank"] == risk.rank
-        assert "no correction" in pack.correct(one, SALT).reason
-    far = pack.predict(crystal(stiffness_excess=20.0), SALT)
-    assert (far.calibration, far.rank, far.outside) == ("uncalibrated", None, ("stiffness_excess",))
-
-
 def test_the_worst_third_has_a_probability(data):
     crystals, errors, groups, _ = data
     pack = fit_phonon_risk("p", crystals, errors, groups, error_features=USED, penalty=1e-6)
-    chances = np.array([pack.predict(one, SALT).probability_worst_third for one in crystals])
+    chances = np.array([pack.inside(one).probability_worst_third for one in crystals])
     assert ((chances > 0.5) == (errors > np.quantile(errors, 2 / 3))).all()
 
 
@@ -141,16 +128,14 @@ def test_far_from_the_calibration_is_said():
     pack = PhononRisk("p", part, sigma=1.0)
     assert pack.predict(crystal(log_bond=1.5), SALT).outside == ()
     far = pack.predict(crystal(log_bond=100.0), SALT)
-    assert far.outside == ("log_bond",)
-    assert far.relative_error == pytest.approx(4.0**2)  # clipped
+    assert (far.outside, far.relative_error) == (("log_bond",), None)
     octet = replace(pack, octet=True)
     assert octet.predict(crystal(log_bond=1.5), SALT).outside == ()
     other = octet.predict(crystal(log_bond=1.5), HYDRIDE)
-    assert other.outside == ("chemistry",)
-    assert other.relative_error == pack.predict(crystal(log_bond=1.5), HYDRIDE).relative_error
-    ranked = replace(octet, ranks=np.array([0.1, 0.2]))
-    assert ranked.predict(crystal(log_bond=1.5), SALT).rank == 1.0
-    assert ranked.predict(crystal(log_bond=1.5), HYDRIDE).rank is None
+    assert (other.outside, other.calibration) == (("chemistry",), "uncalibrated")
+    layers = pack.predict(crystal(log_bond=1.5), SALT, ("layers",))
+    assert (layers.outside, layers.relative_error) == (("layers",), None)
+    assert "layers" in replace(pack, factor=factor()).correct(crystal(), SALT, ("layers",)).reason
     counted = PhononRisk("p", part, sigma=1.0, element_counts=(2,))
     assert counted.predict(crystal(log_bond=1.5, n_elements=3), SALT).outside == ("n_elements",)
 

@@ -1,0 +1,260 @@
+"""How well the universal phonon risk does on models and crystals that it has not seen, as JSON.
+
+    python tests/benchmarks/phonon_universal.py [--resamples 1000]
+
+Every case (a crystal with one model) is predicted by a law that saw no model of its architecture,
+no crystal of its anion and, beyond rocksalt, zincblende and wurtzite, none of its prototype. Three
+states of knowledge: the model is unknown; its level is known from fifteen binaries with DFT
+spectra, as `calibrate --quick` finds it (the fifteen are not scored); and the law besides knows
+the model's architecture on other anions and prototypes. Truth: DFT for the binaries of
+phonon_table.json, mostly a teacher potential for those of phonon_beyond.json. Baselines: the bare
+stiffness excess, the model's own mean frequency, and the distance between its spectrum and that of
+another architecture.
+Intervals are of 95 %, from resampling compounds with the predictions fixed.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from phonon_risk import TABLE, Resampler
+
+from platonic_ase.calibrate.quick import quick_materials
+from platonic_ase.phonons.packaging import LAYERED, universal_cases
+from platonic_ase.phonons.scores import auroc, spearman
+from platonic_ase.phonons.spectra import wasserstein
+from platonic_ase.phonons.table import read_phonon_table
+from platonic_ase.phonons.universal import UNKNOWN, Level, possible_errors
+from platonic_ase.phonons.universal_fit import (
+    BINARY_PROTOTYPES,
+    Case,
+    cases_of,
+    fit_modes,
+    left_out_laws,
+    level_of,
+    spreads,
+    unseen,
+)
+
+Q = np.linspace(0.5, 32.5, 33) / 33
+BEYOND = Path(__file__).with_name("phonon_beyond.json")
+
+
+def predictions(
+    cases: Sequence[Case], laws: np.ndarray, level: Callable[[Case], Level]
+) -> dict[str, np.ndarray]:
+    """Medians, intervals and probabilities of each case."""
+    others = {
+        each: spreads(cases, laws, lambda c, each=each: c.architecture != each)
+        for each in {case.architecture for case in cases}
+    }
+    mismatch = {
+        each: np.quantile(
+            [
+                c.mismatch
+                for c in cases
+                if c.architecture != each and c.at_reference and math.isfinite(c.mismatch)
+            ],
+            Q,
+        )
+        for each in others
+    }
+    rows = []
+    for case, (own, deviation) in zip(cases, laws, strict=True):
+        octet, other = others[case.architecture]
+        known = level(case)
+        law = 1 / ((octet if case.octet else other) * deviation) ** 2
+        prior = 1 / known.spread**2
+        mean = (law * own + prior * known.offset) / (law + prior)
+        errors = possible_errors(mean, (law + prior) ** -0.5, mismatch[case.architecture])
+        low, median, high = np.quantile(errors, [0.05, 0.5, 0.95])
+        rows.append(
+            (median, low, high, (errors > 0.15).mean(), (errors > 0.25).mean(), math.exp(-mean))
+        )
+    names = ("median", "low", "high", "above_15", "above_25", "factor")
+    return dict(zip(names, np.array(rows).T, strict=True))
+
+
+def mode_scores(cases: Sequence[Case]) -> dict[str, object]:
+    """Imaginary modes, the architecture, anion and prototype left out."""
+    probability, parts = np.full(len(cases), np.nan), {}
+    for k, case in enumerate(cases):
+        kind = "" if case.row.prototype in BINARY_PROTOTYPES else case.row.prototype
+        key = (case.architecture, case.row.anion, kind)
+        if key not in parts:
+            parts[key] = fit_modes(filter(unseen(case), cases))[0]
+        if (part := parts[key]) is not None:
+            probability[k] = 1 / (1 + math.exp(-part(case.row.features.to_dict())))
+    labels = np.array([case.row.imaginary for case in cases])
+    beyond = np.array([not case.octet for case in cases])
+    return {
+        "imaginary": int(labels.sum()),
+        "auroc": rounded(auroc(labels, probability)),
+        "auroc_beyond_octet_binaries": rounded(auroc(labels[beyond], probability[beyond])),
+    }
+
+
+def rounded(value: float) -> float | None:
+    return None if not math.isfinite(value) else round(float(value), 3)
+
+
+def score(
+    cases: Sequence[Case], found: dict[str, np.ndarray], mask: np.ndarray, resamples: int
+) -> dict[str, object]:
+    """Scores of some of the cases."""
+    some = [case for case, kept in zip(cases, mask, strict=True) if kept]
+    errors = np.array([case.row.relative_error for case in some])
+    part = {name: values[mask] for name, values in found.items()}
+    resample = Resampler(tuple(case.row.formula for case in some), resamples)
+    excess = -np.array([case.row.features.stiffness_excess for case in some])
+    means = -np.array([case.row.mean for case in some])
+    covered = (part["low"] <= errors) & (errors <= part["high"])
+    good, by_model = errors <= 0.15, {}
+    for model in sorted({case.model for case in some}):
+        own = np.array([case.model == model for case in some])
+        by_model[model] = {
+            "cases": int(own.sum()),
+            "coverage_90": rounded(covered[own].mean()),
+            "median_error": rounded(np.median(errors[own])),
+            "median_predicted": rounded(np.median(part["median"][own])),
+            "auroc_above_15": rounded(auroc(errors[own] > 0.15, part["above_15"][own])),
+            "spearman": rounded(spearman(part["median"][own], errors[own])),
+        }
+    return {
+        "cases": len(some),
+        "above_15": int((errors > 0.15).sum()),
+        "above_25": int((errors > 0.25).sum()),
+        "auroc_above_15": resample(auroc, errors > 0.15, part["above_15"]),
+        "auroc_above_25": resample(auroc, errors > 0.25, part["above_25"]),
+        "spearman": rounded(spearman(part["median"], errors)),
+        "coverage_90": rounded(covered.mean()),
+        "median_width_90": rounded(np.median(part["high"] - part["low"])),
+        "false_alarms_of_good": rounded((part["above_25"][good] > 0.5).mean()),
+        "stated_below_0.05_but_above_25": int(((part["above_25"] < 0.05) & (errors > 0.25)).sum()),
+        "stiffness_excess_alone": [resample(auroc, errors > t, excess)[0] for t in (0.15, 0.25)],
+        "own_mean_frequency": [resample(auroc, errors > t, means)[0] for t in (0.15, 0.25)],
+        "by_model": by_model,
+    }
+
+
+def second_model(cases: Sequence[Case], found: dict[str, np.ndarray]) -> dict[str, object]:
+    """Disagreement with one other architecture, on the cases where its spectrum is at hand."""
+    spectra = {(c.model, c.row.key, c.row.displacement): np.array(c.row.quantiles) for c in cases}
+    scores: dict[str, object] = {}
+    for other in ("7net-0", "chgnet-0.3.0", "nequix-mp-1"):
+        kept, values = [], []
+        for k, case in enumerate(cases):
+            spectrum = spectra.get((other, case.row.key, 0.03))
+            if spectrum is None or other.split("-")[0] == case.architecture:
+                continue
+            if not case.at_reference:
+                continue
+            kept.append(k)
+            values.append(wasserstein(case.row.quantiles, spectrum) / max(case.row.mean, 0.3))
+        errors = np.array([cases[k].row.relative_error for k in kept])
+        scores[other] = {
+            "cases": len(kept),
+            **{
+                f"auroc_above_{name}": [
+                    rounded(auroc(errors > threshold, np.array(values))),
+                    rounded(auroc(errors > threshold, found[f"above_{name}"][kept])),
+                ]
+                for name, threshold in (("15", 0.15), ("25", 0.25))
+            },
+        }
+    return {"first the disagreement, then the universal risk, on the same cases": scores}
+
+
+def corrections(cases: Sequence[Case], found: dict[str, np.ndarray]) -> dict[str, object]:
+    """Mean Wasserstein-1 distance before and after the frequencies are multiplied, THz."""
+    scores = {}
+    for model in sorted({case.model for case in cases}):
+        raw, mended = [], []
+        for k, case in enumerate(cases):
+            truth = TRUTHS.get(case.row.key)
+            if case.model != model or case.octet or not case.at_reference or truth is None:
+                continue
+            q = np.array(case.row.quantiles)
+            raw.append(wasserstein(q, truth))
+            mended.append(wasserstein(q * found["factor"][k], truth))
+        if len(raw) >= 5:
+            scores[model] = {
+                "crystals": len(raw),
+                "raw": rounded(np.mean(raw)),
+                "mended": rounded(np.mean(mended)),
+                "better_in": int((np.array(mended) < np.array(raw)).sum()),
+            }
+    return scores
+
+
+def read_truths() -> dict[str, np.ndarray]:
+    stored = json.loads(BEYOND.read_text(encoding="utf-8"))
+    at = {name: k for k, name in enumerate(stored["columns"])}
+    return {
+        f"{row[at['formula']]} {row[at['prototype']]}": np.array(row[at["truth_quantiles"]])
+        for each in stored["models"].values()
+        for row in each["rows"]
+    }
+
+
+TRUTHS = read_truths()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--resamples", type=int, default=1000)
+    resamples = parser.parse_args(arguments).resamples
+    beyond = read_phonon_table(BEYOND)
+    bulk = universal_cases([beyond, read_phonon_table(TABLE)])
+    quick = {f"{each.formula} {each.prototype}" for each in quick_materials()}
+    own = {model: level_of([c for c in bulk if c.row.key in quick], model) for model in
+           {case.model for case in bulk}}  # fmt: skip
+
+    def elsewhere(case: Case) -> Level:
+        kept = unseen(case, architecture=False)
+        return level_of(filter(kept, bulk), case.model) or UNKNOWN
+
+    strict, known = left_out_laws(bulk), left_out_laws(bulk, architecture=False)
+    states = {
+        "unknown model": predictions(bulk, strict, lambda _: UNKNOWN),
+        "level from fifteen binaries": predictions(
+            bulk, strict, lambda case: own[case.model] or UNKNOWN
+        ),
+        "model in the calibration": predictions(bulk, known, elsewhere),
+    }
+    octet = np.array([case.octet for case in bulk])
+    reference = np.array([case.at_reference for case in bulk])
+    asked = np.array([case.row.key not in quick for case in bulk])
+    result: dict[str, object] = {
+        "cases": len(bulk),
+        "crystals": len({case.row.key for case in bulk}),
+        "left_out": "architecture, anion, and prototype beyond rocksalt, zincblende, wurtzite",
+        "spreads": [rounded(each) for each in spreads(bulk, strict)],
+        "imaginary modes": mode_scores([c for c in bulk if c.at_reference]),
+    }
+    for name, found in states.items():
+        kept = reference & asked if "fifteen" in name else reference
+        result[name] = {
+            "all": score(bulk, found, kept, resamples),
+            "octet binaries": score(bulk, found, kept & octet, resamples),
+            "beyond octet binaries": score(bulk, found, kept & ~octet, resamples),
+            "correction beyond octet binaries, W1 in THz": corrections(bulk, found),
+        }
+        for size in sorted({case.row.displacement for case in bulk if not case.at_reference}):
+            at = np.array([case.row.displacement == size for case in bulk])
+            if at.sum() >= 5:
+                result[name][f"displaced by {size:g} Å"] = score(bulk, found, at, resamples)  # type: ignore[index]
+    result["second model"] = second_model(bulk, states["unknown model"])
+    flat = [case for case in cases_of(beyond) if case.row.prototype in LAYERED]
+    result["layers, scored by nothing"] = {
+        "cases": len(flat),
+        "median_error": rounded(np.median([c.row.relative_error for c in flat])) if flat else None,
+    }
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
