@@ -10,10 +10,10 @@ at before the rest was computed; that no hydride is corrected comes from one of 
 First the packs as shipped, fitted to DFT, predict them; once more with the truth times the factor
 that brings the teacher's own spectra closest to DFT, since the teacher is a little soft itself.
 That crystals of another chemistry are outside was added with these scores in sight; here the packs
-speak of them all the same, where in use the universal one does. Then the same crystals teach: packs fitted to them, to DFT, and to both are
-tested on DFT alone, the crystals of one anion left out of either. PHONONDB_PBE_73.json holds the
-17 quantiles of the DFT spectra. Intervals are of 95 %, from resampling compounds with the
-predictions fixed; those of rates take each crystal for itself.
+speak of them all the same, where in use the universal one does. Then the same crystals teach: packs
+fitted to them, to DFT, and to both are tested on DFT alone, the crystals of one anion left out of
+either. PHONONDB_PBE_73.json holds the 17 quantiles of the DFT spectra. Intervals are of 95 %, from
+resampling compounds with the predictions fixed; those of rates take each crystal for itself.
 """
 
 import argparse
