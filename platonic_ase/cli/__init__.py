@@ -15,6 +15,7 @@ from platonic_ase.cli.calibrate import calibrate
 from platonic_ase.cli.doctor import doctor
 from platonic_ase.cli.forecast import forecast
 from platonic_ase.cli.screen import screen
+from platonic_ase.cli.watch import watch
 from platonic_ase.compare.command import compare
 from platonic_ase.errors import PlatonicError, PlatonicWarning
 
@@ -25,6 +26,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     forecast: "forecast SrTiO3.cif --calculator chgnet --report SrTiO3.html",
     screen: "screen my.xyz --calculator chgnet --task relax --cell --output screening",
     runs.replay: "replay run.traj --calculator 7net-0 --report replay.html",
+    watch: "watch run.jsonl --serve",
     runs.report: "report run.jsonl --output run.html",
     compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",
     models.embed: "embed my.xyz --calculator 7net-0 --output my.safetensors",

@@ -64,6 +64,14 @@ class TrackColumns:
             index,
         )
 
+    def recent(self, name: str, count: int) -> list[float]:
+        """Get the latest values of one quantity, without touching the rest."""
+        kind = "row" if name in _ROW else "scalar"
+        column = self._columns.get((kind, name))
+        if column is None:
+            return []
+        return list(column[-count:]) if len(column) == self.length else [*column[-count:], _NAN]
+
     def _put(self, kind: str, name: Any, value: Any) -> None:
         column = self._columns.get((kind, name))
         if column is None:

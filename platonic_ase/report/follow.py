@@ -20,6 +20,8 @@ class LogFollower:
     path : path-like
         Of a log that is finished, grows, or does not exist yet. A log that became shorter is read
         anew.
+    from_end : bool
+        Whether to leave out what is there already.
 
     Attributes
     ----------
@@ -29,12 +31,13 @@ class LogFollower:
         Rises with everything new.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, from_end: bool = False) -> None:
         self.path = Path(path)
         self.runs: list[RunColumns] = []
         self.version = 0
         self._by_id: dict[str, RunColumns] = {}
-        self._offset = 0
+        self._offset = self.path.stat().st_size if from_end and self.path.exists() else 0
+        self._headless = self._offset > 0
         self._rest = b""
 
     def poll(self) -> bool:
@@ -79,7 +82,10 @@ class LogFollower:
             self.runs.append(RunColumns(record))
             if isinstance(name := record.get("run"), str):
                 self._by_id[name] = self.runs[-1]
-        elif self.runs:
+            return
+        if self._headless and not self.runs:
+            self.runs.append(RunColumns({}))
+        if self.runs:
             self._by_id.get(str(record.get("run")), self.runs[-1]).add(kind, record)
 
 

@@ -61,7 +61,7 @@ def record_run(
     report: str | os.PathLike[str] | None,
     progress: bool,
 ) -> RunResult:
-    """Run dynamics with trajectory, progress bar, log and report, complete also on Ctrl-C.
+    """Run dynamics with trajectory, live panel, log and report, complete also on Ctrl-C.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def record_run(
     calculator : PlatonicCalculator
         Attached to the dynamics; closed at the end.
     steps : int
-        At most; the length of the bar.
+        At most.
     label : str
-        Of the bar.
+        What runs.
     trajectory : path-like, optional
         ASE trajectory; one of an earlier run is kept aside.
     trajectory_interval : int
@@ -83,10 +83,11 @@ def record_run(
     report : path-like, optional
         HTML report, made from the calculator's log.
     progress : bool
-        Whether to show the bar.
+        Whether to show the panel, or plain lines where there is no terminal.
     """
     from ase.io.trajectory import Trajectory
-    from tqdm.auto import tqdm
+
+    from platonic_ase.report.terminal import RunDisplay
 
     calculator.attach(dynamics)
     written, writer = None, None
@@ -94,16 +95,16 @@ def record_run(
         written = keep_previous(trajectory)
         writer = Trajectory(str(written), "w", atoms)
         dynamics.attach(writer.write, interval=trajectory_interval)
-    bar = tqdm(total=steps, desc=label, disable=not progress)
-    dynamics.attach(lambda: bar.update(dynamics.nsteps - bar.n))
+    display = RunDisplay(label, steps, calculator.log_path, shown=progress)
+    dynamics.attach(lambda: display.update(dynamics.nsteps))
     try:
-        ended = start()
+        with display:
+            ended = start()
         if calculator.stopped_by is not None:
             ended = str(calculator.stopped_by)
     except KeyboardInterrupt:
         ended = "interrupted"
     finally:
-        bar.close()
         if writer is not None:
             writer.close()
         calculator.close()
