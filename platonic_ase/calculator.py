@@ -323,6 +323,11 @@ class PlatonicCalculator(Calculator):
             return None
         return self._recorder.log.path
 
+    def _repr_html_(self) -> str:
+        """Show the latest diagnosis in notebooks."""
+        seen = "<p>nothing calculated yet</p>"
+        return seen if self.diagnosis is None else self.diagnosis._repr_html_()
+
     def resume(self) -> None:
         """Go on after a stop."""
         self.policy.stopped_by = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -220,6 +221,17 @@ class Diagnosis:
     def facts(self) -> dict[str, Mapping[str, Any]]:
         """What holds for the whole track, by diagnostic."""
         return {name: f.facts for name, f in self.findings.items() if f.facts}
+
+    def _repr_html_(self) -> str:
+        """Show a table of scalars and risks, and the alarms, in notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>"
+            f"{escape(value if isinstance(value, str) else f'{value:.4g}')}</td></tr>"
+            for name, value in (self.scalars | self.risks).items()
+        )
+        alarms = "".join(f"<li>{escape(f'{s.message} {s.advice}')}</li>" for s in self.alarms)
+        said = f"<ul>{alarms}</ul>" if alarms else "<p>no alarm</p>"
+        return f"<b>geometry {self.index}</b>{said}<table>{rows}</table>"
 
     @property
     def alarms(self) -> tuple[Signal, ...]:
