@@ -101,3 +101,7 @@ class RecordingWarning(PlatonicWarning):
 
 class UntestedVersionWarning(PlatonicWarning):
     """A potential's package has a version that its encoder was not tested with."""
+
+
+class UnsoundModelWarning(PlatonicWarning):
+    """A model is not what it claims to be: see ``platonic-ase doctor``."""

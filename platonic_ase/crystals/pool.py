@@ -21,7 +21,7 @@ from platonic_ase.crystals.compounds import (
     select_compounds,
 )
 
-__all__ = ["generate_pool", "pool_elements", "restrict"]
+__all__ = ["generate_pool", "generate_sample", "pool_elements", "restrict"]
 
 AMPLITUDES = (0.03, 0.08, 0.15, 0.25)
 """Standard deviations in Å of each Cartesian coordinate in rattled copies: 100 K to about 900 K."""
@@ -75,6 +75,51 @@ def generate_pool(elements: Sequence[int] | None = None, *, seed: int = 0) -> li
         if set(compound.numbers) <= allowed:
             structures.extend(_copies(compound, seed))
     return structures
+
+
+def generate_sample(
+    most: int, elements: Iterable[int] | None = None, *, seed: int = 0
+) -> list[Atoms]:
+    """Generate a few members of the pool, one a compound, without building the rest.
+
+    DIRECT chooses the compounds by what they are made of: shares of elements, and prototype. The
+    copy that is taken goes round: ideal, strained, rattled, rattled more.
+
+    Parameters
+    ----------
+    most
+        How many at most.
+    elements
+        Atomic numbers allowed; those that the pool does not have are left out. Default all.
+    seed
+        Seed of :func:`generate_pool`, and of the choice.
+
+    Returns
+    -------
+    list of ase.Atoms
+        Members of ``generate_pool(seed=seed)``.
+    """
+    from platonic_ase.space.selection import direct  # imports scikit-learn
+
+    allowed = set(ELEMENTS) if elements is None else set(elements)
+    compounds = [
+        compound
+        for compound in select_compounds(all_compounds(), min_cell=MIN_RATTLED_ATOMS)
+        if set(compound.numbers) <= allowed
+    ]
+    chosen = range(len(compounds))
+    if len(compounds) > most:
+        prototypes = sorted({compound.prototype for compound in compounds})
+        made_of = np.zeros((len(compounds), len(chemical_symbols) + len(prototypes)))
+        for row, compound in zip(made_of, compounds, strict=True):
+            np.add.at(row, list(compound.numbers), 1 / len(compound.numbers))
+            row[len(chemical_symbols) + prototypes.index(compound.prototype)] = 1
+        chosen = direct(made_of[:, made_of.any(axis=0)], most, seed=seed).tolist()
+    sample = []
+    for place, index in enumerate(chosen):
+        copies = _copies(compounds[index], seed)
+        sample.append(copies[place % len(copies)])
+    return sample
 
 
 def pool_elements(structures: Iterable[Atoms]) -> list[int]:

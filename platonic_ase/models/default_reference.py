@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from platonic_ase.crystals.groups import group_of
+from platonic_ase.doctor import quick_look
+from platonic_ase.errors import UnsoundModelWarning
 from platonic_ase.models.default_anchors import (
     GENERATED,
     N_ANCHORS,
@@ -39,6 +43,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("platonic_ase")
 
+ALARM_LEVEL = 0.99
+FIRST_POOL, FIRST_ALARM_LEVEL = 130, 0.96
+"""Structures of the small pool. Of the 26 that set the alarm, the farthest does; with so few, one
+familiar structure in 25 may lie beyond it (one in 100 of the whole pool)."""
 
 AnchorsLike = AnchorSet | str | os.PathLike[str]
 ReferenceLike = ReferenceManifold | str | os.PathLike[str] | None
@@ -96,6 +104,10 @@ def default_space(
 ) -> tuple[AnchorSet, ReferenceManifold]:
     """Default anchors and reference of a model: calibrated, packaged, cached, or made now.
 
+    What is made now is small, so that a run begins soon: fewer reference environments, whose
+    thresholds are wider for it. The whole pool is embedded by ``platonic-ase anchors build`` and
+    ``platonic-ase calibrate``. The model is looked at by the doctor, once.
+
     Parameters
     ----------
     encoder : Encoder
@@ -103,17 +115,28 @@ def default_space(
         Folder of ``platonic-ase calibrate``, looked into first.
     progress : bool
         Whether embedding on first use shows a progress bar.
+
+    Warns
+    -----
+    UnsoundModelWarning
+        If the model is not what it claims to be.
     """
     anchors = find_anchors(encoder, calibration=calibration, progress=progress)
     reference = find_pack(anchors, ReferenceManifold, "reference", calibration=calibration)
     if reference is not None:
         return anchors, reference
-    logger.info("no stored reference for %s: embedding the pool", encoder.identity.model)
-    from platonic_ase.crystals.pool import (
-        generate_pool,  # imports spacegroups and scipy
+    _say(
+        f"no stored reference for {encoder.identity.model}: a small one is made now, whose alarm "
+        "one familiar structure in 25 passes. 'platonic-ase calibrate' makes a whole one.",
+        progress,
     )
+    from platonic_ase.crystals.pool import generate_sample  # imports spacegroups and scipy
 
-    reference = build_reference(encoder, anchors, generate_pool(seed=POOL_SEED), progress=progress)
+    warn_if_unsound(encoder)
+    sample = generate_sample(FIRST_POOL, encoder.elements, seed=POOL_SEED)
+    reference = build_reference(
+        encoder, anchors, sample, alarm_level=FIRST_ALARM_LEVEL, progress=progress
+    )
     stem = file_stem(encoder.identity)
     try:
         anchors.save(cache_folder() / f"{stem}.anchors.safetensors")
@@ -123,8 +146,47 @@ def default_space(
     return anchors, reference
 
 
+def _say(message: str, aloud: bool) -> None:
+    """To the log, and where progress is shown to standard error."""
+    from tqdm.auto import tqdm
+
+    logger.info(message)
+    if aloud:
+        tqdm.write(message, file=sys.stderr)
+
+
+def warn_if_unsound(encoder: Encoder) -> None:
+    """Look at a model cheaply, and warn where it is not what it claims to be.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its calculator runs some 15 small cells.
+
+    Warns
+    -----
+    UnsoundModelWarning
+    """
+    try:
+        found = quick_look(encoder.calculator, encoder.identity.model, elements=encoder.elements)
+    except Exception as error:  # a model that cannot run small crystals may still run its own
+        logger.info("the doctor could not look at %s: %s", encoder.identity.model, error)
+        return
+    if found.wrong:
+        warnings.warn(
+            f"{found}. Run 'platonic-ase doctor' before you use it.",
+            UnsoundModelWarning,
+            stacklevel=2,
+        )
+
+
 def build_reference(
-    encoder: Encoder, anchors: AnchorSet, structures: Sequence[Atoms], *, progress: bool = True
+    encoder: Encoder,
+    anchors: AnchorSet,
+    structures: Sequence[Atoms],
+    *,
+    alarm_level: float = ALARM_LEVEL,
+    progress: bool = True,
 ) -> ReferenceManifold:
     """Make the reference manifold of a model from generated structures.
 
@@ -133,13 +195,15 @@ def build_reference(
     encoder : Encoder
     anchors : AnchorSet
     structures : sequence of Atoms
-        The pool of :func:`generate_pool`.
+        Of the pool.
+    alarm_level : float
+        See :func:`~platonic_ase.space.reference.fit_reference`.
     progress : bool
         Whether to show a progress bar.
     """
     usable = known_structures(encoder, structures)
     embedded = embed(encoder, usable, progress=progress)
-    return reference_of(anchors, [(embedded, usable)], GENERATED)
+    return reference_of(anchors, [(embedded, usable)], GENERATED, alarm_level=alarm_level)
 
 
 def known_structures(encoder: Encoder, structures: Sequence[Atoms]) -> list[Atoms]:
@@ -152,6 +216,8 @@ def reference_of(
     anchors: AnchorSet,
     parts: Sequence[tuple[EmbeddingSet, Sequence[Atoms]]],
     source: str,
+    *,
+    alarm_level: float = ALARM_LEVEL,
 ) -> ReferenceManifold:
     """Reference manifold of structures that a model has embedded.
 
@@ -162,6 +228,8 @@ def reference_of(
         Embeddings, and the structures that they are of.
     source : str
         Where the structures come from and under which licence; recorded.
+    alarm_level : float
+        See :func:`~platonic_ase.space.reference.fit_reference`.
 
     Raises
     ------
@@ -177,6 +245,7 @@ def reference_of(
         np.concatenate([e.structures + s for e, s in zip(embedded, starts[:-1], strict=True)]),
         [group_of(atoms) for _, structures in parts for atoms in structures],
         anchors,
+        alarm_level=alarm_level,
         provenance={
             "structures": int(starts[-1]) - failed,
             "environments": sum(len(each) for each in embedded),

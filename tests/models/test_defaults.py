@@ -1,5 +1,8 @@
 import pytest
 
+from platonic_ase.crystals.groups import group_of
+from platonic_ase.crystals.pool import generate_pool, generate_sample
+from platonic_ase.errors import UnsoundModelWarning
 from platonic_ase.models import default_anchors
 from platonic_ase.models import default_reference as defaults
 from platonic_ase.testing import MockCalculator, MockEncoder, small_space
@@ -21,7 +24,7 @@ def built(tmp_path, monkeypatch):
     def space(encoder):
         return small_space(encoder, [bulk("Si"), bulk("NaCl", "rocksalt", a=5.6)])
 
-    def build(encoder, anchors, structures, *, progress):
+    def build(encoder, anchors, structures, **options):
         made.append(encoder.identity)
         return space(encoder)[1]
 
@@ -30,7 +33,9 @@ def built(tmp_path, monkeypatch):
         default_anchors, "default_anchors", lambda encoder, progress: space(encoder)[0]
     )
     monkeypatch.setattr(defaults, "build_reference", build)
-    monkeypatch.setattr("platonic_ase.crystals.pool.generate_pool", lambda seed: [])
+    monkeypatch.setattr(
+        "platonic_ase.crystals.pool.generate_sample", lambda most, elements, seed: []
+    )
     return made
 
 
@@ -54,3 +59,31 @@ def test_a_changed_model_or_setting_gets_a_space_of_its_own(built, change):
     defaults.default_space(encoder)
     assert len(built) == 2
     assert built[0].differences(built[1])
+
+
+class Reversed(MockCalculator):
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        self.results["forces"] = -self.results["forces"]
+
+
+def test_an_unsound_model_is_told_at_first_use(built, recwarn):
+    defaults.default_space(Adjustable(Reversed()))
+    told = [each for each in recwarn if each.category is UnsoundModelWarning]
+    assert len(told) == 1
+    assert "platonic-ase doctor" in str(told[0].message)
+    defaults.default_space(Adjustable(Reversed()))
+    assert sum(each.category is UnsoundModelWarning for each in recwarn) == 1
+
+
+def test_the_small_pool_is_part_of_the_whole_one():
+    elements = (3, 8, 9, 11, 12, 17)
+    whole, sample = generate_pool(elements), generate_sample(10, elements)
+    assert len(sample) == 10
+    assert len({group_of(atoms) for atoms in sample}) > 5
+    assert {atoms.info["kind"] for atoms in sample} == {"ideal", "strained", "rattled"}
+    for atoms in sample:
+        assert any(atoms == member and atoms.info == member.info for member in whole)
+    assert len(generate_sample(1000, elements)) == len(
+        {(group_of(a), a.info["prototype"]) for a in whole}
+    )
