@@ -7,8 +7,9 @@ kind none to the compound. "coverage" counts each structure as one, which is wha
 means; "of_atoms" each atom. "ratio" is the median bound over the median error, "auroc" that of the
 tenth of the atoms with the largest errors. The alarm is a stated probability of at least one half
 that the force of the atom is wrong by more than 0.5 eV/Å; "auroc" there is that of these errors.
-Intervals are of 95 %, from drawing whole compounds again. "without doubtful labels" leaves out
-structures where two models agree with each other five times better than with the label.
+Intervals are of 95 %, from drawing whole compounds again. Where the table names a second model,
+"without doubtful labels" leaves out structures where the two agree with each other five times
+better than with the label.
 """
 
 import argparse
@@ -88,10 +89,9 @@ def score(path: Path) -> dict[str, object]:
             scores[f"alarm {each}"] = with_intervals(
                 lambda e, p: alarm_scores(e, p, limit), (error[own], likely[own]), compound[own]
             )
-        for label, own in {"pooled": np.ones(len(error), bool), "pooled, sound": sound}.items():
-            scores[f"alarm {label}"] = with_intervals(
-                lambda e, p: alarm_scores(e, p, limit), (error[own], likely[own]), compound[own]
-            )
+        scores["alarm pooled"] = with_intervals(
+            lambda e, p: alarm_scores(e, p, limit), (error, likely), compound
+        )
         found[name] = scores
     return found
 
