@@ -1,8 +1,14 @@
 """A drop-in ASE calculator that watches the latent geometry of the model that it wraps."""
 
 from platonic_ase._version import __version__
-from platonic_ase.calculator import PlatonicCalculator
-from platonic_ase.models import Encoder, TorchEncoder, find_encoder, register_encoder
+from platonic_ase.calculator import PlatonicCalculator, watched
+from platonic_ase.models import (
+    Encoder,
+    TorchEncoder,
+    find_encoder,
+    load_calculator,
+    register_encoder,
+)
 from platonic_ase.monitor import (
     Diagnosis,
     Diagnostic,
@@ -38,5 +44,7 @@ __all__ = [
     "TorchEncoder",
     "__version__",
     "find_encoder",
+    "load_calculator",
     "register_encoder",
+    "watched",
 ]

@@ -1,94 +1,282 @@
-"""One run: what is watched unless told otherwise, and what happens when an event is raised."""
+"""One run: opened at its first geometry, watched, logged, closed, and opened again by the next."""
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Literal
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from platonic_ase.errors import WarningRaised
+import numpy as np
+from ase import units
+
+from platonic_ase.errors import DiagnosticFailedWarning
+from platonic_ase.models.embed import to_hosts
 from platonic_ase.monitor import (
+    Diagnosis,
     Diagnostic,
+    Event,
+    EventGate,
     ForceBoundModel,
     ForceErrorBound,
     ManifoldDistance,
     OrbitSplitting,
     PhysicalCompanions,
+    Signal,
 )
-from platonic_ase.monitor.diagnosis import Event
+from platonic_ase.monitor.physics import DriftMeter, PhysicsState
+from platonic_ase.monitor.policy import Policy, logger, tell
+from platonic_ase.monitor.provenance import of_dynamics, of_process
+from platonic_ase.monitor.recorder import Recorder
+from platonic_ase.monitor.second_opinion import SecondOpinion
+from platonic_ase.monitor.watch import RunSummary, Watch
 from platonic_ase.phonons.estimate import PhononRiskModel
 from platonic_ase.phonons.response import DisplacementResponse
+from platonic_ase.space.projection import TorchProjector
 
-logger = logging.getLogger("platonic_ase")
+if TYPE_CHECKING:
+    from ase import Atoms
 
-PolicyName = Literal["warn", "stop", "raise", "ignore"]
-_NAMES = ("warn", "stop", "raise", "ignore")
+    from platonic_ase.space.anchors import AnchorSet
+    from platonic_ase.space.reference import ReferenceManifold
 
 
-class Policy:
-    """Acts on events and remembers a stop until it is resumed.
+class Session:
+    """History, alarms and log of one run after the other.
+
+    A run is open from its first geometry to :meth:`close`; what comes after belongs to the next
+    one, with a history, a summary and a run id of its own.
 
     Parameters
     ----------
-    on_warning : {"warn", "stop", "raise", "ignore"} or callable
-        ``"warn"`` issues a Python warning; ``"stop"`` does too, and ends an attached run at its
-        next step, or refuses the next geometry where nothing is attached; ``"raise"`` raises
-        :class:`~platonic_ase.errors.WarningRaised`; ``"ignore"`` only logs; a callable is given
-        the event. Every event goes to the logger ``platonic_ase`` in any case.
+    anchors : AnchorSet
+    reference : ReferenceManifold, optional
+    diagnostics : sequence of Diagnostic
+    gate : EventGate
+    policy : Policy
+    second_opinion : SecondOpinion, optional
+    interval : int
+        Diagnose every so many new geometries of each Atoms object.
+    log : path-like, optional
+        Run log that all runs append to.
 
-    Raises
-    ------
-    ValueError
-        For anything else.
+    Attributes
+    ----------
+    watch : Watch
+        Of the run that is open, or was the last.
+    diagnosis : Diagnosis or None
+    embeddings, platonic : ndarray or None
+        Of the latest diagnosed geometry.
+    geometry : Atoms or None
+        The latest diagnosed one.
+    observing : bool
+        Whether the diagnostics go on: they end where the model can no longer be observed.
+    observed : bool
+        Whether a diagnosis has worked: until then, a set-up that cannot work is an error.
     """
 
-    def __init__(self, on_warning: PolicyName | Callable[[Event], object]) -> None:
-        if not callable(on_warning) and on_warning not in _NAMES:
-            raise ValueError(
-                f"on_warning = {on_warning!r}; one of {', '.join(map(repr, _NAMES))} or a "
-                "function that takes an event is needed"
-            )
-        self.on_warning = on_warning
-        self.stopped_by: Event | None = None
-        self._listeners: list[list[Event]] = []
+    def __init__(
+        self,
+        anchors: AnchorSet,
+        reference: ReferenceManifold | None,
+        diagnostics: Sequence[Diagnostic],
+        gate: EventGate,
+        policy: Policy,
+        *,
+        second_opinion: SecondOpinion | None = None,
+        interval: int = 1,
+        log: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.anchors, self.reference = anchors, reference
+        self.watch = Watch(tuple(diagnostics), gate, reference)
+        self.policy = policy
+        self.second_opinion = second_opinion
+        self.interval = interval
+        self.log = None if log is None else Path(log).absolute()
+        self.diagnosis: Diagnosis | None = None
+        self.embeddings: np.ndarray | None = None
+        self.platonic: np.ndarray | None = None
+        self.geometry: Atoms | None = None
+        self.observing, self.observed = True, False
+        self._project = TorchProjector(anchors.embeddings, anchors.centre)
+        self._dynamics: weakref.ref[Any] | None = None
+        self._provenance: dict[str, Any] = {}
+        self._closed = False
+        self._recorder = self._new_recorder()
 
-    @contextmanager
-    def listening(self) -> Iterator[list[Event]]:
-        """Collect the events of a stretch of a run, whatever else happens to them."""
-        events: list[Event] = []
-        self._listeners.append(events)
-        try:
-            yield events
-        finally:
-            # by identity: two empty lists are equal
-            self._listeners = [each for each in self._listeners if each is not events]
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings and the latest diagnosis, for copies; history and log stay here."""
+        return {
+            **self.__dict__,
+            "watch": self.watch.fresh(),
+            "policy": Policy(self.policy.on_warning),
+            "_project": TorchProjector(self.anchors.embeddings, self.anchors.centre),
+            "_dynamics": None,
+            "_provenance": {},
+            "_closed": False,
+            "_recorder": None,
+        }
 
-    def act(self, event: Event) -> None:
-        """Act on one event.
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy; its runs go to the same log, each with an id of its own."""
+        self.__dict__.update(state)
+        self._closed = self.log is not None  # opens a run, if there is one to log
 
-        Raises
-        ------
-        WarningRaised
-            Under ``"raise"``.
+    # --- a run ------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin a new run, if the last one was closed."""
+        if not self._closed:
+            return
+        self._closed = False
+        self.watch = self.watch.fresh()
+        self.policy.stopped_by = None
+        self._provenance = {}
+        self._recorder = self._new_recorder()
+
+    def close(self) -> None:
+        """End the run: write its summary to the log and to the logger; a second time does nothing.
+
+        A run without a geometry leaves nothing.
         """
-        logger.warning("%s", event)
-        for listener in self._listeners:
-            listener.append(event)
-        if callable(self.on_warning):
-            self.on_warning(event)
-        elif self.on_warning == "raise":
-            raise WarningRaised(event)
-        elif self.on_warning != "ignore":
-            warnings.warn(str(event), event.signal.category, stacklevel=5)
-            if self.on_warning == "stop" and self.stopped_by is None:
-                self.stopped_by = event
+        if self._closed:
+            return
+        summary = self.watch.summary()
+        if summary.diagnosed:
+            logger.info("%s", summary)
+        if self._recorder is not None:
+            self._recorder.close(summary.to_dict())
+        self._closed = True
+
+    def attach(self, dynamics: Any, provenance: Mapping[str, Any]) -> None:
+        """Follow an MD run or an optimiser; see :meth:`PlatonicCalculator.attach`."""
+        self.open()
+        self._dynamics = weakref.ref(dynamics)
+        track = self.watch.known(dynamics.atoms)
+        state = None if track is None else track.states.get(PhysicalCompanions.name)
+        if isinstance(state, PhysicsState):
+            state.drift = DriftMeter()  # that of the run before is none of this one's
+        self._add_provenance({**of_dynamics(dynamics), **provenance})
+        dynamics.attach(self._after_step, interval=1)
 
     @property
-    def name(self) -> str:
-        """Name of the policy, for logs."""
-        return "callable" if callable(self.on_warning) else self.on_warning
+    def dynamics(self) -> Any:
+        """What is attached, while it lives."""
+        return None if self._dynamics is None else self._dynamics()
+
+    @property
+    def run_id(self) -> str | None:
+        """Of the run that is open, or was the last; None without a log."""
+        return None if self._recorder is None else self._recorder.run_id
+
+    def summary(self) -> RunSummary:
+        """Sum up the run that is open, or was the last."""
+        return self.watch.summary()
+
+    # --- alarms and records -----------------------------------------------------------------
+
+    def report(self, signal: Signal) -> Event | None:
+        """Raise an alarm that a workflow found, through the gate and the policy."""
+        self.open()
+        latest = self.diagnosis
+        index, track = (0, 0) if latest is None else (latest.index, latest.track)
+        event = self.watch.gate.admit(signal, track, index)
+        if event is None:
+            return None
+        self.record("event", event.to_dict())
+        self.policy.act(event)
+        return event
+
+    def record(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Write a record of a workflow to the run log, if there is one."""
+        self.open()
+        if self._recorder is not None:
+            self._recorder.note(kind, record)
+
+    # --- one geometry -----------------------------------------------------------------------
+
+    def is_due(self, owner: Atoms) -> bool:
+        """Whether to diagnose a geometry that is about to be calculated."""
+        return self.observing and self.watch.is_due(owner, self.interval)
+
+    def observe(self, owner: Atoms, atoms: Atoms, array: Any, results: Mapping[str, Any]) -> None:
+        """Diagnose and log one geometry.
+
+        Parameters
+        ----------
+        owner : Atoms
+            The live object, whose history this belongs to.
+        atoms : Atoms
+            A copy of it at this geometry.
+        array : Tensor or ndarray, shape (n_atoms, d)
+            Embeddings.
+        results : mapping
+            What the calculator produced.
+        """
+        results = {name: value for name, value in results.items() if value is not None}
+        if isinstance(array, np.ndarray):
+            embeddings, platonic = array, self.anchors.project(array)
+        else:
+            embeddings, platonic = to_hosts(array, self._project(array))
+        diagnosis = self.watch.observe(owner, atoms, embeddings, platonic, results)
+        if self.second_opinion is not None:
+            diagnosis = self.second_opinion.extend(
+                diagnosis, atoms, platonic, results, self.anchors
+            )
+        self.diagnosis, self.geometry = diagnosis, atoms
+        self.embeddings, self.platonic = embeddings, platonic
+        if self._recorder is not None:
+            self._recorder.record(atoms, platonic, results, diagnosis, self._step(diagnosis))
+        self.observed = True
+
+    def give_up(self, error: Exception) -> None:
+        """Go on without diagnostics, and say so once."""
+        self.observing = False
+        # what an older geometry looked like must not pass for this one
+        self.diagnosis = self.embeddings = self.platonic = self.geometry = None
+        tell(
+            f"the diagnostics stopped ({type(error).__name__}: {error}); energies and forces go "
+            "on.",
+            DiagnosticFailedWarning,
+            error,
+        )
+
+    def _step(self, diagnosis: Diagnosis) -> int | None:
+        dynamics = self.dynamics
+        if dynamics is None:
+            return None
+        # MD evaluates a step before it counts it, optimisers after
+        ahead = 1 if diagnosis.index and hasattr(dynamics, "get_time") else 0
+        return int(dynamics.nsteps) + ahead
+
+    def _after_step(self) -> None:
+        dynamics = self.dynamics
+        if dynamics is None:
+            return
+        if self.policy.stopped_by is not None:
+            dynamics.max_steps = dynamics.nsteps
+            logger.warning(
+                "run ended at step %d by request: %s", dynamics.nsteps, self.policy.stopped_by
+            )
+        from ase.md.verlet import VelocityVerlet  # slow to import, and loaded by now
+
+        # thermostats such as Bussi inherit from it, and are not NVE
+        if type(dynamics) is VelocityVerlet and self.observing:
+            state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
+            if isinstance(state, PhysicsState):
+                energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)
+                state.drift.add(dynamics.get_time() / (1000 * units.fs), energy)
+
+    def _add_provenance(self, provenance: Mapping[str, Any]) -> None:
+        self._provenance.update(provenance)
+        if self._recorder is not None:
+            self._recorder.add_provenance(self._provenance)
+
+    def _new_recorder(self) -> Recorder | None:
+        if self.log is None:
+            return None
+        return Recorder(self.log, self.anchors, self.reference, of_process())
 
 
 def default_diagnostics(

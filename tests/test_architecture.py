@@ -21,6 +21,7 @@ LAYERS = (
     ("phonons",),
     ("stability",),
     ("session",),
+    ("watching",),
     ("calculator",),
     ("runs",),
     ("audit", "calibrate", "compare"),

@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator
 
 from platonic_ase import PlatonicCalculator
 from platonic_ase.models.embed import embed_one
-from platonic_ase.session import Policy
+from platonic_ase.monitor.policy import Policy
 from platonic_ase.testing import CALCULATOR_CHECKS, MockCalculator, MockEncoder, mock_anchors
 from platonic_ase.testing import calculator as checks
 from platonic_ase.testing import encoder as encoder_checks

@@ -249,5 +249,27 @@ def _rows_or_error(encoder: Encoder, atoms: Atoms) -> np.ndarray | Exception:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """Array on the host from a tensor on any device, or from an array."""
-    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu().numpy())
+    """Array on the host from a tensor on any device, or from an array; bfloat16 as float32."""
+    if isinstance(array, np.ndarray):
+        return array
+    import torch
+
+    if array.dtype == torch.bfloat16:  # numpy has none
+        array = array.float()
+    return np.asarray(array.cpu().numpy())
+
+
+def to_hosts(embeddings: Any, platonic: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both tensors as arrays on the host, from another device in one transfer.
+
+    Parameters
+    ----------
+    embeddings : Tensor, shape (n_atoms, d)
+    platonic : Tensor, shape (n_atoms, K)
+    """
+    if embeddings.device.type == "cpu":
+        return to_numpy(embeddings), to_numpy(platonic)
+    import torch
+
+    both = to_numpy(torch.cat([embeddings.to(platonic.dtype), platonic], dim=1))
+    return both[:, : embeddings.shape[1]], both[:, embeddings.shape[1] :]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 from weakref import WeakKeyDictionary
 
@@ -43,7 +44,9 @@ def name_model(calculator: Any, name: str) -> None:
 
 
 class Capture:
-    """What one forward pass delivered.
+    """What one forward pass delivered, in the thread that began the capture.
+
+    Other threads may run the same model at the same time: what they deliver is theirs.
 
     Parameters
     ----------
@@ -53,6 +56,7 @@ class Capture:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+        self._thread = get_ident()
         self._received: list[Array] = []
         self._failure: Exception | None = None
 
@@ -61,6 +65,8 @@ class Capture:
 
         Never raises: this runs in the middle of the forward pass, which has to go on.
         """
+        if get_ident() != self._thread:
+            return
         try:
             if isinstance(array, Exception):
                 raise array

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.errors import EncoderError
@@ -119,21 +121,44 @@ def call_of(
     select : callable
         Called with the method's arguments, returns the tensor of shape (n, d).
     """
-    original = getattr(owner, method)
-    shadowed = vars(owner).get(method)
-
-    def spy(*args: Any, **kwargs: Any) -> Any:
-        deliver(receive, lambda: select(*args, **kwargs))
-        return original(*args, **kwargs)
-
-    setattr(owner, method, spy)
+    listener = (receive, select)
+    with _SPYING:
+        spy = vars(owner).get(method)
+        if not isinstance(spy, _Spy):
+            spy = _Spy(getattr(owner, method), method in vars(owner))
+            setattr(owner, method, spy)
+        spy.listeners = (*spy.listeners, listener)
     try:
         yield
     finally:
-        if shadowed is None:
-            delattr(owner, method)
-        else:
-            setattr(owner, method, shadowed)
+        with _SPYING:
+            left = list(spy.listeners)
+            left.remove(listener)
+            spy.listeners = tuple(left)
+            if not left and vars(owner).get(method) is spy:
+                if spy.shadowed:
+                    setattr(owner, method, spy.original)
+                else:
+                    delattr(owner, method)
+
+
+_SPYING = Lock()
+
+
+class _Spy:
+    """In the place of a method: tells all listeners of its arguments, and then runs it.
+
+    One for all listeners, of whatever threads: they come and go in any order.
+    """
+
+    def __init__(self, original: Callable[..., Any], shadowed: bool) -> None:
+        self.original, self.shadowed = original, shadowed
+        self.listeners: tuple[tuple[Receiver, Callable[..., Tensor]], ...] = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for receive, select in self.listeners:
+            deliver(receive, partial(select, *args, **kwargs))
+        return self.original(*args, **kwargs)
 
 
 @contextmanager
@@ -150,8 +175,11 @@ def up_to(module: torch.nn.Module) -> Iterator[None]:
     """
     import torch
 
+    thread = get_ident()
+
     def stop(_module: torch.nn.Module, _args: Any) -> None:
-        raise _Reached
+        if get_ident() == thread:  # another thread's forward pass goes on
+            raise _Reached
 
     refuse_scripted(module)
     handle = module.register_forward_pre_hook(stop)

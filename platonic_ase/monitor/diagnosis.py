@@ -240,6 +240,20 @@ class Diagnosis:
             s for finding in self.findings.values() for s in finding.signals if s.level >= 1
         )
 
+    def __str__(self) -> str:
+        """A dozen lines for people."""
+        lines = [f"geometry {self.index} of track {self.track}"]
+        for name, finding in self.findings.items():
+            said = [f"{key} {value:.4g}" for key, value in finding.scalars.items()]
+            said += [
+                f"{key} risk {value if isinstance(value, str) else format(value, '.2f')}"
+                for key, value in finding.risks.items()
+            ]
+            if said:
+                lines.append(f"  {name}: {', '.join(said)}")
+        lines += [f"  ! {signal.kind}: {signal.message}" for signal in self.alarms]
+        return "\n".join(lines)
+
 
 class Diagnostic(ABC):
     """A watcher of one kind of failure: thin, over pure functions.

@@ -1,34 +1,35 @@
-"""The run log: JSON Lines, one object a line, flushed, readable after a kill.
+"""The run log: JSON Lines, one object a line, written at once, readable after a kill.
 
 The first line of a run is its header; then come an ``audit`` where one was asked for, one
 ``geometry`` a diagnosed geometry, a ``structure`` whenever an event is raised, and a ``summary`` at
-the end. A file may hold several runs, one after the other.
+the end. Numbers of a geometry stand in a list; a ``layout`` before the first such list names them.
+A file may hold several runs, one after the other or, from several calculators, mixed: each line
+has the id of its run.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 import os
 import time
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import orjson
 
 from platonic_ase._version import __version__
 from platonic_ase.errors import RecordingWarning
+from platonic_ase.monitor.policy import tell
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 SCHEMA = 1
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
-logger = logging.getLogger("platonic_ase")
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
 class RunLog:
@@ -38,30 +39,43 @@ class RunLog:
     ----------
     path : path-like
         Appended to, so that no earlier run is lost.
+    run_id : str, optional
+        Written in each record.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], run_id: str | None = None) -> None:
         self.path = Path(path)
         self.failure: str | None = None
-        self._stream: TextIO | None = None
+        self._start = {} if run_id is None else {"run": run_id}
+        self._stream: BinaryIO | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self.path.open("a", encoding="utf-8")
+            # unbuffered: a line is one write, so that those of several runs do not mix
+            self._stream = self.path.open("ab", buffering=0)
             if self._stream.tell() and not _ends_with_newline(self.path):
-                self._stream.write("\n")  # a killed run left half a line
+                self._stream.write(b"\n")  # a killed run left half a line
         except OSError as error:
-            self._give_up(error)
+            self._give_up(str(error))
 
     def write(self, kind: str, record: Mapping[str, Any]) -> None:
-        """Write one record and flush it."""
+        """Write one record, made JSON-safe first."""
+        self.write_clean(kind, to_json(record))
+
+    def write_clean(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Write one record of Python's and numpy's numbers, contiguous arrays, lists and text.
+
+        Numbers that are not finite become null.
+        """
         if self._stream is None:
             return
+        line = orjson.dumps({"type": kind, **self._start, **record}, option=_OPTIONS)
         try:
-            self._stream.write(json.dumps({"type": kind, **to_json(record)}, allow_nan=False))
-            self._stream.write("\n")
-            self._stream.flush()
+            if self._stream.write(line) != len(line):
+                raise OSError("the disk is full")
+            if os.fstat(self._stream.fileno()).st_nlink == 0:
+                self._give_up("it was removed while the run was writing")
         except OSError as error:
-            self._give_up(error)
+            self._give_up(str(error))
 
     def close(self) -> None:
         """Close the file; further records are ignored."""
@@ -69,23 +83,22 @@ class RunLog:
             try:
                 self._stream.close()
             except OSError as error:
-                self._give_up(error)
+                self._give_up(str(error))
             self._stream = None
 
-    def _give_up(self, error: OSError) -> None:
+    def _give_up(self, reason: str) -> None:
         if self.failure is not None:
             return
-        self.failure = str(error)
+        self.failure = reason
         if self._stream is not None:
-            with suppress(OSError):  # what is still buffered cannot be written either
+            with suppress(OSError):
                 self._stream.close()
         self._stream = None
-        message = (
-            f"the run log {self.path} cannot be written ({error}); the run goes on without it, "
-            "and what was written is kept."
+        tell(
+            f"the run log {self.path} cannot be written ({reason}); the run goes on without it, "
+            "and what was written is kept.",
+            RecordingWarning,
         )
-        logger.warning(message)
-        warnings.warn(message, RecordingWarning, stacklevel=4)
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -100,7 +113,7 @@ def to_json(value: Any) -> Any:
     Floating-point numbers keep seven significant digits.
     """
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
+        return {_text(str(key)): to_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         return to_json(value.tolist())
     if isinstance(value, (list, tuple)):
@@ -111,15 +124,22 @@ def to_json(value: Any) -> Any:
         return bool(value)
     if isinstance(value, np.integer):
         return int(value)
+    if isinstance(value, str):
+        return _text(value)
     return value
+
+
+def _text(value: str) -> str:
+    """Text that UTF-8 can hold: names of files can have bytes that it cannot."""
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def structure_record(atoms: Atoms) -> dict[str, Any]:
     """Symbols, positions (Å), cell (Å) and boundary conditions of a structure."""
     return {
-        "numbers": atoms.numbers,
-        "positions": atoms.positions,
-        "cell": atoms.cell.array,
+        "numbers": np.ascontiguousarray(atoms.numbers),
+        "positions": np.round(atoms.positions, 6),
+        "cell": np.round(atoms.cell.array, 7),
         "pbc": atoms.pbc.tolist(),
     }
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from time import strftime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.monitor.diagnosis import Diagnosis
-from platonic_ase.monitor.log import TIME_FORMAT, RunLog, header_record, structure_record
+from platonic_ase.monitor.log import TIME_FORMAT, RunLog, header_record, structure_record, to_json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from platonic_ase.space.reference import ReferenceManifold
 
 _MAP_POINTS = 1500
-_PER_ATOM_LIMIT = 2000
+_PER_ATOM_EVERY = 100
+_LONGEST_SERIES = 24
 
 
 def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -45,21 +48,50 @@ def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.asarray(plane * signs)
 
 
-def element_means(points: np.ndarray, atoms: Atoms) -> dict[str, np.ndarray]:
-    """Mean point of the atoms of each element.
+class ElementMeans:
+    """Mean point of the atoms of each element, in a plane; remembers who is who between calls.
 
     Parameters
     ----------
-    points : ndarray, shape (n_atoms, 2)
-    atoms : Atoms
-
-    Returns
-    -------
-    dict of str to ndarray, shape (2,)
-        By chemical symbol.
+    mean : ndarray, shape (K,)
+    directions : ndarray, shape (K, 2)
+        See :func:`principal_plane`.
     """
-    numbers = atoms.numbers
-    return {chemical_symbols[z]: points[numbers == z].mean(axis=0) for z in np.unique(numbers)}
+
+    def __init__(self, mean: np.ndarray, directions: np.ndarray) -> None:
+        self._directions = directions
+        self._origin = mean @ directions
+        self._numbers = np.zeros(0, dtype=int)
+        self._weights = np.zeros((0, 0))
+        self.symbols: tuple[str, ...] = ()
+
+    def __call__(self, platonic: np.ndarray, numbers: np.ndarray) -> list[float]:
+        """Coordinates of the elements of :attr:`symbols`, two each.
+
+        Parameters
+        ----------
+        platonic : ndarray, shape (n_atoms, K)
+        numbers : ndarray of int, shape (n_atoms,)
+        """
+        if not np.array_equal(numbers, self._numbers):
+            elements, index = np.unique(numbers, return_inverse=True)
+            self._numbers = numbers.copy()
+            self._weights = np.equal.outer(np.arange(len(elements)), index) * 1.0
+            self._weights /= self._weights.sum(axis=1, keepdims=True)
+            self.symbols = tuple(chemical_symbols[z] for z in elements)
+        means = (self._weights @ platonic) @ self._directions - self._origin
+        coordinates: list[float] = np.round(means, 6).ravel().tolist()
+        return coordinates
+
+
+def short(value: float) -> float | None:
+    """Seven significant digits; None where the number is not finite."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def rounded(per_atom: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Per-atom values to five decimals, ready to be written."""
+    return {name: np.round(np.asarray(v, dtype=float), 5) for name, v in per_atom.items()}
 
 
 def _versions(*packages: str) -> dict[str, str]:
@@ -82,6 +114,13 @@ class Recorder:
     anchors : AnchorSet
     reference : ReferenceManifold, optional
         Spans the map of the Platonic space together with the anchors.
+    provenance : mapping, optional
+        Where the run comes from; JSON-safe.
+
+    Attributes
+    ----------
+    run_id : str
+        Stands in each record.
     """
 
     def __init__(
@@ -89,10 +128,14 @@ class Recorder:
         path: str | os.PathLike[str],
         anchors: AnchorSet,
         reference: ReferenceManifold | None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
-        self.log = RunLog(path)
+        self.run_id = uuid4().hex[:12]
+        self.log = RunLog(path, self.run_id)
         self._anchors, self._reference = anchors, reference
-        self._plane: tuple[np.ndarray, np.ndarray] | None = None
+        self._provenance = dict(provenance or {})
+        self._means: ElementMeans | None = None
+        self._layouts: dict[tuple[Any, ...], int] = {}
         self._newest: dict[int, int] = {}  # geometry by track
         self._last: tuple[Atoms, Diagnosis, int | None] | None = None
 
@@ -119,27 +162,73 @@ class Recorder:
         if not first and not diagnosis.events and diagnosis.index <= self._newest[diagnosis.track]:
             return
         self._newest[diagnosis.track] = max(diagnosis.index, self._newest.get(diagnosis.track, 0))
-        mean, directions = self._begin()
+        if self._means is None:
+            self._provenance.setdefault("formula", str(atoms.symbols))
+        means = self._begin()
+        volume = abs(np.linalg.det(atoms.cell.array)) or None  # no volume in fewer dimensions
+        energy = results.get("energy")
+        scalars, risks = diagnosis.scalars, diagnosis.risks
+        series = {name: row[:_LONGEST_SERIES] for name, row in diagnosis.series.items()}
+        values: list[float | None] = [
+            None if energy is None else round(float(energy), 6),
+            None if volume is None else round(float(volume), 3),
+            round(atoms.get_temperature(), 2) if atoms.has("momenta") else None,
+            *(short(v) for v in scalars.values()),
+            *(float(f"{v:.4g}") for row in series.values() for v in row),
+            *means(platonic, atoms.numbers),
+        ]
+        said = {name: value for name, value in risks.items() if isinstance(value, str)}
+        layout = self._layout(
+            tuple(scalars),
+            tuple((name, len(row)) for name, row in series.items()),
+            means.symbols,
+            tuple(said.items()),
+        )
         entry: dict[str, Any] = {
-            "index": diagnosis.index,
-            "track": diagnosis.track,
-            "step": step,
-            "energy": results.get("energy"),
-            "volume": abs(atoms.cell.volume) if atoms.cell.rank == 3 else None,
-            "scalars": diagnosis.scalars,
-            "series": diagnosis.series,
-            "risks": diagnosis.risks,
-            "map": element_means((platonic - mean) @ directions, atoms),
-            "events": [event.to_dict() for event in diagnosis.events],
+            "at": [diagnosis.index, diagnosis.track, step, layout],
+            "values": values,
         }
-        if atoms.has("momenta"):
-            entry["temperature"] = atoms.get_temperature()
-        if len(atoms) <= _PER_ATOM_LIMIT:
-            entry["per_atom"] = {k: np.round(v, 5) for k, v in diagnosis.per_atom.items()}
-        self.log.write("geometry", entry)
+        if len(said) < len(risks):
+            entry["risks"] = {k: short(v) for k, v in risks.items() if not isinstance(v, str)}
+        if diagnosis.events:
+            entry["events"] = to_json([event.to_dict() for event in diagnosis.events])
+        # a log of many atoms is not to be larger for it
+        if diagnosis.index and diagnosis.index % max(_PER_ATOM_EVERY, len(atoms) // 10) == 0:
+            entry["per_atom"] = rounded(diagnosis.per_atom)
+        self.log.write_clean("geometry", entry)
         self._last = (atoms, diagnosis, step)
         if first or diagnosis.events:
             self._write_structure(with_facts=first)
+
+    def add_provenance(self, provenance: Mapping[str, Any]) -> None:
+        """Say more of where the run comes from; in a record of its own once it has begun."""
+        self._provenance.update(provenance)
+        if self._means is not None:
+            self.log.write("provenance", {"provenance": provenance})
+
+    def _layout(
+        self,
+        scalars: tuple[str, ...],
+        series: tuple[tuple[str, int], ...],
+        symbols: tuple[str, ...],
+        risks: tuple[tuple[str, str], ...],
+    ) -> int:
+        """Number of the list of names; written where it is new."""
+        key = (scalars, series, symbols, risks)
+        number = self._layouts.get(key)
+        if number is None:
+            number = self._layouts[key] = len(self._layouts)
+            self.log.write(
+                "layout",
+                {
+                    "layout": number,
+                    "scalars": scalars,
+                    "series": dict(series),
+                    "map": symbols,
+                    "risks": dict(risks),
+                },
+            )
+        return number
 
     def note(self, kind: str, record: Mapping[str, Any]) -> None:
         """Write a record that belongs to the run rather than to one geometry.
@@ -156,7 +245,7 @@ class Recorder:
     def close(self, summary: Mapping[str, Any]) -> None:
         """Write the last structure and the summary, if there was a run, and close the log."""
         self._write_structure()
-        if self._plane is not None:
+        if self._means is not None:
             self.log.write("summary", {"ended": strftime(TIME_FORMAT), **summary})
         self.log.close()
 
@@ -171,18 +260,18 @@ class Recorder:
             "track": diagnosis.track,
             "step": step,
             "atoms": structure_record(atoms),
-            "per_atom": diagnosis.per_atom,
-            "flagged": sorted({a for signal in diagnosis.alarms for a in signal.atoms}),
+            "per_atom": rounded(diagnosis.per_atom),
+            "flagged": sorted({int(a) for signal in diagnosis.alarms for a in signal.atoms}),
         }
         if with_facts:
-            entry["facts"] = diagnosis.facts
-        self.log.write("structure", entry)
+            entry["facts"] = to_json(diagnosis.facts)
+        self.log.write_clean("structure", entry)
 
-    def _begin(self) -> tuple[np.ndarray, np.ndarray]:
-        """Plane of the map; the header is written first, at the first record of the run."""
-        if self._plane is None:
-            self._plane = self._write_header()
-        return self._plane
+    def _begin(self) -> ElementMeans:
+        """What makes the map; the header is written first, at the first record of the run."""
+        if self._means is None:
+            self._means = ElementMeans(*self._write_header())
+        return self._means
 
     def _write_header(self) -> tuple[np.ndarray, np.ndarray]:
         anchors = self._anchors.project(self._anchors.embeddings)
@@ -196,6 +285,7 @@ class Recorder:
             header_record(
                 model=self._anchors.identity.to_dict(),
                 versions={"python": python_version(), **_versions("ase", "numpy", "torch")},
+                provenance=self._provenance,
                 anchors=len(self._anchors),
                 anchors_digest=self._anchors.digest,
                 centred=self._anchors.centre is not None,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import warnings
+import math
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -14,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.errors import DiagnosticFailedWarning
+from platonic_ase.monitor.checked import checked
 from platonic_ase.monitor.diagnosis import Diagnosis, Diagnostic, Event, Finding, Frame
 from platonic_ase.monitor.gate import EventGate
 from platonic_ase.monitor.motion import Motion
+from platonic_ase.monitor.policy import tell
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from platonic_ase.space.reference import ReferenceManifold
-
-logger = logging.getLogger("platonic_ase")
 
 _REMEMBERED = 256
 _WORST_IS_LEAST = ("closest_contact", "asymmetry_curvature")
@@ -97,9 +96,9 @@ class RunSummary:
     raised, held_back : mapping of str to int
         Events by kind, and alarms that hysteresis and the rate limit held back.
     worst : mapping of str to float
-        Largest value of each scalar; the smallest closest contact and curvature.
+        Largest finite value of each scalar; the smallest closest contact and curvature.
     switched_off : mapping of str to str
-        Diagnostics that failed, with the reason.
+        Diagnostics that failed, for good or on some structures only, with the reason.
     """
 
     evaluated: int
@@ -132,7 +131,8 @@ class RunSummary:
 class Watch:
     """Runs diagnostics and turns their signals into events.
 
-    A diagnostic that raises is reported once and switched off; the others go on.
+    A diagnostic that raises, or returns what no log can hold, is reported once and switched off;
+    the others go on. One that cannot begin on a structure is left out for that structure.
 
     Parameters
     ----------
@@ -155,6 +155,7 @@ class Watch:
         self.gate = gate
         self.reference = reference
         self.switched_off: dict[str, str] = {}
+        self.unfit: dict[str, str] = {}  # those that could not begin on some structure
         self.symmetric: Atoms | None = None
         self.evaluated = 0
         self._diagnosed = 0
@@ -179,14 +180,21 @@ class Watch:
             raised=dict(self.gate.raised),
             held_back=dict(self.gate.held_back),
             worst=dict(self._worst),
-            switched_off=dict(self.switched_off),
+            switched_off={**self.unfit, **self.switched_off},
         )
 
-    def track(self, owner: Atoms) -> Track:
-        """Find the history of an Atoms object; begin one where there is none, or other atoms."""
+    def known(self, owner: Atoms) -> Track | None:
+        """Find the history of an Atoms object; None where there is none, or of other atoms."""
         known = self._tracks.get(id(owner))
         if known is not None and known[0]() is owner and _same_atoms(known[1].numbers, owner):
             return known[1]
+        return None
+
+    def track(self, owner: Atoms) -> Track:
+        """Find the history of an Atoms object; begin one where there is none, or other atoms."""
+        known = self.known(owner)
+        if known is not None:
+            return known
         self._tracks = {key: pair for key, pair in self._tracks.items() if pair[0]() is not None}
         ideal = self.symmetric
         reference = owner
@@ -202,7 +210,7 @@ class Watch:
                 if diagnostic.shared:
                     self._shared[diagnostic.name] = states[diagnostic.name]
             except Exception as error:
-                self._switch_off(diagnostic, error)
+                self._leave_out(diagnostic, error, reference)
         track = Track(self._count, owner.numbers.copy(), states)
         self._count += 1
         self._tracks[id(owner)] = (weakref.ref(owner), track)
@@ -258,10 +266,14 @@ class Watch:
         findings: dict[str, Finding] = {}
         events: list[Event] = []
         for diagnostic in self.diagnostics:
-            if diagnostic.name in self.switched_off:
+            if diagnostic.name in self.switched_off or diagnostic.name not in track.states:
                 continue
             try:
-                finding = diagnostic.examine(frame, track.states[diagnostic.name])
+                finding = checked(
+                    diagnostic.examine(frame, track.states[diagnostic.name]),
+                    len(atoms),
+                    with_facts=index == 0,
+                )
             except Exception as error:
                 self._switch_off(diagnostic, error)
                 continue
@@ -273,16 +285,30 @@ class Watch:
         diagnosis = Diagnosis(index, track.number, findings, tuple(events))
         self._diagnosed += 1
         for name, value in diagnosis.scalars.items():
-            worst = min if name in _WORST_IS_LEAST else max
-            self._worst[name] = worst(self._worst.get(name, value), value)
+            if math.isfinite(value):
+                worst = min if name in _WORST_IS_LEAST else max
+                self._worst[name] = worst(self._worst.get(name, value), value)
         return diagnosis
 
     def _switch_off(self, diagnostic: Diagnostic, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
         self.switched_off[diagnostic.name] = reason
-        message = (
+        tell(
             f"the diagnostic {diagnostic.name!r} failed and is switched off ({reason}); energies, "
-            "forces and the other diagnostics go on. Please report this."
+            "forces and the other diagnostics go on. Please report this.",
+            DiagnosticFailedWarning,
+            error,
         )
-        logger.error(message, exc_info=error)
-        warnings.warn(message, DiagnosticFailedWarning, stacklevel=2)
+
+    def _leave_out(self, diagnostic: Diagnostic, error: Exception, atoms: Atoms) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        if diagnostic.name in self.unfit:
+            return
+        self.unfit[diagnostic.name] = reason
+        tell(
+            f"the diagnostic {diagnostic.name!r} cannot begin on {atoms.symbols} and is left out "
+            f"there ({reason}); energies, forces and the other diagnostics go on. Please report "
+            "this.",
+            DiagnosticFailedWarning,
+            error,
+        )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from platonic_ase.report.reader import with_provenance
 from platonic_ase.report.tracks import TrackSeries, abscissa, orbit_label
 
 _MOST_STRUCTURES = 240
@@ -140,7 +141,9 @@ class RunColumns:
             self.audit = record
         elif kind == "summary":
             self.summary = record
-        else:
+        elif kind == "provenance":
+            self.header = with_provenance(self.header, record)
+        elif kind != "layout":
             self.damaged += 1
 
     def series(self) -> list[TrackSeries]:

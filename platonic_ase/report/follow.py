@@ -7,6 +7,7 @@ from pathlib import Path
 
 from platonic_ase.errors import LogError
 from platonic_ase.report.columns import RunColumns
+from platonic_ase.report.layouts import Layouts
 from platonic_ase.report.reader import check_schema, no_run, parse
 
 _BLOCK = 1 << 24
@@ -38,6 +39,7 @@ class LogFollower:
         self._by_id: dict[str, RunColumns] = {}
         self._offset = self.path.stat().st_size if from_end and self.path.exists() else 0
         self._headless = self._offset > 0
+        self._layouts = Layouts()
         self._rest = b""
 
     def poll(self) -> bool:
@@ -76,7 +78,7 @@ class LogFollower:
         if not line.strip():
             return
         self.version += 1
-        kind, record = parse(line)
+        kind, record = self._layouts.read(*parse(line))
         if kind == "header":
             check_schema(record, self.path)
             self.runs.append(RunColumns(record))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import orjson
 
 from platonic_ase.errors import LogError
 from platonic_ase.monitor.log import SCHEMA
+from platonic_ase.report.layouts import Layouts
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunRecord:
     """One run read back from a log.
 
@@ -41,6 +42,23 @@ class RunRecord:
     raised: list[Mapping[str, Any]] = field(default_factory=list)
     audit: Mapping[str, Any] | None = None
 
+    def add(self, kind: str, record: dict[str, Any]) -> None:
+        """Take in one record of any kind but a header."""
+        if kind == "geometry":
+            self.geometries.append(record)
+        elif kind == "structure":
+            self.structures.append(record)
+        elif kind == "event":
+            self.raised.append(record)
+        elif kind == "audit":
+            self.audit = record
+        elif kind == "summary":
+            self.summary = record
+        elif kind == "provenance":
+            self.header = with_provenance(self.header, record)
+        elif kind != "layout":
+            self.damaged += 1
+
     @property
     def events(self) -> list[Mapping[str, Any]]:
         """All events, in order; those of the workflow last."""
@@ -61,7 +79,8 @@ def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[Run
     Returns
     -------
     list of RunRecord
-        At least one.
+        At least one, in the order of their headers. Lines belong to the run whose id they have, so
+        that calculators can share a file; those without an id to the run before them.
 
     Raises
     ------
@@ -70,32 +89,25 @@ def read_log(path: str | os.PathLike[str], *, per_atom: bool = True) -> list[Run
     """
     path = Path(path)
     runs: list[RunRecord] = []
-    last: dict[int, dict[str, Any]] = {}  # geometry by track
+    by_id: dict[Any, RunRecord] = {}
+    layouts = Layouts()
+    last: dict[tuple[int, int], dict[str, Any]] = {}  # geometry by run and track
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with path.open("rb") as lines:
             for line in lines:
-                kind, record = parse(line)
+                kind, record = layouts.read(*parse(line))
                 if kind == "header":
                     check_schema(record, path)
                     runs.append(RunRecord(record))
-                    last.clear()
-                elif not runs:
-                    continue
-                elif kind == "geometry":
-                    if not per_atom:
-                        last.get(record["track"], {}).pop("per_atom", None)
-                        last[record["track"]] = record
-                    runs[-1].geometries.append(record)
-                elif kind == "structure":
-                    runs[-1].structures.append(record)
-                elif kind == "event":
-                    runs[-1].raised.append(record)
-                elif kind == "audit":
-                    runs[-1] = replace(runs[-1], audit=record)
-                elif kind == "summary":
-                    runs[-1] = replace(runs[-1], summary=record)
-                else:
-                    runs[-1] = replace(runs[-1], damaged=runs[-1].damaged + 1)
+                    if isinstance(record.get("run"), str):
+                        by_id[record["run"]] = runs[-1]
+                elif runs:
+                    run = by_id.get(str(record.pop("run", None)), runs[-1])
+                    if kind == "geometry" and not per_atom:
+                        key = (id(run), record["track"])
+                        last.get(key, {}).pop("per_atom", None)
+                        last[key] = record
+                    run.add(kind, record)
     except OSError as error:
         raise LogError(f"cannot read the run log {path}: {error}") from error
     if not runs:
@@ -117,6 +129,13 @@ def check_schema(header: Mapping[str, Any], path: Path) -> None:
         )
 
 
+def with_provenance(header: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Header with what was said later of where a run comes from."""
+    known, more = header.get("provenance"), record.get("provenance")
+    parts = [part for part in (known, more) if isinstance(part, Mapping)]
+    return {**header, "provenance": {k: v for part in parts for k, v in part.items()}}
+
+
 def no_run(path: Path) -> LogError:
     """Error for a file without a header."""
     return LogError(
@@ -132,7 +151,7 @@ def parse(line: str | bytes) -> tuple[str, dict[str, Any]]:
         kind = record.pop("type")
     except (ValueError, AttributeError, KeyError, TypeError):
         return "damaged", {}
-    if kind == "geometry" and not {"index", "track"} <= record.keys():
+    if kind == "geometry" and not ({"index", "track"} <= record.keys() or "at" in record):
         return "damaged", {}
     if kind == "structure" and not {"index", "track", "atoms"} <= record.keys():
         return "damaged", {}

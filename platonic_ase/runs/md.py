@@ -96,6 +96,13 @@ def run_md(
         trajectory_interval=trajectory_interval,
         report=report,
         progress=progress,
+        provenance={
+            "ensemble": ensemble,
+            "temperature_K": temperature,
+            "timestep_fs": timestep,
+            "pressure_GPa": pressure if ensemble == "npt" else None,
+            "seed": seed,
+        },
     )
 
 

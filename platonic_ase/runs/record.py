@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,7 @@ def record_run(
     trajectory_interval: int,
     report: str | os.PathLike[str] | None,
     progress: bool,
+    provenance: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """Run dynamics with trajectory, live panel, log and report, complete also on Ctrl-C.
 
@@ -84,12 +85,14 @@ def record_run(
         HTML report, made from the calculator's log.
     progress : bool
         Whether to show the panel, or plain lines where there is no terminal.
+    provenance : mapping, optional
+        What the log is to know of the run, such as ensemble and seed.
     """
     from ase.io.trajectory import Trajectory
 
     from platonic_ase.report.terminal import RunDisplay
 
-    calculator.attach(dynamics)
+    calculator.attach(dynamics, **(provenance or {}))
     written, writer = None, None
     if trajectory is not None:
         written = keep_previous(trajectory)

@@ -66,7 +66,7 @@ def replay(
                 _move(live, frame)
             live.get_potential_energy()
             done += 1
-            if written is not None and calculator.diagnosis is not None:
+            if written is not None and calculator.has_diagnosed(live):
                 copy = live.copy()
                 copy.constraints = []
                 calculator.annotate(copy)

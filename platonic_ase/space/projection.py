@@ -83,6 +83,8 @@ class TorchProjector:
         import torch
 
         _check_widths(embeddings, self._anchors)
+        if embeddings.dtype in (torch.bfloat16, torch.float16):
+            embeddings = embeddings.float()  # three digits are too few for cosines
         key = (embeddings.device, embeddings.dtype)
         if key not in self._cache:
             units = unit_rows(self._anchors.astype(np.float64), self._centre)

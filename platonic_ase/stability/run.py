@@ -7,7 +7,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from platonic_ase.errors import RecordingWarning, StructureError
 from platonic_ase.monitor.diagnosis import Event
 from platonic_ase.monitor.symmetry.operations import find_operations
 from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
+from platonic_ase.phonons.estimate import crystal_key
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
@@ -175,7 +176,7 @@ def run_forecast(
         risk = find_symmetry_risk(calculator.encoder.identity)
         if risk is not None:
             forecast = risk.apply(forecast)
-            calculator.report(forecast_signal(forecast))
+            calculator.report(replace(forecast_signal(forecast), group=crystal_key(rest)))
     settings = {
         "model": calculator.encoder.identity.model,
         "supercell": list(multiples),

@@ -1,4 +1,3 @@
-import json
 import warnings
 
 import numpy as np
@@ -8,6 +7,7 @@ from ase.build import bulk
 from platonic_ase import PlatonicCalculator
 from platonic_ase.models import find_encoder
 from platonic_ase.monitor.second_opinion import SecondOpinion
+from platonic_ase.report.reader import read_log
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.testing import (
     DirectForceMock,
@@ -135,8 +135,7 @@ def test_the_log_and_the_warning_say_it(atoms, tmp_path):
         atoms.get_forces()
     calc.close()
     assert any("Second opinion of" in str(w.message) for w in caught)
-    lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
-    entry = next(line for line in lines if line["type"] == "geometry")
+    entry = read_log(tmp_path / "run.jsonl")[0].geometries[0]
     assert "Second opinion of" in entry["events"][0]["advice"]
     logged = entry["scalars"]["second_opinion_disagreement"]
     assert logged == pytest.approx(calc.diagnosis.scalars["second_opinion_disagreement"], rel=1e-6)

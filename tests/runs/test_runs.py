@@ -146,7 +146,7 @@ def test_replay_gives_the_numbers_of_the_live_run(wrap, copper, tmp_path):
     )  # fmt: skip
     (first,), (second,) = read_log(live.log), read_log(again.log)
     for a, b in zip(first.geometries, second.geometries, strict=True):
-        for key in ("energy", "scalars", "series", "per_atom", "map", "events"):
+        for key in ("energy", "scalars", "series", "map", "events"):
             assert a[key] == b[key], key
     frames = read(again.trajectory, ":")
     assert len(frames) == 11
