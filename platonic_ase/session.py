@@ -25,6 +25,7 @@ from platonic_ase.monitor import (
     PhysicalCompanions,
     Signal,
 )
+from platonic_ase.monitor.heat import Heat, thermostat_temperature
 from platonic_ase.monitor.physics import DriftMeter, PhysicsState
 from platonic_ase.monitor.policy import Policy, logger, tell
 from platonic_ase.monitor.provenance import of_dynamics, of_process
@@ -157,6 +158,7 @@ class Session:
         state = None if track is None else track.states.get(PhysicalCompanions.name)
         if isinstance(state, PhysicsState):
             state.drift = DriftMeter()  # that of the run before is none of this one's
+            state.heat = Heat(target=thermostat_temperature(dynamics))
         self._add_provenance({**of_dynamics(dynamics), **provenance})
         dynamics.attach(self._after_step, interval=1)
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import chemical_symbols
 
 from platonic_ase.errors import PhysicsWarning
+from platonic_ase.monitor.contacts import Contacts
 from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.heat import ENERGY_RISE, Heat
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-_PAIRS = 20_000  # up to so many, all pairs are compared; beyond, a tree finds the near ones
 
 
 def net_force(forces: np.ndarray) -> float:
@@ -40,103 +39,6 @@ def stress_asymmetry(stress: np.ndarray) -> float:
     """
     stress = np.asarray(stress, dtype=float)
     return float(np.abs(stress - stress.T).max() / 2) if stress.shape == (3, 3) else math.nan
-
-
-def closest_contact(atoms: Atoms, within: float = 1.0) -> tuple[float, int, int]:
-    """The pair of atoms that is closest relative to its covalent radii.
-
-    Parameters
-    ----------
-    atoms : Atoms
-        Positions in Å, periodic images included.
-    within : float
-        Only pairs closer than this times the sum of their covalent radii (Cordero et al., Dalton
-        Trans. 2008, 2832) are looked at.
-
-    Returns
-    -------
-    ratio : float
-        Distance over the sum of covalent radii; infinity if no pair is within reach.
-    i, j : int
-        The atoms; -1 if there is no pair.
-    """
-    radii = covalent_radii[atoms.numbers]
-    reach = 2 * within * float(radii.max())
-    ratio, i, j = _closest_of_few(atoms, radii, reach) or _closest_of_many(atoms, radii, reach)
-    return (ratio, i, j) if ratio <= within else (math.inf, -1, -1)
-
-
-def _closest_of_few(atoms: Atoms, radii: np.ndarray, reach: float) -> tuple[float, int, int] | None:
-    """All pairs at once; None where a tree is faster."""
-    n = len(atoms)
-    if n * n > _PAIRS:
-        return None
-    cell = atoms.cell.complete().array if atoms.pbc.any() else np.eye(3)
-    inverse = np.linalg.inv(cell)
-    # differences are wrapped to [-1/2, 1/2]: this many images on either side come within reach
-    spread = reach * np.sqrt(np.einsum("ij,ij->j", inverse, inverse)) + 0.5
-    images = [int(s) if periodic else 0 for s, periodic in zip(spread, atoms.pbc, strict=True)]
-    shifts = _shifts(*images)
-    if n * n * len(shifts) > _PAIRS:
-        return None
-    fractional = atoms.positions @ inverse
-    difference = fractional[:, None] - fractional[None]  # (n, n, 3)
-    difference -= np.where(atoms.pbc, np.rint(difference), 0.0)
-    separation = (difference.reshape(-1, 3) @ cell)[:, None] + shifts @ cell
-    squared = np.einsum("pmk,pmk->pm", separation, separation)
-    squared[:: n + 1, len(shifts) // 2] = math.inf  # an atom and itself
-    ratios = squared.min(axis=1) / np.add.outer(radii, radii).ravel() ** 2
-    closest = int(ratios.argmin())
-    return math.sqrt(ratios[closest]), closest // n, closest % n
-
-
-@lru_cache(maxsize=64)
-def _shifts(*images: int) -> np.ndarray:
-    """Lattice points up to so many cells on either side, (m, 3); the origin in the middle."""
-    grid = np.meshgrid(*(np.arange(-k, k + 1) for k in images), indexing="ij")
-    return np.stack(grid, axis=-1).reshape(-1, 3).astype(float)
-
-
-def _closest_of_many(atoms: Atoms, radii: np.ndarray, reach: float) -> tuple[float, int, int]:
-    from scipy.spatial import cKDTree
-
-    points, owners = _with_images(atoms, reach)
-    pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
-    pairs = pairs[(pairs < len(atoms)).any(axis=1)]  # at least one end in the home cell
-    if len(pairs) == 0:
-        return math.inf, -1, -1
-    first, second = owners[pairs[:, 0]], owners[pairs[:, 1]]
-    separation = points[pairs[:, 0]] - points[pairs[:, 1]]
-    ratios = np.sqrt(np.einsum("ij,ij->i", separation, separation))
-    ratios /= radii[first] + radii[second]
-    closest = int(np.argmin(ratios))
-    return float(ratios[closest]), int(first[closest]), int(second[closest])
-
-
-def _with_images(atoms: Atoms, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wrapped positions, then those of images within ``reach`` of the cell, and their owners."""
-    cell, pbc = atoms.cell.array, atoms.pbc
-    positions, owners = atoms.positions, np.arange(len(atoms))
-    if not pbc.any():
-        return positions, owners
-    complete = atoms.cell.complete().array
-    fractional = np.linalg.solve(complete.T, positions.T).T
-    fractional[:, pbc] %= 1.0
-    heights = 1 / np.linalg.norm(np.linalg.inv(complete), axis=0)
-    margins = reach / heights
-    for axis in np.flatnonzero(pbc):
-        shifts = range(-math.ceil(margins[axis]), math.ceil(margins[axis]) + 1)
-        home = (fractional, owners)
-        for shift in shifts:
-            if shift == 0:
-                continue
-            moved = home[0][:, axis] + shift
-            near = (moved > -margins[axis]) & (moved < 1 + margins[axis])
-            images = home[0][near].copy()
-            images[:, axis] += shift
-            fractional = np.concatenate([fractional, images])
-            owners = np.concatenate([owners, home[1][near]])
-    return fractional @ np.where(pbc[:, None], cell, complete), owners
 
 
 @dataclass
@@ -184,14 +86,16 @@ class DriftMeter:
 
 @dataclass
 class PhysicsState:
-    """Reference volume, Å³, and the drift meter of a track."""
+    """Reference volume, Å³, drift meter, contacts and heat of a track."""
 
     volume: float
     drift: DriftMeter = field(default_factory=DriftMeter)
+    contacts: Contacts = field(default_factory=Contacts)
+    heat: Heat = field(default_factory=Heat)
 
 
 class PhysicalCompanions(Diagnostic):
-    """Net force, stress asymmetry, closest contact, non-finite values, volume, energy drift.
+    """Net force, stress asymmetry, closest contact, non-finite values, volume, energy, heat.
 
     Parameters
     ----------
@@ -243,7 +147,7 @@ class PhysicalCompanions(Diagnostic):
         if stress is not None and np.shape(stress) == (3, 3):
             scalars["stress_asymmetry"] = stress_asymmetry(stress)
             signals.append(self._stress_asymmetry(scalars["stress_asymmetry"]))
-        ratio, i, j = closest_contact(frame.atoms)
+        ratio, i, j = state.contacts.closest(frame.atoms)
         scalars["closest_contact"] = ratio
         signals.append(self._contact(ratio, i, j, frame.atoms))
         if state.volume > 0:
@@ -252,6 +156,11 @@ class PhysicalCompanions(Diagnostic):
         if state.drift.n >= 100:
             scalars["energy_drift"] = state.drift.slope
             signals.append(self._drift(state.drift))
+        if frame.moving and frame.atoms.has("momenta"):
+            heat = state.heat
+            heat.observe(frame.atoms, frame.results.get("energy"), revisited=frame.revisited)
+            scalars["temperature"] = heat.temperature
+            signals.append(self._exploding(heat))
         limits = {
             "net_force": self.net_force,
             "stress_asymmetry": self.stress_asymmetry,
@@ -331,6 +240,22 @@ class PhysicalCompanions(Diagnostic):
             message=f"the volume is {ratio:.2f} times that of the reference geometry.",
             advice="Check the barostat and the stress, or whether the structure has melted; call "
             "reset_reference if this is meant.",
+        )
+
+    def _exploding(self, heat: Heat) -> Signal:
+        rise = ""
+        if heat.rise >= ENERGY_RISE:
+            rise = f"; the total energy has risen by {heat.rise:.3g} eV/atom in a few geometries"
+        return _signal(
+            "exploding",
+            level=heat.level,
+            value=heat.temperature,
+            threshold=heat.limit,
+            unit="K",
+            message=f"the run is exploding: the temperature is {heat.temperature:.3g} K (at most "
+            f"{heat.limit:.3g} K is expected{heat.why}){rise}.",
+            advice="Stop here: the time step is too long, or the forces are wrong. Go back to the "
+            "last good geometry and use a smaller step.",
         )
 
     def _drift(self, meter: DriftMeter) -> Signal:

@@ -3,7 +3,8 @@ r"""The reference manifold: environments the model is known to handle, and how f
 Thresholds are split-conformal (Vovk et al. 2005; Lei et al., J. Am. Stat. Assoc. 113, 1094
 (2018)): with distances :math:`d_1 \ldots d_n` of held-out environments, the
 :math:`\lceil (n+1) \cdot \mathrm{level} \rceil`-th smallest is exceeded by a new environment of
-the same kind with probability at most :math:`1 - \mathrm{level}`.
+the same kind with probability at most :math:`1 - \mathrm{level}`. What is exchangeable is
+compounds, not their strained and rattled copies: n counts compounds.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ class ReferenceManifold:
         Their atomic numbers.
     thresholds : mapping of int to float
         Per atomic number: the distance that a share ``1 - level`` of held-out environments of
-        that element exceeds, each structure counting as one.
+        that element exceeds, each group (compound) counting as one.
     counts : mapping of int to int
-        Per atomic number: how many held-out structures set the threshold.
+        Per atomic number: how many held-out groups set the threshold.
     pooled_threshold : float
-        The same over all elements; serves elements with too few held-out structures.
+        The same over all elements; serves elements with too few held-out groups.
     alarm : float
         The value of max over atoms of distance / threshold that a share ``1 - alarm_level`` of
         held-out *structures* exceeds.
@@ -280,6 +281,12 @@ def fit_reference(
     side: half are references (thinned by farthest-point sampling to ``per_element`` points an
     element), 30 % set the per-element thresholds, 20 % set the alarm per structure.
 
+    Strained and rattled copies of one compound are not independent, so that each group counts as
+    one, shared out equally among its environments (or structures): a threshold covers an
+    environment of a compound that is new with the probability stated. Elements in too few groups
+    get the threshold of all elements pooled. Where the groups are too few for the alarm level, the
+    highest level that they support is used and recorded.
+
     Parameters
     ----------
     platonic : ndarray, shape (n, K)
@@ -304,7 +311,7 @@ def fit_reference(
     Raises
     ------
     ValueError
-        With fewer than three groups, or too few structures for the levels.
+        With fewer than three groups, or too few of them held out for the level.
     """
     names = sorted(set(groups))
     if len(names) < 3:
@@ -315,6 +322,7 @@ def fit_reference(
     share = np.digitize(np.argsort(dealt) / len(names), [0.5, 0.8])
     part_of = dict(zip(names, share.tolist(), strict=True))
     part = np.array([part_of[group] for group in groups])[structures]
+    group_number = np.unique(groups, return_inverse=True)[1]
 
     platonic = np.asarray(platonic, dtype=np.float32)
     by_element: dict[int, np.ndarray] = {}
@@ -329,7 +337,7 @@ def fit_reference(
 
     held = part == 1
     distances = element_distances(platonic[held], numbers[held], by_element, everything)
-    owners = structures[held]
+    owners = group_number[structures[held]]
     pooled = conformal_quantile(distances, level, owners)
     thresholds: dict[int, float] = {}
     counts: dict[int, int] = {}
@@ -340,9 +348,21 @@ def fit_reference(
             thresholds[element], counts[element] = quantile, len(np.unique(owners[own]))
     if not math.isfinite(pooled):
         raise ValueError(
-            f"{len(np.unique(owners))} held-out structures are too few for level {level}; "
-            f"{math.ceil(level / (1 - level))} are needed: add structures or lower the level"
+            f"{len(np.unique(owners))} held-out groups are too few for level {level}; "
+            f"{_needed(level)} are needed: add compounds or lower the level"
         )
+
+    judged = part == 2
+    judges = np.unique(structures[judged])
+    n_judges = len(np.unique(group_number[judges]))
+    # the largest of n is exceeded by the next with a probability of 1 / (n + 1)
+    supported = n_judges / (n_judges + 1)
+    if supported < min(level, alarm_level) - 1e-9:
+        raise ValueError(
+            f"too few held-out groups for alarm level {alarm_level}: {n_judges}, and "
+            f"{_needed(min(level, alarm_level))} are the least; add compounds or lower the levels"
+        )
+    alarm_level = min(alarm_level, supported)
 
     manifold = ReferenceManifold(
         platonic=everything,
@@ -357,15 +377,14 @@ def fit_reference(
         anchors_digest=anchors.digest,
         provenance=dict(provenance or {}),
     )
-    judged = part == 2
     scores = manifold.scores(manifold.distances(platonic[judged], numbers[judged]), numbers[judged])
     worst = np.zeros(len(groups))
     np.maximum.at(worst, structures[judged], scores)
-    alarm = conformal_quantile(worst[np.unique(structures[judged])], alarm_level)
-    if not math.isfinite(alarm):
-        raise ValueError(
-            f"too few held-out structures for alarm level {alarm_level}: "
-            f"{len(np.unique(structures[judged]))}; add structures or lower the level"
-        )
+    alarm = conformal_quantile(worst[judges], alarm_level, group_number[judges])
     object.__setattr__(manifold, "alarm", max(alarm, 1.0))
     return manifold
+
+
+def _needed(level: float) -> int:
+    """Fewest groups for a finite quantile at this level."""
+    return math.ceil(level / (1 - level) - 1e-9)

@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platonic_ase.monitor import Frame, PhysicalCompanions
-from platonic_ase.monitor.physics import (
-    DriftMeter,
+from platonic_ase.monitor.contacts import (
+    Contacts,
     _closest_of_few,
     _closest_of_many,
     closest_contact,
-    net_force,
-    stress_asymmetry,
 )
+from platonic_ase.monitor.physics import DriftMeter, net_force, stress_asymmetry
 
 
 def examine(atoms, state=None, **results):
@@ -100,6 +99,64 @@ def test_closest_contact_of_random_cells(seed, n, pbc):
     many = _closest_of_many(atoms, radii, 2 * float(radii.max()))
     if min(few[0], many[0]) <= 1:
         assert few[0] == pytest.approx(many[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("pbc", [True, False, (True, True, False)])
+def test_followed_contacts_are_those_of_the_slow_search(size, pbc):
+    rng = np.random.default_rng(0)
+    atoms = bulk("NaCl", "rocksalt", a=5.2, cubic=True) * (size, size, size)
+    atoms.pbc = pbc
+    contacts, lists = Contacts(), []
+    for step in range(60):
+        atoms.positions += 0.05 * rng.normal(size=atoms.positions.shape)
+        if step % 7 == 0:
+            atoms.set_cell(atoms.cell.array @ (np.eye(3) * 0.99 + 0.01 * rng.normal(size=(3, 3))))
+        if step == 40:
+            atoms.wrap()
+        ratio, i, j = contacts.closest(atoms)
+        expected, k, m = closest_contact(atoms)
+        assert ratio == pytest.approx(expected, rel=1e-9)
+        assert math.isinf(ratio) or {i, j} == {k, m}
+        lists.append(id(contacts._listed))
+    assert len(set(lists)) < 60 / 2  # most steps measure listed pairs only
+
+
+def moving_frames(temperatures, energies):
+    atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
+    watcher = PhysicalCompanions()
+    state = watcher.start(atoms)
+    blank = np.ones((8, 2))
+    rng = np.random.default_rng(0)
+    for temperature, energy in zip(temperatures, energies, strict=True):
+        momenta = rng.normal(size=(8, 3))
+        atoms.set_momenta(momenta)
+        atoms.set_momenta(momenta * math.sqrt(temperature / atoms.get_temperature()))
+        frame = Frame(0, atoms, blank, blank, {"energy": energy}, moving=True)
+        yield state, lambda frame=frame: {s.kind: s for s in watcher.examine(frame, state).signals}
+
+
+def test_a_run_that_explodes_is_said_to_explode():
+    # no thermostat is known: neither a melt nor a heating ramp alarms, 10^8 K does
+    for temperatures, alarming in (
+        (np.linspace(300, 5000, 300), False),
+        ([300, 1e4 + 1], True),
+        ([300, 1e8], True),
+        ([300, 3000, 9000], True),  # within a few geometries
+    ):
+        looked = [look() for _, look in moving_frames(temperatures, np.zeros(len(temperatures)))]
+        last = looked[-1]["exploding"]
+        assert (last.level >= 1) == alarming
+        assert "exploding" in last.message
+
+
+def test_a_thermostat_says_how_hot_is_too_hot():
+    levels = []
+    for state, look in moving_frames([600, 1500], [0.0, -3.0]):
+        state.heat.target = 300.0
+        levels.append(look()["exploding"].level)
+    # 8 atoms: 21 or 24 degrees of freedom, so that 300 K fluctuate by 31 % or 29 %
+    assert levels[0] < 1 <= levels[1] < 1.5
 
 
 def test_the_pair_named_is_the_pair_that_is_close():

@@ -102,5 +102,38 @@ def test_too_little_is_said():
     z, numbers, structures, groups = environments(np.random.default_rng(0), n_groups=6)
     with pytest.raises(ValueError, match=r"too few for level 0\.99; 99 are needed"):
         fit_reference(z, numbers, structures, groups, ANCHORS, level=0.99)
-    with pytest.raises(ValueError, match=r"too few held-out structures for alarm level 0\.99"):
-        fit_reference(z, numbers, structures, groups, ANCHORS, level=0.5)
+    with pytest.raises(ValueError, match=r"too few held-out groups for alarm level 0\.99"):
+        fit_reference(z, numbers, structures, groups, ANCHORS, level=0.6)
+
+
+@pytest.mark.parametrize("n_groups", [60, 200])
+def test_copies_of_a_compound_do_not_count_as_compounds(n_groups):
+    """Stated 0.90 covers 0.90 of environments of new compounds, though each comes in copies."""
+    covered, alarms = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        copies = rng.integers(1, 12, size=n_groups)
+        groups = [f"compound {i:03}" for i in np.repeat(np.arange(n_groups), copies)]
+        n = len(groups)
+        # what a compound has in common is larger than what tells its copies apart
+        centres = rng.normal(size=(n_groups, 3))[np.repeat(np.arange(n_groups), copies)]
+        z = np.repeat(centres, 2, axis=0) + 0.05 * rng.normal(size=(2 * n, 3))
+        manifold = fit_reference(
+            z, np.tile([1, 8], n), np.repeat(np.arange(n), 2), groups, ANCHORS,
+            level=0.9, alarm_level=0.9, seed=seed,
+        )  # fmt: skip
+        new = np.repeat(rng.normal(size=(400, 3)), 2, axis=0) + 0.05 * rng.normal(size=(800, 3))
+        kinds = np.tile([1, 8], 400)
+        scores = manifold.scores(manifold.distances(new, kinds), kinds)
+        covered.append((scores <= 1).mean())
+        alarms.append((scores.reshape(-1, 2).max(axis=1) <= manifold.alarm).mean())
+    # exchangeability promises 0.90 to 0.90 + 1 / (n + 1) on average; the spread is over the draws
+    for values in (covered, alarms):
+        error = np.std(values) / math.sqrt(len(values))
+        assert 0.9 - 3 * error < np.mean(values) < 0.9 + 1 / (0.2 * n_groups) + 3 * error
+
+
+def test_a_level_that_the_groups_do_not_support_is_lowered_and_said():
+    z, numbers, structures, groups = environments(np.random.default_rng(0), n_groups=100)
+    manifold = fit_reference(z, numbers, structures, groups, ANCHORS, level=0.9, alarm_level=0.99)
+    assert manifold.alarm_level == pytest.approx(20 / 21)

@@ -4,7 +4,9 @@ import math
 import numpy as np
 import pytest
 from ase.build import bulk
+from scipy.stats import binom
 
+from platonic_ase.monitor.symmetry.blocks import BlockVariance
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
 from platonic_ase.monitor.symmetry.operations import find_operations
 from platonic_ase.monitor.symmetry.orbits import find_orbits
@@ -45,18 +47,56 @@ def test_the_bet_is_fair_for_every_past_and_every_block():
     assert np.mean(gains) == pytest.approx(staked, rel=1e-9)
 
 
-def test_false_alarms_are_as_rare_as_stated():
-    alarms = 0
-    for seed in range(40):
+def correlated(rng, steps, memory):
+    """The same noise with a memory of so many frames (AR(1)), and its variance."""
+    frames, keep = noise(rng, steps), math.exp(-1 / memory) if memory else 0.0
+    for t in range(1, steps):
+        frames[t] = keep * frames[t - 1] + math.sqrt(1 - keep**2) * frames[t]
+    return frames
+
+
+def highest_evidence(seed, memory, steps):
+    evidence = SymmetryEvidence(OPERATIONS, LABELS)
+    highest = 0.0
+    for frame in correlated(np.random.default_rng(seed), steps, memory):
+        evidence.add(frame)
+        highest = max(highest, evidence.log_evidence)
+    return highest, evidence.blocks
+
+
+@pytest.mark.parametrize(("memory", "steps"), [(0, 400), (2, 1000)])
+def test_false_alarms_are_as_rare_as_stated(memory, steps):
+    """Ville: at most a share of 1/c of fair runs ever exceeds c, whatever c."""
+    runs = [highest_evidence(seed, memory, steps) for seed in range(40)]
+    assert np.median([blocks for _, blocks in runs]) > 3
+    highest = np.exp([value for value, _ in runs])
+    for c in (2, 5, 10, 20):
+        alarms = int((highest >= c).sum())
+        # as many or more of 40 have a probability below 1 % where the share is 1/c
+        assert binom.sf(alarms - 1, len(runs), 1 / c) > 0.01, (c, alarms)
+
+
+def test_an_unfair_bet_is_noticed():
+    """The test above has to fail where blocks do not forget each other."""
+    runs = []
+    for seed in range(20):
         evidence = SymmetryEvidence(OPERATIONS, LABELS)
+        evidence._variance = Forgetful(LABELS)
         highest = 0.0
-        for frame in noise(np.random.default_rng(seed), 400):
+        for frame in correlated(np.random.default_rng(seed), 400, 100):
             evidence.add(frame)
             highest = max(highest, evidence.log_evidence)
-        assert evidence.blocks > 10
-        alarms += highest >= math.log(20)
-    # 5 % stated: more than 6 of 40 has a probability below 0.3 %
-    assert alarms <= 6
+        runs.append(highest)
+    alarms = int((np.exp(runs) >= 20).sum())
+    assert binom.sf(alarms - 1, len(runs), 1 / 20) < 0.01, alarms
+
+
+class Forgetful(BlockVariance):
+    """Takes blocks of one frame for uncorrelated, which they are not."""
+
+    @property
+    def length(self):
+        return 1
 
 
 @pytest.mark.parametrize("begins", [0, 300])
