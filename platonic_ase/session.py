@@ -158,7 +158,7 @@ class Session:
         state = None if track is None else track.states.get(PhysicalCompanions.name)
         if isinstance(state, PhysicsState):
             state.drift = DriftMeter()  # that of the run before is none of this one's
-            state.heat = Heat(target=thermostat_temperature(dynamics))
+            state.heat = Heat()
         self._add_provenance({**of_dynamics(dynamics), **provenance})
         dynamics.attach(self._after_step, interval=1)
 
@@ -263,10 +263,13 @@ class Session:
             )
         from ase.md.verlet import VelocityVerlet  # slow to import, and loaded by now
 
-        # thermostats such as Bussi inherit from it, and are not NVE
-        if type(dynamics) is VelocityVerlet and self.observing:
-            state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
-            if isinstance(state, PhysicsState):
+        if not self.observing:
+            return
+        state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
+        if isinstance(state, PhysicsState):
+            state.heat.target = thermostat_temperature(dynamics)
+            # thermostats such as Bussi inherit from it, and are not NVE
+            if type(dynamics) is VelocityVerlet:
                 energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)
                 state.drift.add(dynamics.get_time() / (1000 * units.fs), energy)
 
