@@ -93,7 +93,7 @@ def thermostat_temperature(dynamics: Any) -> float | None:
     """
     energy = getattr(dynamics, "temp", None)  # Langevin, Andersen, Bussi: kT in eV
     if isinstance(energy, int | float | np.number) and energy > 0:
-        return float(energy) / units.kB
+        return float(energy / units.kB)
     kelvin = getattr(dynamics, "temperature", None)  # Berendsen: K
     if isinstance(kelvin, int | float | np.number) and kelvin > 0:
         return float(kelvin)
