@@ -34,7 +34,7 @@ from platonic_ase.testing import DoubleWellCrystal
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al")
 PLANTED = ((0.3, 50.0), (0.3, 100.0), (0.2, 50.0), (0.1, 50.0))  # Å, K
 DEPTH = 2.0  # eV/Å²
-SEED = 5000  # lower ones were looked at when the test was adjusted
+SEED = 6000  # lower ones were looked at when the tests were adjusted
 REAL = (
     bulk("NaCl", "rocksalt", a=5.7, cubic=True),
     bulk("Si", cubic=True),
@@ -72,7 +72,8 @@ def run(atoms, calculator, temperature, steps, seed, kind="bussi"):
 
     def look():
         frame = Frame(
-            atoms=atoms, embeddings=blank, platonic=blank, results={}, moving=True,
+            atoms=atoms, embeddings=blank, platonic=blank, moving=True,
+            results={"forces": calculator.results["forces"]},
             index=dynamics.nsteps,
         )  # fmt: skip
         for signal in diagnostic.examine(frame, state).signals:

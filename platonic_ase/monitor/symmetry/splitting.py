@@ -23,6 +23,7 @@ from platonic_ase.monitor.symmetry.orbits import (
     split_orbit,
     structural_asymmetry,
 )
+from platonic_ase.monitor.symmetry.resting import RestingPlace
 from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class _State:
     evidence: SymmetryEvidence | None = None
     downhill: int = 0  # geometries in a row with negative curvature
     breaking: Breaking | None = None  # what the alarm that is up now found when it rose
+    resting: RestingPlace | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,6 +79,10 @@ class OrbitSplitting(Diagnostic):
         a share of the rms displacement of its orbit. Vibrations without damping leave regular
         traces in every average: phases of modes that repeat from block to block, and the shift by
         which anharmonic modes that keep in step push others, some 0.01 Å for many picoseconds.
+    flat : float
+        In molecular dynamics, an alarm besides when atoms rest ``offset`` off their sites and
+        the mean force pulls them back with less than this curvature, eV/Å²; see
+        :mod:`~platonic_ase.monitor.symmetry.resting`.
     lindemann : float
         In molecular dynamics, alarm when the rms displacement of an orbit of four atoms or more
         exceeds this fraction of the nearest-neighbour distance.
@@ -98,6 +104,7 @@ class OrbitSplitting(Diagnostic):
         false_alarms: float = 0.005,
         offset: float = 0.01,
         share: float = 0.25,
+        flat: float = 0.05,
         lindemann: float = 0.2,
         largest: int = 4000,
     ) -> None:
@@ -112,6 +119,7 @@ class OrbitSplitting(Diagnostic):
         self.false_alarms = false_alarms
         self.offset = offset
         self.share = share
+        self.flat = flat
         self.lindemann = lindemann
         self.largest = largest
 
@@ -146,7 +154,8 @@ class OrbitSplitting(Diagnostic):
             signals.append(self._site_signal(frame, orbits, ratios))
             signal = self._average_signal(frame, state, shift)
             scalars["symmetry_evidence"] = signal.value
-            signals.append(signal)
+            state.resting = state.resting or RestingPlace(orbits, state.operations, self.flat)
+            signals.append(state.resting.louder(signal, frame, shift, self.offset))
         elif "forces" in frame.results:
             broken = self._asymmetry(frame, state, shift)
             if not frame.revisited:

@@ -1,0 +1,144 @@
+r"""Does a crystal in motion rest off its symmetric sites?
+
+In a harmonic crystal that is stable, forces are :math:`F = -K u` with all eigenvalues of K at least
+:math:`\kappa_\min > 0`. The same holds for means over any window of time and with any weights, so
+that
+
+.. math:: \kappa = -\frac{\bar F \cdot \bar u}{\|\bar u\|^2} \ge \kappa_\min,
+
+at every temperature, for every thermostat and however short the window is. Where a crystal has
+broken its symmetry, it rests in a minimum off the sites: :math:`\bar u` stays and :math:`\bar F`
+vanishes, because otherwise atoms would be accelerated. A :math:`\kappa` near zero, window after
+window in one direction and with a mean that makes up most of the motion, shows it within a few
+periods of vibration, long before a test of the time average by itself can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from platonic_ase.monitor.diagnosis import Frame, Signal
+from platonic_ase.monitor.symmetry.blocks import TaperedMean
+from platonic_ase.monitor.symmetry.operations import Operations
+from platonic_ase.monitor.symmetry.orbits import Orbits
+from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
+
+WINDOW = 96
+"""Frames of a window."""
+WINDOWS = 3
+"""So many in a row have to agree."""
+_AGREE = 0.8
+"""Least cosine of the mean displacements of neighbouring windows."""
+_STATIC = 0.5
+"""Least share of the mean square displacement that the mean displacement makes up."""
+
+
+class RestingPlace:
+    """Mean displacement and mean force over the last windows, in constant memory.
+
+    Parameters
+    ----------
+    orbits : Orbits
+    operations : Operations or None
+    flat : float
+        Curvature, eV/Å², below which the mean force does not pull the atoms back.
+
+    Attributes
+    ----------
+    leaning : ndarray, shape (n_atoms, 3)
+        Mean displacement over the last windows, Å.
+    curvature : float
+        κ over them, eV/Å²; infinity until enough windows agree that the atoms rest off their
+        sites.
+    """
+
+    def __init__(self, orbits: Orbits, operations: Operations | None, flat: float) -> None:
+        self._orbits, self._operations, self._flat = orbits, operations, flat
+        self._found: Breaking | None = None
+        self._shape = (len(orbits.labels), 3)
+        self._windows: list[tuple[np.ndarray, np.ndarray, float]] = []
+        self._begin()
+        self.leaning = np.zeros(self._shape)
+        self.curvature = float("inf")
+
+    def add(self, displacements: np.ndarray, forces: np.ndarray) -> None:
+        """Add a frame.
+
+        Parameters
+        ----------
+        displacements : ndarray, shape (n_atoms, 3)
+            From the sites of the reference, Å, without a common translation.
+        forces : ndarray, shape (n_atoms, 3)
+            eV/Å.
+        """
+        self._displacement.add(displacements)
+        self._force.add(forces - forces.mean(axis=0))
+        self._square += float((displacements**2).sum())
+        if self._displacement.full:
+            self._windows.append((self._displacement.mean, self._force.mean, self._square / WINDOW))
+            del self._windows[:-WINDOWS]
+            self._judge()
+            self._begin()
+
+    def louder(self, signal: Signal, frame: Frame, shift: np.ndarray, offset: float) -> Signal:
+        """Add a frame, and return the louder of the signal given and one's own.
+
+        Parameters
+        ----------
+        signal : Signal
+            Of the test of the time average.
+        frame : Frame
+        shift : ndarray, shape (n_atoms, 3)
+            Fractional displacements from the sites of the reference.
+        offset : float
+            How far off its site an atom has to rest, Å.
+        """
+        forces = frame.results.get("forces")
+        if forces is not None and not frame.revisited:
+            self.add(shift @ self._orbits.cell, np.asarray(forces))
+        off = float(np.sqrt((self.leaning**2).sum(axis=1).max()))
+        level = off / offset if self.curvature < self._flat else 0.0
+        if level < 1:
+            self._found = None
+        if level < 1 or level <= signal.level or self._operations is None:
+            return signal
+        self._found = self._found or identify_breaking(
+            self._orbits, self._operations, frame.atoms.numbers, self.leaning
+        )
+        return replace(
+            signal,
+            level=level,
+            value=self.curvature,
+            threshold=self._flat,
+            unit="eV/Å²",
+            message=(
+                f"{self._orbits.space_group} is broken: over {WINDOWS} windows of {WINDOW} "
+                "geometries the atoms rest off their symmetric sites, and the mean force does not "
+                f"pull them back (curvature {self.curvature:.2g} eV/Å²); {self._found}."
+            ),
+            atoms=self._found.minority or self._found.majority,
+        )
+
+    def _begin(self) -> None:
+        self._displacement = TaperedMean(WINDOW, self._shape)
+        self._force = TaperedMean(WINDOW, self._shape)
+        self._square = 0.0
+
+    def _judge(self) -> None:
+        self.leaning = np.mean([each[0] for each in self._windows], axis=0)
+        size = float((self.leaning**2).sum())
+        self.curvature = float("inf")
+        if len(self._windows) < WINDOWS or size == 0:
+            return
+        means = [each[0].ravel() for each in self._windows]
+        lengths = [float(np.linalg.norm(each)) for each in means]
+        agree = all(
+            means[k] @ means[k + 1] >= _AGREE * lengths[k] * lengths[k + 1]
+            for k in range(WINDOWS - 1)
+        )
+        static = size >= _STATIC * float(np.mean([each[2] for each in self._windows]))
+        if agree and static:
+            force = np.mean([each[1] for each in self._windows], axis=0)
+            self.curvature = float(-(force * self.leaning).sum() / size)
