@@ -73,6 +73,8 @@ def space_map(
         s=46, facecolor="none", edgecolor=ALARM, linewidths=1.2,
         label="needs a look",
     )  # fmt: skip
+    if 0 < 100 * scores.min() < scores.max():
+        drawn.set_norm("log")  # as the histograms
     figure.colorbar(drawn, label=label)
     ax.set_xlabel(f"principal component 1 ({100 * share[0]:.0f} %)")
     ax.set_ylabel(f"principal component 2 ({100 * share[1]:.0f} %)")

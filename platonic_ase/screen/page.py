@@ -59,7 +59,7 @@ def write_summary(
                 "options": run.get("options") or None,
                 "fingerprint": run.get("fingerprint"),
                 "platonic_ase": run.get("platonic_ase"),
-                "CPU time": f"{sum(score(row, 'seconds') or 0.0 for row in rows):,.0f} s",
+                "time of all rows": f"{sum(score(row, 'seconds') or 0.0 for row in rows):,.0f} s",
             }
         ),
         f"<h2>What needs a look, by {escape(label(name))}</h2>",
@@ -97,14 +97,14 @@ def _said(rows: Sequence[Row], failed: Sequence[Row]) -> str:
 
 def _table(rows: Sequence[Row], name: str) -> str:
     columns = [
-        ("#", "n"), ("structure", ""), ("formula", "k"), ("space group", "k"),
+        ("#", "n"), ("structure", "k"), ("formula", "k"), ("space group", "k"),
         (label(name), "n"), ("largest force (eV/Å)", "n"), ("ended", ""), ("warnings", ""),
         ("calibration", ""),
     ]  # fmt: skip
     cells = [
         [
             str(place),
-            f"<code>{escape(row['name'])}</code>",
+            escape(row["name"]),
             escape(row["formula"]),
             escape(_groups(row)),
             number(score(row, name)),
