@@ -249,6 +249,7 @@ class DisplacedCrystal:
     _orbits: np.ndarray | None = None
     _rotations: np.ndarray | None = None
     _mirrors: dict[int, Probe | None] = field(default_factory=dict)
+    _distances: dict[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def orbits(self) -> np.ndarray:
@@ -286,8 +287,10 @@ class DisplacedCrystal:
         """The supercell at rest, as the features need it."""
         moved = sorted({probe.atom for probe in self.probes})
         everything = np.arange(len(self.atoms))
-        distances = {i: self.atoms.get_distances(i, everything, mic=True) for i in moved}
-        return Rest(self.atoms.numbers, distances, self.orbits, self.forces, self.platonic)
+        for i in moved:
+            if i not in self._distances:
+                self._distances[i] = self.atoms.get_distances(i, everything, mic=True)
+        return Rest(self.atoms.numbers, self._distances, self.orbits, self.forces, self.platonic)
 
     def responses(self) -> tuple[SiteResponse, ...]:
         """Response of each atom moved, along each line."""
