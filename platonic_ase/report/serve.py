@@ -119,7 +119,6 @@ def _news(follower: LogFollower, query: str) -> bytes:
 
 class _Handler(BaseHTTPRequestHandler):
     server: LogServer
-    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         _, host_port = self.server.address.split("//")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_PLAIN = re.compile(r"[A-Za-z]\w{0,63}", re.ASCII)
 
 MOST_ATOMS = 20_000
 """In all structures of a page together; a browser turns no more of them smoothly."""
@@ -63,13 +66,18 @@ def dataset(shown: Sequence[tuple[Mapping[str, Any], Atoms]], name: str) -> dict
         "geometry": _atomwise(shown, lambda r, n: np.full(n, float(r["index"]))),
         "atom": _atomwise(shown, lambda r, n: np.arange(n, dtype=float)),
     }
-    names = dict.fromkeys(key for record, _ in shown for key in record.get("per_atom") or {})
-    for key in names:
+    keys = dict.fromkeys(key for record, _ in shown for key in record.get("per_atom") or {})
+    for key in keys:
+        if not _PLAIN.fullmatch(key):  # a viewer puts names into its page
+            continue
         values = _atomwise(shown, lambda r, n, key=key: _values(r, key, n))
         if values is not None:
             properties[key] = values
     properties["flagged"] = _atomwise(shown, _flagged)
-    colour = _first(properties, "extrapolation_score", "manifold_distance")
+    # chemiscope cannot colour by what is the same everywhere
+    varied = {k for k, v in properties.items() if v is not None and np.ptp(v) > 0}
+    names = [n for n in ("extrapolation_score", "manifold_distance") if n in varied]
+    colour = {"color": {"property": names[0], "palette": "viridis"}} if names else {}
     environments = [(k, i, 3.5) for k, atoms in enumerate(frames) for i in range(len(atoms))]
     made: dict[str, Any] = chemiscope.create_input(
         frames,
@@ -79,7 +87,7 @@ def dataset(shown: Sequence[tuple[Mapping[str, Any], Atoms]], name: str) -> dict
             if values is not None
         },
         environments=environments,
-        metadata={"name": name},
+        metadata={"name": re.sub(r"[^\w .-]", "?", name)},
         settings={
             "target": "atom",
             "structure": [
@@ -89,7 +97,7 @@ def dataset(shown: Sequence[tuple[Mapping[str, Any], Atoms]], name: str) -> dict
                     "spaceFilling": False,
                     "keepOrientation": True,
                     "environments": {"activated": False},
-                    "color": {"property": colour, "palette": "viridis"},
+                    **colour,
                 }
             ],
         },

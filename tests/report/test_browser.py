@@ -12,7 +12,7 @@ from platonic_ase.report.report import write_report
 from platonic_ase.report.serve import LogServer
 
 pytestmark = pytest.mark.slow
-PATIENCE = 240  # s; three dimensions are drawn in software here
+PATIENCE = 120  # s; three dimensions are drawn in software here
 
 
 @pytest.fixture(scope="module")

@@ -216,7 +216,12 @@
     drawLines();
   }
 
-  async function drawViewer() {
+  const drawViewer = () => buildViewer().catch((error) => {
+    $("shown").textContent = `The structures cannot be shown: ${error}`;
+    throw error;
+  });
+
+  async function buildViewer() {
     await load("chemiscope");
     visualizer = await Chemiscope.StructureVisualizer.load({ meta: "viewer-meta",
       structure: "viewer-structure", info: "viewer-info" }, scene.chemiscope);
