@@ -31,9 +31,7 @@ def labelled_frames() -> list[Atoms]:
         return list(read(path, index=":"))
 
 
-def check_frames(
-    calculator: Any, elements: frozenset[int] | None = None, *, most: int | None = None
-) -> Finding:
+def check_frames(calculator: Any, elements: frozenset[int] | None = None) -> Finding:
     """Mean length of the difference of forces, over the mean length of the DFT forces.
 
     Parameters
@@ -41,14 +39,12 @@ def check_frames(
     calculator : ase calculator
     elements : frozenset of int, optional
         Atomic numbers that the model knows; all where it does not say.
-    most : int, optional
-        Use only so many frames.
     """
     frames = [
         atoms
         for atoms in labelled_frames()
         if elements is None or elements >= set(atoms.numbers.tolist())
-    ][:most]
+    ]
     check, expected = "forces on frames with DFT labels", f"error below {FAR:g} of the forces"
     if not frames:
         return Finding(check, "no frame of known elements", expected, Verdict.SKIPPED, "", {})

@@ -15,7 +15,6 @@ from platonic_ase.doctor.textbook import check_crystals
 if TYPE_CHECKING:
     from ase import Atoms
 
-QUICK_FRAMES = 6
 COMPRESSION, RATTLE = 0.96, 0.05
 CANDIDATES = (("NaCl", "rocksalt", 5.64), ("Si", "diamond", 5.43), ("Cu", "fcc", 3.61))
 
@@ -50,7 +49,7 @@ def examine(
 def quick_look(
     calculator: Any, model: str = "", *, elements: frozenset[int] | None = None
 ) -> Examination:
-    """The cheap part of :func:`examine`: derivatives and a few labelled frames, some 25 cells.
+    """The cheap part of :func:`examine`: derivatives and labelled frames, some 40 cells.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ def quick_look(
     start = time.perf_counter()
     findings = (
         *_derivatives(calculator, elements, directions=1),
-        check_frames(calculator, elements, most=QUICK_FRAMES),
+        check_frames(calculator, elements),
     )
     return Examination(model or _name(calculator), findings, time.perf_counter() - start)
 

@@ -161,7 +161,7 @@ def warn_if_unsound(encoder: Encoder) -> None:
     Parameters
     ----------
     encoder : Encoder
-        Its calculator runs some 15 small cells.
+        Its calculator runs some 40 small cells.
 
     Warns
     -----

@@ -1,11 +1,14 @@
 """MatGL: random weights in folders that MatGL's own loader reads."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from contract import BackendContract, salt
 from random_models import save_matgl
 
 from platonic_ase import PlatonicCalculator, find_encoder
+from platonic_ase.doctor import quick_look
 from platonic_ase.models import load_calculator
 from platonic_ase.models.embed import embed_one
 from platonic_ase.testing import small_space
@@ -79,3 +82,20 @@ def test_stress_is_in_the_unit_of_ase(tmp_path):
         energies.append(calculator.get_potential_energy(strained))
     derivative = (energies[0] - energies[1]) / 2e-3
     assert np.isclose(atoms.get_stress()[:3].sum() * atoms.get_volume(), derivative, rtol=2e-2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TensorNet-MatPES-PBE-v2025.1-PES",
+        "TensorNet-MatPES-r2SCAN-v2025.1-PES",
+        "M3GNet-MP-2021.2.8-PES",
+    ],
+)
+def test_old_weights_that_open_and_are_wrong_are_found(name):
+    weights = Path(__file__).parents[3] / "shared" / "weights" / "matgl" / name
+    if not weights.is_dir():
+        pytest.skip(f"the weights {name} are not at hand ({weights})")
+    calculator = load_calculator(name, model_path=weights, device="cpu")
+    found = quick_look(calculator, name, elements=find_encoder(calculator).elements)
+    assert [each.check for each in found.wrong] == ["forces on frames with DFT labels"]

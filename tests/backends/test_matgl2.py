@@ -11,6 +11,7 @@ import pytest
 from contract import BackendContract, salt
 
 from platonic_ase import find_encoder
+from platonic_ase.doctor import quick_look
 from platonic_ase.models import load_calculator
 from platonic_ase.models.embed import embed_batch, embed_one
 
@@ -50,3 +51,8 @@ def test_equals_the_node_features_of_the_graph():
     assert np.array_equal(found, graphs[0].node_feat.detach().numpy())
     for rows in embed_batch(encoder, [atoms, atoms]):
         assert np.allclose(rows, found, rtol=0, atol=1e-5 * np.abs(found).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_doctor_finds_nothing_wrong(name):
+    assert not quick_look(load(name)).wrong

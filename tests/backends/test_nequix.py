@@ -8,6 +8,7 @@ import pytest
 from contract import BackendContract, salt
 
 from platonic_ase import find_encoder
+from platonic_ase.doctor import quick_look
 from platonic_ase.errors import EncoderError
 from platonic_ase.models import load_calculator
 from platonic_ase.models.embed import embed_one
@@ -68,3 +69,8 @@ def test_weights_are_left_alone_and_opened_the_same_twice():
 def test_jax_is_refused_with_the_remedy():
     with pytest.raises(EncoderError, match=r"runs in jax.* backend='torch'"):
         find_encoder(load("nequix-mp-1", backend="jax"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_doctor_finds_nothing_wrong(name):
+    assert not quick_look(load(name)).wrong
