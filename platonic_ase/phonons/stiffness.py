@@ -1,14 +1,14 @@
 r"""The stiffness that a crystal would have in truth, from its structure, and how sure that is.
 
 A Gaussian process over standardised features of the structure, learnt from crystals with known
-spectra: near them its answer is sharp, far from all of them it goes back to their mean, and says by
+spectra: near them its answer is sharp, far from all of them it follows a trend at most, and says by
 its variance that it knows nothing.
 
 .. math:: h(x) = \bar h + k_x^T (K + \sigma^2 I)^{-1} (h - \bar h), \qquad
     s^2(x) = \sigma^2 + k(x, x) - k_x^T (K + \sigma^2 I)^{-1} k_x
 
-with :math:`k(x, x') = a^2 \exp(-\|x - x'\|^2 / 2 l^2)` (C. E. Rasmussen and C. K. I. Williams,
-Gaussian Processes for Machine Learning, 2006, eq. 2.25, 2.26).
+with :math:`k(x, x') = a^2 \exp(-\|x - x'\|^2 / 2 l^2) + b^2 x \cdot x'` (C. E.
+Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.25, 2.26).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ STRUCTURE_FEATURES = (
 """What the structure alone decides."""
 _AMPLITUDES, _NOISES = (0.3, 0.6, 1.2, 2.4), (0.1, 0.2, 0.3)
 _LENGTHS = (0.7, 1.0, 1.5, 2.2, 3.3, 5.0)
+_SLOPES = (0.0, 0.1, 0.2, 0.3)
 _FAR = 3.0
 
 
@@ -43,8 +44,8 @@ class StiffnessLaw:
         Standardised features of the crystals that it was learnt from.
     values : ndarray, shape (n,)
         Their true stiffness excess.
-    amplitude, length, noise : float
-        a, l (in standard deviations of the features) and σ.
+    amplitude, length, noise, slope : float
+        a, l (in standard deviations of the features), σ and b.
     """
 
     features: tuple[str, ...]
@@ -55,6 +56,7 @@ class StiffnessLaw:
     amplitude: float
     length: float
     noise: float
+    slope: float = 0.0
 
     def __post_init__(self) -> None:
         n, p = len(self.values), len(self.features)
@@ -65,7 +67,7 @@ class StiffnessLaw:
             )
         if not (n and min(self.amplitude, self.length, self.noise) > 0 and (self.scale > 0).all()):
             raise SpaceFileError("a stiffness law needs crystals, and positive scales and sizes")
-        covariance = _kernel(self.points, self.points, self.amplitude, self.length)
+        covariance = _kernel(self.points, self.points, self.amplitude, self.length, self.slope)
         inverse = np.linalg.inv(covariance + self.noise**2 * np.eye(n))
         object.__setattr__(self, "_inverse", inverse)
         object.__setattr__(self, "_centre", float(self.values.mean()))
@@ -73,11 +75,12 @@ class StiffnessLaw:
     def __call__(self, values: Mapping[str, float]) -> tuple[float, float]:
         """Stiffness excess of one crystal, and its standard deviation; NaN if a feature is."""
         x = (np.array([values[name] for name in self.features]) - self.mean) / self.scale
-        near = _kernel(x[None], self.points, self.amplitude, self.length)[0]
+        near = _kernel(x[None], self.points, self.amplitude, self.length, self.slope)[0]
         inverse: np.ndarray = self._inverse  # type: ignore[attr-defined]
         centre: float = self._centre  # type: ignore[attr-defined]
         known = near @ inverse
-        variance = self.noise**2 + self.amplitude**2 - float(known @ near)
+        own = self.amplitude**2 + self.slope**2 * float(x @ x)
+        variance = self.noise**2 + own - float(known @ near)
         predicted = centre + float(known @ (self.values - centre))
         return predicted, float(np.sqrt(max(variance, self.noise**2)))
 
@@ -93,7 +96,7 @@ class StiffnessLaw:
 def fit_stiffness(
     x: np.ndarray, y: np.ndarray, features: Sequence[str] = STRUCTURE_FEATURES
 ) -> StiffnessLaw:
-    """Learn the law; amplitude, length and noise by the largest marginal likelihood on a grid.
+    """Learn the law; its sizes by the largest marginal likelihood on a grid.
 
     Parameters
     ----------
@@ -113,20 +116,22 @@ def fit_stiffness(
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
     z = (x - mean) / scale
     best = max(
-        product(_AMPLITUDES, _LENGTHS, _NOISES),
+        product(_AMPLITUDES, _LENGTHS, _NOISES, _SLOPES),
         key=lambda sizes: _log_likelihood(z, y - y.mean(), *sizes),
     )
     return StiffnessLaw(tuple(features), mean, scale, z, y, *best)
 
 
-def _kernel(one: np.ndarray, other: np.ndarray, amplitude: float, length: float) -> np.ndarray:
+def _kernel(
+    one: np.ndarray, other: np.ndarray, amplitude: float, length: float, slope: float
+) -> np.ndarray:
     squares = ((one[:, None] - other[None]) ** 2).sum(axis=2)
-    return np.asarray(amplitude**2 * np.exp(-squares / (2 * length**2)))
+    return np.asarray(amplitude**2 * np.exp(-squares / (2 * length**2)) + slope**2 * one @ other.T)
 
 
 def _log_likelihood(
-    z: np.ndarray, y: np.ndarray, amplitude: float, length: float, noise: float
+    z: np.ndarray, y: np.ndarray, amplitude: float, length: float, noise: float, slope: float
 ) -> float:
-    covariance = _kernel(z, z, amplitude, length) + noise**2 * np.eye(len(y))
+    covariance = _kernel(z, z, amplitude, length, slope) + noise**2 * np.eye(len(y))
     _, logarithm = np.linalg.slogdet(covariance)
     return float(-(y @ np.linalg.solve(covariance, y)) - logarithm)

@@ -246,7 +246,7 @@ class UniversalRisk:
         arrays = {"mismatches": np.asarray(self.mismatches, dtype=np.float64)}
         for name in ("mean", "scale", "points", "values"):
             arrays[f"law.{name}"] = np.asarray(getattr(self.law, name), dtype=np.float64)
-        sizes = ("amplitude", "length", "noise")
+        sizes = ("amplitude", "length", "noise", "slope")
         header: dict[str, Any] = {
             "name": self.name,
             "law": {name: getattr(self.law, name) for name in sizes}
@@ -292,6 +292,7 @@ class UniversalRisk:
                     float(law["amplitude"]),
                     float(law["length"]),
                     float(law["noise"]),
+                    float(law["slope"]),
                 ),
                 spread_octet=float(header["spread"][0]),
                 spread_other=float(header["spread"][1]),

@@ -46,8 +46,9 @@ def test_the_law_is_learnt_and_knows_where_it_ends(law):
         assert true == pytest.approx(4 + 0.3 * bond - 0.2 * radius, abs=0.05)
         assert deviation == pytest.approx(law.noise, rel=0.2)
     far, unsure = law({"log_bond": 80.0, "mean_radius": 0.0})
-    assert far == pytest.approx(law.values.mean())
-    assert unsure == pytest.approx(math.hypot(law.amplitude, law.noise))
+    x = (80.0 - law.mean[0]) / law.scale[0]
+    assert abs(far - 4) < 0.5 * x  # a trend at most
+    assert unsure > math.hypot(law.amplitude, law.noise) - 1e-6
 
 
 def test_a_soft_model_is_found(pack):
