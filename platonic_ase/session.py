@@ -263,7 +263,7 @@ class Session:
             )
         from ase.md.verlet import VelocityVerlet  # slow to import, and loaded by now
 
-        if not self.observing:
+        if not (self.observing and hasattr(dynamics, "get_time")):  # optimisers may hold a filter
             return
         state = self.watch.track(dynamics.atoms).states.get(PhysicalCompanions.name)
         if isinstance(state, PhysicsState):

@@ -350,4 +350,5 @@ def test_the_report_is_one_page(tmp_path):
     text = path.read_text(encoding="utf-8")
     for part in ("Phonons of NaCl", "Imaginary modes", "likely to be wrong", "constant", "<svg"):
         assert part in text
-    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "http:" not in text.replace("http://www.w3.org", "")
+    assert "https:" not in text
