@@ -91,7 +91,9 @@ def test_a_run_is_audited_on_request(folder):
     assert done.exit_code == 0, done.output
     assert "audit: all laws checked are kept" in done.output
     lines = [json.loads(line) for line in (folder / "Cu-relax.jsonl").read_text().splitlines()]
-    assert [line["type"] for line in lines[:3]] == ["header", "audit", "geometry"]
+    kinds = [line["type"] for line in lines]
+    assert kinds[:2] == ["header", "audit"]
+    assert kinds.index("audit") < kinds.index("geometry")
     assert lines[1]["structure"] == "Cu4 (4 atoms)"
     assert "equivalent Cu (4 atoms)" in (folder / "Cu-relax.html").read_text()
 
@@ -158,9 +160,9 @@ def test_phonon(folder):
                "--supercell", "3", "3", "3", "--mesh", "9", "9", "9", "--quiet"]  # fmt: skip
     done = runner.invoke(app, command)
     assert done.exit_code == 0, done.output
-    assert "Cu: phonon risk uncalibrated" in done.output
+    assert "Cu: predicted error" in done.output  # what is known of any model: a wide interval
     values = json.loads((folder / "fcc-phonon.json").read_text())
-    assert values["risk"]["calibration"] == "uncalibrated"
+    assert values["risk"]["calibration"].startswith("universal")
     assert len(values["frequency_quantiles_THz"]) == 17
     for name in ("fcc-phonopy_params.yaml", "fcc-phonon.html", "fcc-phonon.jsonl"):
         assert (folder / name).is_file()

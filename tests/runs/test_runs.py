@@ -146,6 +146,9 @@ def test_replay_gives_the_numbers_of_the_live_run(wrap, copper, tmp_path):
     )  # fmt: skip
     (first,), (second,) = read_log(live.log), read_log(again.log)
     for a, b in zip(first.geometries, second.geometries, strict=True):
+        # dynamics ask for forces in the middle of a step, and write velocities at its end
+        for record in (a, b):
+            record["scalars"].pop("temperature")
         for key in ("energy", "scalars", "series", "map", "events"):
             assert a[key] == b[key], key
     frames = read(again.trajectory, ":")

@@ -23,8 +23,9 @@ TILTED = {"I4/mcm (140)", "Imma (74)", "R-3c (167)", "P4/mbm (127)", "I4/mmm (13
 def watched(inner, **options):
     encoder = SpringEncoder(inner)
     return PlatonicCalculator(
-        inner, encoder=encoder, anchors=mock_anchors(encoder), reference=None, **options
-    )
+        inner, encoder=encoder, anchors=mock_anchors(encoder), reference=None, phonon_risk=None,
+        **options,
+    )  # fmt: skip
 
 
 def run(depth, **options):
