@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,6 +55,9 @@ class PlatonicCalculator(Watching, Calculator):
         Environments that the model is known to handle.
     diagnostics : "default" or iterable of Diagnostic
         What is watched.
+    without : collection of str
+        Names of default diagnostics that are switched off: ``"extrapolation"``, ``"force_error"``,
+        ``"symmetry"``, ``"physics"``, ``"displacement"``.
     on_warning : {"warn", "stop", "raise", "ignore"} or callable
         What happens at an event; see :class:`~platonic_ase.monitor.policy.Policy`.
     log : path-like, optional
@@ -111,6 +114,7 @@ class PlatonicCalculator(Watching, Calculator):
         anchors: AnchorSet | str | os.PathLike[str] = "default",
         reference: ReferenceManifold | str | os.PathLike[str] | None = "default",
         diagnostics: Literal["default"] | Iterable[Diagnostic] = "default",
+        without: Collection[str] = (),
         on_warning: PolicyName | Callable[[Event], object] = "warn",
         log: str | os.PathLike[str] | None = None,
         interval: int = 1,
@@ -148,7 +152,7 @@ class PlatonicCalculator(Watching, Calculator):
                     f"diagnostics = {diagnostics!r}; 'default' or a list of Diagnostic objects "
                     "is needed"
                 )
-            diagnostics = default_diagnostics(self.phonon_risk, self.force_bound)
+            diagnostics = default_diagnostics(self.phonon_risk, self.force_bound, without)
         self.session = Session(
             self.anchors,
             self.reference,

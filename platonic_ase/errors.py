@@ -1,5 +1,9 @@
 """Exceptions and warning categories, all in one place so that scripts can catch them by name."""
 
+import os
+import sys
+import warnings
+
 
 class PlatonicError(Exception):
     """Base class of every error that this package raises on purpose."""
@@ -47,6 +51,14 @@ class ComparisonError(PlatonicError, ValueError):
 
 class ScreenError(PlatonicError, ValueError):
     """A screening that cannot start or go on: another run's output, other workers, a full disk."""
+
+
+class SettingError(PlatonicError, ValueError):
+    """A setting of a run that makes no sense: a negative time step, an unknown ensemble, ..."""
+
+
+class OutputError(PlatonicError, ValueError):
+    """An output that would destroy something, or that cannot be written."""
 
 
 class LogError(PlatonicError, ValueError):
@@ -99,9 +111,38 @@ class RecordingWarning(PlatonicWarning):
     """The run log could not be written; the run goes on without it."""
 
 
+class KeptAsideWarning(PlatonicWarning):
+    """A file of an earlier run was in the way and was moved aside."""
+
+
 class UntestedVersionWarning(PlatonicWarning):
     """A potential's package has a version that its encoder was not tested with."""
 
 
 class UnsoundModelWarning(PlatonicWarning):
     """A model is not what it claims to be: see ``platonic-ase doctor``."""
+
+
+def warn_outside(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's script, not at one inside this package or ASE.
+
+    Parameters
+    ----------
+    message : str
+    category : type
+    """
+    depth, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=depth)
+
+
+def _is_inside(filename: str) -> bool:
+    folders = [os.path.dirname(__file__)]  # noqa: PTH120  (pathlib is slow to import)
+    folders += [
+        path
+        for name in ("ase", "tqdm")
+        if name in sys.modules
+        for path in sys.modules[name].__path__
+    ]
+    return filename.startswith(tuple(folder + os.sep for folder in folders))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
 
-from platonic_ase.errors import DiagnosticFailedWarning
+from platonic_ase.errors import DiagnosticFailedWarning, SettingError
 from platonic_ase.models.embed import to_hosts
 from platonic_ase.monitor import (
     Diagnosis,
@@ -285,7 +285,9 @@ class Session:
 
 
 def default_diagnostics(
-    phonon_risk: PhononRiskModel | None = None, force_bound: ForceBoundModel | None = None
+    phonon_risk: PhononRiskModel | None = None,
+    force_bound: ForceBoundModel | None = None,
+    without: Collection[str] = (),
 ) -> tuple[Diagnostic, ...]:
     """What a calculator watches unless told otherwise.
 
@@ -295,11 +297,24 @@ def default_diagnostics(
         Calibration of the model in use, for displaced supercells.
     force_bound : ForceBoundModel, optional
         Calibration of the model in use, for force errors.
+    without : collection of str
+        Names of those that are left out.
+
+    Raises
+    ------
+    SettingError
+        For a name that no diagnostic has.
     """
-    return (
+    every: tuple[Diagnostic, ...] = (
         ManifoldDistance(warn=force_bound is None),
         ForceErrorBound(force_bound),
         OrbitSplitting(),
         PhysicalCompanions(),
         DisplacementResponse(phonon_risk),
     )
+    if unknown := sorted(set(without) - {each.name for each in every}):
+        raise SettingError(
+            f"without = {', '.join(map(repr, unknown))}; the diagnostics are "
+            + ", ".join(repr(each.name) for each in every)
+        )
+    return tuple(each for each in every if each.name not in without)

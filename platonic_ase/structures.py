@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,31 @@ from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 
 from platonic_ase.errors import StructureError
+from platonic_ase.outputs import show_path
 
-__all__ = ["check_structure", "read_structure", "require_computable"]
+__all__ = [
+    "check_structure",
+    "read_structure",
+    "require_computable",
+]
 
 MIN_CONTACT = 0.6
 """Contacts below this fraction of the sum of covalent radii are reported as overlapping atoms."""
 
 ISOLATED = 6.0
 """Å without any neighbour after which an atom counts as isolated: a usual cutoff of the models."""
+
+LONGEST = 1e4
+"""Å; longer cell vectors and positions are refused: grids and neighbour lists would fill memory."""
+
+LONGEST = 1e4
+"""Å; longer cell vectors are refused: neighbour lists of such cells fill the memory."""
+
+FARTHEST = 1e7
+"""Å from the origin; atoms beyond it are refused: their positions have lost their decimals."""
+
+THINNEST = 0.3
+"""Å between planes of a periodic cell; thinner ones have millions of images within a cutoff."""
 
 MIN_VOLUME = 0.1
 """Å^3 per atom below which a periodic cell counts as having no volume."""
@@ -52,35 +69,36 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
     file = Path(path)
     if not file.exists():
         raise StructureError(
-            f"no such file: {str(file)!r} (looked in {str(file.absolute().parent)!r}). "
+            f"no such file: '{show_path(file)}' (looked in '{show_path(file.absolute().parent)}'). "
             "Check the spelling and the working directory."
         )
     if file.is_file() and file.stat().st_size == 0:
         raise StructureError(
-            f"{str(file)!r} is empty (0 bytes). Write the structure again, in any format that "
-            "ASE reads (CIF, POSCAR, extxyz, .traj)."
+            f"'{show_path(file)}' is empty (0 bytes). Write the structure again, in any format "
+            "that ASE reads (CIF, POSCAR, extxyz, .traj)."
         )
     try:
         atoms = ase.io.read(file, index=index)
     except UnknownFileTypeError as error:
         raise StructureError(
-            f"cannot tell the format of {str(file)!r}: ASE reported {_say(error)}. Use a usual "
-            "extension (.cif, .xyz, .traj, .vasp) or name the file POSCAR; `ase info --formats` "
-            "lists what can be read."
+            f"cannot tell the format of '{show_path(file)}': ASE reported {_say(error)}. Use a "
+            "usual extension (.cif, .xyz, .traj, .vasp) or name the file POSCAR; `ase info "
+            "--formats` lists what can be read."
         ) from error
     except (IndexError, StopIteration) as error:
         raise StructureError(
-            f"{str(file)!r} has no structure of index {index} ({_say(error)}). The file may be "
-            "empty or truncated; use an index within the file (0 is the first, -1 the last)."
+            f"'{show_path(file)}' has no structure of index {index} ({_say(error)}). The file may "
+            "be empty or truncated; use an index within the file (0 is the first, -1 the last)."
         ) from error
     except Exception as error:  # readers of ASE raise whatever their parsing runs into
         raise StructureError(
-            f"cannot read {str(file)!r}: ASE reported {_say(error)}. The file may be truncated, "
-            "or its extension may not tell its format; `ase info FILE` shows what ASE takes it for."
+            f"cannot read '{show_path(file)}': ASE reported {_say(error)}. The file may be "
+            "truncated, or its extension may not tell its format; `ase info FILE` shows what ASE "
+            "takes it for."
         ) from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise StructureError(
-            f"{str(file)!r} holds no atoms, at least one is needed. Check that the file is "
+            f"'{show_path(file)}' holds no atoms, at least one is needed. Check that the file is "
             "complete and that its extension tells its format."
         )
     return atoms
@@ -134,6 +152,7 @@ def check_structure(atoms: Atoms, known_elements: Collection[int] | None = None)
         _find_isolated(atoms),
         _find_no_periodicity(atoms),
         _find_left_handed(atoms),
+        _find_partial_occupancy(atoms),
     )
     return tuple(warning for warning in found if warning)
 
@@ -166,6 +185,18 @@ def _check_finite(atoms: Atoms) -> None:
             f"the cell holds NaN or infinite values: {atoms.cell[:].tolist()}; all must be "
             "finite, in Å. Repair the file, or set the cell with atoms.set_cell."
         )
+    far = np.flatnonzero((np.abs(atoms.positions) > FARTHEST).any(axis=1))
+    if len(far):
+        raise StructureError(
+            f"{_name(atoms, far)} lie farther than {FARTHEST:g} Å from the origin. Check the unit "
+            "of length (Å), or wrap the atoms into the cell with atoms.wrap()."
+        )
+    longest = float(np.abs(atoms.cell[:]).max())
+    if longest > LONGEST:
+        raise StructureError(
+            f"a cell vector has a component of {longest:.3g} Å; at most {LONGEST:g} Å are allowed. "
+            "Check the unit of length (Å), or use a smaller vacuum."
+        )
 
 
 def _check_cell(atoms: Atoms) -> None:
@@ -184,6 +215,14 @@ def _check_cell(atoms: Atoms) -> None:
             f"(a, b, c in Å, angles in degrees) has a volume of {atoms.cell.volume:.3g} Å^3; at "
             f"least {MIN_VOLUME:g} Å^3 per atom is needed. Set the cell with atoms.set_cell, or "
             "switch periodicity off with atoms.pbc = False."
+        )
+    normals = np.cross(complete[[1, 2, 0]], complete[[2, 0, 1]])
+    heights = abs(volume) / np.linalg.norm(normals, axis=1)
+    if np.any(heights[atoms.pbc] < THINNEST):
+        raise StructureError(
+            f"the cell is {float(heights[atoms.pbc].min()):.2g} Å thick along a periodic "
+            f"direction; at least {THINNEST:g} Å are needed. Check the unit of length (Å) and "
+            "the angles."
         )
 
 
@@ -259,6 +298,26 @@ def _find_left_handed(atoms: Atoms) -> str:
         "the cell is left-handed; energies and forces do not depend on it, but phonopy and other "
         "tools refuse it. Exchange two vectors, the lattice stays the same: "
         "atoms.set_cell(atoms.cell[[1, 0, 2]]); atoms.pbc = atoms.pbc[[1, 0, 2]]."
+    )
+
+
+def _find_partial_occupancy(atoms: Atoms) -> str:
+    """Warning about sites of a CIF that are shared or not always occupied, or nothing."""
+    sites = atoms.info.get("occupancy")
+    if not isinstance(sites, Mapping):
+        return ""
+    shared = [
+        " + ".join(f"{share:g} {symbol}" for symbol, share in site.items())
+        for site in sites.values()
+        if isinstance(site, Mapping) and (len(site) > 1 or min(site.values(), default=1) < 0.999)
+    ]
+    if not shared:
+        return ""
+    rest = len(shared) - 3
+    return (
+        f"partial occupancy: {', '.join(shared[:3])}{f' and {rest} more' if rest > 0 else ''}; the "
+        "structure is computed as if each such site were fully occupied by its main element. Make "
+        "an ordered supercell, or an ensemble of them."
     )
 
 

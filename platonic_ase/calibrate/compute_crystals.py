@@ -14,6 +14,7 @@ import numpy as np
 from ase.data import covalent_radii
 
 from platonic_ase.calibrate.materials import SUPERCELLS, Material, bulk_cell
+from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons import run_phonon
 from platonic_ase.phonons.features import DisplacementFeatures
 
@@ -190,6 +191,4 @@ def _read(path: Path, made: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _write(path: Path, stored: Mapping[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, json.dumps(stored, indent=1) + "\n")

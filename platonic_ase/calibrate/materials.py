@@ -13,6 +13,7 @@ import numpy as np
 from ase.build import bulk
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.outputs import require_plain_name
 from platonic_ase.phonons.spectrum import LEVELS
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ class Material:
             raise SpaceFileError(
                 f"{self.formula}: {len(self.truth)} quantiles; {len(LEVELS)} are needed"
             )
+        if self.truth is not None and not (
+            np.isfinite(self.truth).all()
+            and np.all(np.diff(self.truth) >= 0)
+            and self.truth[-1] > 0
+        ):
+            raise SpaceFileError(
+                f"{self.formula}: quantiles of frequencies have to be finite, ascending and not "
+                f"all zero or imaginary; got {self.truth[0]:g} to {self.truth[-1]:g} THz"
+            )
 
     @property
     def key(self) -> str:
@@ -77,8 +87,8 @@ def read_materials(path: str | os.PathLike[str]) -> list[Material]:
         source = f"DFT: {stored.get('source', Path(path).name)}"
         return [
             Material(
-                each["formula"],
-                each["prototype"],
+                require_plain_name(each["formula"], "the formula"),
+                require_plain_name(each["prototype"], "the prototype"),
                 tuple(float(q) for q in each["dft_frequency_quantiles_THz"]),
                 source,
             )

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from platonic_ase.cli.options import CalculatorOpt, DeviceOpt, LayerOpt, QuietOpt
+from platonic_ase.cli.options import ModelOptions, within
+from platonic_ase.outputs import check_outputs, show_path
 
 
 def calibrate(
-    calculator: CalculatorOpt = "chgnet",
+    model: ModelOptions,
     data: Annotated[
         list[Path] | None,
         typer.Option(help="Structures with DFT forces, such as extxyz; may be given again."),
@@ -50,7 +51,10 @@ def calibrate(
     ] = None,
     crystals: Annotated[int, typer.Option(min=20, help="Of the teacher, at most.")] = 60,
     level: Annotated[
-        float, typer.Option(help="Share of atoms that the force bound is to cover.")
+        float,
+        typer.Option(
+            help="Share of atoms that the force bound is to cover.", callback=within(0.5, 0.999)
+        ),
     ] = 0.9,
     quick: Annotated[
         bool,
@@ -60,9 +64,6 @@ def calibrate(
             "shipped; minutes.",
         ),
     ] = False,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    quiet: QuietOpt = False,
 ) -> None:
     """Calibrate a model: reference manifold, bound of its force errors, risk of its phonons.
 
@@ -72,24 +73,29 @@ def calibrate(
     from platonic_ase.calibrate import calibrate as run
     from platonic_ase.models import load_calculator
 
-    folder = output or Path(f"{calculator.replace(':', '-').replace('/', '-')}-calibration")
+    name = model.calculator.replace(":", "-").replace("/", "-")
+    folder = output or Path(f"{name}-calibration")
+    check_outputs({"folder": folder}, [*(data or ()), *([] if spectra is None else [spectra])])
     try:
         made = run(
-            load_calculator(calculator, device=device),
+            model.load(),
             folder,
             data=data or (),
             forces_key=forces_key,
             source=source,
             generated=generated,
             spectra=spectra,
-            teacher=None if teacher is None else load_calculator(teacher, device=device),
+            teacher=None if teacher is None else load_calculator(teacher, device=model.device),
             crystals=crystals,
-            layer=layer,
+            layer=model.layer,
             level=level,
             quick=quick,
-            progress=not quiet,
+            progress=not model.quiet,
         )
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; what is done is in {folder}, the same command goes on", err=True)
+        typer.echo(
+            f"interrupted; what is done is in {show_path(folder)}, the same command goes on",
+            err=True,
+        )
         raise typer.Exit(130) from None
     typer.echo(made.describe())

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from platonic_ase.cli.options import CalculatorOpt, DeviceOpt
+from platonic_ase.outputs import check_outputs, keep_previous, show_path, write_atomically
 
 
 def doctor(
@@ -27,14 +28,14 @@ def doctor(
     from platonic_ase.doctor import Verdict, examine
     from platonic_ase.doctor.table import print_examination
     from platonic_ase.models import find_encoder, load_calculator
-    from platonic_ase.report.outputs import keep_previous
 
+    check_outputs({"json": json})
     opened = load_calculator(calculator, device=device, model_path=model_path)
     encoder = find_encoder(opened)
     found = examine(opened, calculator, elements=encoder.elements)
     print_examination(found)
     if json is not None:
-        keep_previous(json).write_text(jsonlib.dumps(found.to_dict(), indent=2), encoding="utf-8")
-        typer.echo(f"json: {json}")
+        write_atomically(keep_previous(json), jsonlib.dumps(found.to_dict(), indent=2))
+        typer.echo(f"json: {show_path(json)}")
     if found.verdict is Verdict.WRONG:
         raise typer.Exit(1)

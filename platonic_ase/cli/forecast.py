@@ -8,48 +8,38 @@ from typing import Annotated
 import typer
 
 from platonic_ase.cli.options import (
-    AnchorsOpt,
-    CalculatorOpt,
-    DeviceOpt,
-    LayerOpt,
-    OnWarning,
+    DisplacementOpt,
+    ForceOpt,
     OutputFiles,
-    PolicyOpt,
-    QuietOpt,
-    ReferenceOpt,
+    RelaxFirstOpt,
     ReportOpt,
     StructureArg,
+    WatchOptions,
     read_input,
-    wrap,
+    within,
 )
+from platonic_ase.outputs import show_path
 
 
 def forecast(
     structure: StructureArg,
-    calculator: CalculatorOpt = "chgnet",
+    watch: WatchOptions,
     supercell: Annotated[
         tuple[int, int, int] | None,
         typer.Option(
             help="Repeat the cell along its three vectors.  [default: the primitive cell doubled, "
             "at most 100 atoms]",
             show_default=False,
+            callback=within(1, 100),
         ),
     ] = None,
-    relax: Annotated[
-        bool, typer.Option("--relax/--no-relax", help="Relax first, with the symmetry kept.")
-    ] = True,
-    fmax: Annotated[float, typer.Option(help="Largest force after relaxation, eV/Å.")] = 2e-3,
-    displacement: Annotated[float, typer.Option(help="Of single atoms, Å.")] = 0.03,
+    relax: RelaxFirstOpt = True,
+    fmax: ForceOpt = 2e-3,
+    displacement: DisplacementOpt = 0.03,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Result.  [default: STRUCTURE-forecast.json]")
     ] = None,
     report: ReportOpt = None,
-    on_warning: PolicyOpt = OnWarning.WARN,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    anchors: AnchorsOpt = "default",
-    reference: ReferenceOpt = "default",
-    quiet: QuietOpt = False,
 ) -> None:
     """Will this symmetric structure break? Probability, soft mode, and the subgroup it heads for.
 
@@ -57,11 +47,10 @@ def forecast(
     """
     from platonic_ase.stability.run import run_forecast
 
-    atoms = read_input(structure, (1, 1, 1))
-    files = OutputFiles(structure, "forecast", None, report)
-    calc = wrap(
-        calculator, layer, device, anchors, reference, on_warning, 1, None, quiet, risk="none"
-    )
+    given = {"log": watch.log, "report": report, "json": json_file}
+    files = OutputFiles(structure, "forecast", watch.inputs, given)
+    atoms = read_input(structure)
+    calc = watch.wrap(files["log"], risk="none")
     result = run_forecast(
         atoms,
         calc,
@@ -69,10 +58,10 @@ def forecast(
         displacement=displacement,
         relax=relax,
         fmax=fmax,
-        json=json_file or files.path("json"),
-        report=files.report,
-        progress=not quiet,
+        json=files["json"],
+        report=files["report"],
+        progress=not watch.quiet,
     )
     typer.echo(str(result.forecast))
     for role, path in result.files.items():
-        typer.echo(f"{role}: {path}")
+        typer.echo(f"{role}: {show_path(path)}")

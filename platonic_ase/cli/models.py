@@ -8,15 +8,14 @@ from typing import Annotated
 import typer
 
 from platonic_ase.cli.options import (
-    CalculatorOpt,
-    DeviceOpt,
-    LayerOpt,
-    QuietOpt,
+    ModelOptions,
     Selection,
     StructureArg,
     SupercellOpt,
     read_input,
+    within,
 )
+from platonic_ase.outputs import check_outputs, keep_previous, show_path, write_atomically
 
 
 def models() -> None:
@@ -27,7 +26,7 @@ def models() -> None:
 
 
 def anchors_build(
-    calculator: CalculatorOpt = "chgnet",
+    model: ModelOptions,
     structures: Annotated[
         Path | None,
         typer.Option(help="Structures to choose from; the generated pool by default."),
@@ -40,21 +39,24 @@ def anchors_build(
     centred: Annotated[
         bool, typer.Option("--centred", help="Subtract the mean before cosines.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of selection and split.")] = 0,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    quiet: QuietOpt = False,
+    seed: Annotated[
+        int, typer.Option(help="Of selection and split.", callback=within(0, 2**32 - 1))
+    ] = 0,
 ) -> None:
     """Choose anchors among structures and make the reference manifold that goes with them."""
     from platonic_ase.crystals.pool import generate_pool
-    from platonic_ase.models import find_encoder, load_calculator
+    from platonic_ase.models import find_encoder
     from platonic_ase.models.default_anchors import GENERATED
     from platonic_ase.models.default_reference import build_custom_space
-    from platonic_ase.report.outputs import keep_previous
     from platonic_ase.runs.replay import read_frames
 
+    stem = output.name.replace(".anchors", "").removesuffix(".safetensors")
+    beside = output.with_name(f"{stem}.reference.safetensors")
+    check_outputs(
+        {"arrays": output, "arrays:reference": beside}, [] if structures is None else [structures]
+    )
     chosen = list(generate_pool() if structures is None else read_frames(structures))
-    encoder = find_encoder(load_calculator(calculator, device=device), layer)
+    encoder = find_encoder(model.load(), model.layer)
     made, reference = build_custom_space(
         encoder,
         chosen,
@@ -63,19 +65,13 @@ def anchors_build(
         centred=centred,
         seed=seed,
         source=GENERATED if structures is None else structures.name,
-        progress=not quiet,
+        progress=not model.quiet,
     )
-    typer.echo(f"anchors: {made.save(keep_previous(output))}")
+    typer.echo(f"anchors: {show_path(made.save(keep_previous(output)))}")
     if reference is None:
         typer.echo("reference: none (too few structures to calibrate; distances are uncalibrated)")
     else:
-        beside = keep_previous(
-            output.with_name(
-                output.name.replace(".anchors", "").removesuffix(".safetensors")
-                + ".reference.safetensors"
-            )
-        )
-        typer.echo(f"reference: {reference.save(beside)}")
+        typer.echo(f"reference: {show_path(reference.save(keep_previous(beside)))}")
 
 
 def anchors_show(
@@ -99,12 +95,12 @@ def anchors_show(
     if not paths:
         typer.echo("no anchors are stored yet; they are made on first use of a model")
     for each in paths:
-        typer.echo(f"{each.name}\n{AnchorSet.load(each).describe()}\n")
+        typer.echo(f"{show_path(each.name)}\n{AnchorSet.load(each).describe()}\n")
 
 
 def embed(
     structures: Annotated[Path, typer.Argument(help="Structures: anything that ase.io reads.")],
-    calculator: CalculatorOpt = "chgnet",
+    model: ModelOptions,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Embeddings file, for any environment.")
     ] = Path("embeddings.safetensors"),
@@ -116,9 +112,6 @@ def embed(
             show_default=False,
         ),
     ] = None,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    quiet: QuietOpt = False,
 ) -> None:
     """Embed all atoms of many structures, in batches where the model's package can.
 
@@ -128,27 +121,24 @@ def embed(
 
     made = embed_file(
         structures,
-        calculator,
+        model.calculator,
         output,
-        layer=layer,
-        device=device,
+        layer=model.layer,
+        device=model.device,
         batch_atoms=batch_atoms,
-        progress=not quiet,
+        progress=not model.quiet,
     )
     for index, reason in made.failures.items():
         typer.echo(f"structure {index} failed: {reason}", err=True)
-    typer.echo(f"embeddings: {output} ({len(made)} atoms, width {made.identity.width})")
+    typer.echo(f"embeddings: {show_path(output)} ({len(made)} atoms, width {made.identity.width})")
 
 
 def audit(
     structure: StructureArg,
-    calculator: CalculatorOpt = "chgnet",
+    model: ModelOptions,
     supercell: SupercellOpt = (1, 1, 1),
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
-    quiet: QuietOpt = False,
 ) -> None:
     """What the model gets wrong by construction: symmetry, force constants, work around a loop.
 
@@ -157,16 +147,17 @@ def audit(
     import json as jsonlib
 
     from platonic_ase.audit import audit as run_audit
-    from platonic_ase.models import find_encoder, load_calculator
+    from platonic_ase.models import find_encoder
     from platonic_ase.report.audit import write_audit
-    from platonic_ase.report.outputs import keep_previous
 
+    check_outputs({"json": json, "report": report}, [structure])
     atoms = read_input(structure, supercell)
-    model = load_calculator(calculator, device=device)
-    found = run_audit(model, atoms, encoder=find_encoder(model, layer), progress=not quiet)
+    calculator = model.load()
+    encoder = find_encoder(calculator, model.layer)
+    found = run_audit(calculator, atoms, encoder=encoder, progress=not model.quiet)
     typer.echo(str(found))
     if json is not None:
-        keep_previous(json).write_text(jsonlib.dumps(found.to_dict(), indent=2), encoding="utf-8")
-        typer.echo(f"json: {json}")
+        write_atomically(keep_previous(json), jsonlib.dumps(found.to_dict(), indent=2))
+        typer.echo(f"json: {show_path(json)}")
     if report is not None:
-        typer.echo(f"report: {write_audit(found.to_dict(), keep_previous(report))}")
+        typer.echo(f"report: {show_path(write_audit(found.to_dict(), keep_previous(report)))}")

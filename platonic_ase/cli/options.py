@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from platonic_ase.outputs import check_outputs, show_path
+
+MOST_ATOMS = 1_000_000
+"""In a repeated cell; more are a slip of the keyboard."""
 
 
 class OnWarning(StrEnum):
@@ -26,6 +34,24 @@ class EnsembleName(StrEnum):
     NPT = "npt"
 
 
+class ThermostatName(StrEnum):
+    """Thermostats of the command line."""
+
+    BUSSI = "bussi"
+    LANGEVIN = "langevin"
+    NOSE_HOOVER = "nose-hoover"
+
+
+class DiagnosticName(StrEnum):
+    """What can be switched off."""
+
+    EXTRAPOLATION = "extrapolation"
+    FORCE_ERROR = "force_error"
+    SYMMETRY = "symmetry"
+    PHYSICS = "physics"
+    DISPLACEMENT = "displacement"
+
+
 class Selection(StrEnum):
     """Ways to choose anchors."""
 
@@ -33,68 +59,250 @@ class Selection(StrEnum):
     FARTHEST_POINT = "farthest_point"
 
 
+def within(low: float, high: float, *, above: bool = False) -> Callable[[Any], Any]:
+    """Callback of an option that has to be a number in a range, also each of several.
+
+    Parameters
+    ----------
+    low, high : float
+        Allowed, both.
+    above : bool
+        Whether ``low`` itself is not.
+    """
+
+    def check(value: Any) -> Any:
+        for number in value if isinstance(value, (tuple, list)) else (value,):
+            if number is None:
+                continue
+            if not (low < number if above else low <= number) or not number <= high:
+                begin = "above" if above else "at least"
+                raise typer.BadParameter(
+                    f"{number:g} is not in the range: {begin} {low:g}, at most {high:g}"
+                )
+        return value
+
+    return check
+
+
 StructureArg = Annotated[
     Path, typer.Argument(help="Structure file: anything that ase.io.read reads.")
 ]
-CalculatorOpt = Annotated[
-    str, typer.Option("--calculator", "-c", help="Model; see 'platonic-ase models'.")
-]
-LayerOpt = Annotated[
-    str | None, typer.Option(help="Layer to read; the encoder's first by default.")
-]
-DeviceOpt = Annotated[
-    str | None, typer.Option(help="cpu, cuda, ...; the package's choice by default.")
-]
-AnchorsOpt = Annotated[str, typer.Option(help="'default' or an anchors file.", show_default=True)]
-ReferenceOpt = Annotated[
-    str, typer.Option(help="'default', 'none' or a reference file.", show_default=True)
-]
-CalibrationOpt = Annotated[
-    Path | None,
-    typer.Option(help="Folder of 'platonic-ase calibrate'; what is packaged by default."),
-]
-PolicyOpt = Annotated[
-    OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")
-]
-IntervalOpt = Annotated[int, typer.Option(min=1, help="Diagnose every so many geometries.")]
-LogOpt = Annotated[
-    Path | None, typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE-<command>.jsonl]")
+SupercellOpt = Annotated[
+    tuple[int, int, int],
+    typer.Option(help="Repeat the cell along its three vectors.", callback=within(1, 1000)),
 ]
 ReportOpt = Annotated[
     Path | None, typer.Option(help="HTML report.  [default: STRUCTURE-<command>.html]")
 ]
-SupercellOpt = Annotated[
-    tuple[int, int, int], typer.Option(help="Repeat the cell along its three vectors.")
+StepsOpt = Annotated[
+    int, typer.Option("--steps", "-n", help="At most so many.", callback=within(0, 1e10))
 ]
-AuditOpt = Annotated[
-    bool,
-    typer.Option(
-        "--audit",
-        help="First measure what the model gets wrong by construction on this cell, in some fifty "
-        "calculations, for the log and the report; see 'platonic-ase audit'.",
-    ),
+SeedOpt = Annotated[
+    int | None,
+    typer.Option(help="Of velocities and thermostat.", callback=within(0, 2**32 - 1)),
 ]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+PressureOpt = Annotated[float, typer.Option(help="In GPa.", callback=within(-1e4, 1e4))]
+DisplacementOpt = Annotated[
+    float, typer.Option(help="Of the atoms, Å.", callback=within(0, 0.5, above=True))
+]
+ForceOpt = Annotated[
+    float,
+    typer.Option(help="Largest force at the end, eV/Å.", callback=within(0, 100, above=True)),
+]
+RelaxFirstOpt = Annotated[
+    bool, typer.Option("--relax/--no-relax", help="Relax first, with the symmetry kept.")
+]
+
+
+CalculatorOpt = Annotated[
+    str, typer.Option("--calculator", "-c", help="Model; see 'platonic-ase models'.")
+]
+DeviceOpt = Annotated[
+    str | None, typer.Option(help="cpu, cuda, ...; the package's choice by default.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Which model, and how it is opened."""
+
+    calculator: CalculatorOpt = "chgnet"
+    layer: Annotated[
+        str | None, typer.Option(help="Layer to read; the encoder's first by default.")
+    ] = None
+    device: DeviceOpt = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False
+
+    def load(self) -> Any:
+        """The calculator, bare."""
+        from platonic_ase.models import load_calculator
+
+        return load_calculator(self.calculator, device=self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceOptions(ModelOptions):
+    """The model, and what its embeddings are held against."""
+
+    anchors: Annotated[str, typer.Option(help="'default' or an anchors file.")] = "default"
+    reference: Annotated[str, typer.Option(help="'default', 'none' or a reference file.")] = (
+        "default"
+    )
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Folder of 'platonic-ase calibrate'; what is packaged by default."),
+    ] = None
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Files that are read."""
+        given = (self.anchors, self.reference)
+        return [Path(name) for name in given if name not in ("default", "none")]
+
+    @property
+    def reference_or_none(self) -> str | None:
+        """As the calculator takes it."""
+        return None if self.reference == "none" else self.reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(SpaceOptions):
+    """What is watched, and what a warning does."""
+
+    without: Annotated[
+        list[DiagnosticName] | None,
+        typer.Option(help="Switch a diagnostic off; may be given again."),
+    ] = None
+    second_opinion: Annotated[
+        str | None,
+        typer.Option(help="Another model, run once on a geometry that raises a warning."),
+    ] = None
+    on_warning: Annotated[
+        OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")
+    ] = OnWarning.WARN
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE-<command>.jsonl]"),
+    ] = None
+
+    def wrap(self, log: Path | None, *, interval: int = 1, risk: str = "default") -> Any:
+        """Open the model and put it under watch."""
+        from platonic_ase.calculator import PlatonicCalculator
+        from platonic_ase.models import load_calculator
+
+        other = self.second_opinion
+        return PlatonicCalculator(
+            self.load(),
+            layer=self.layer,
+            anchors=self.anchors,
+            reference=self.reference_or_none,
+            without=[name.value for name in self.without or ()],
+            on_warning=self.on_warning.value,
+            interval=interval,
+            log=log,
+            second_opinion=None if other is None else load_calculator(other, device=self.device),
+            phonon_risk=None if risk == "none" else risk,
+            calibration=self.calibration,
+            progress=not self.quiet,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(WatchOptions):
+    """The same for a run of many geometries."""
+
+    interval: Annotated[int, typer.Option(min=1, help="Diagnose every so many geometries.")] = 1
+    ideal: Annotated[
+        Path | None,
+        typer.Option(
+            help="The ideal structure, in the same order of atoms: what counts as symmetric.  "
+            "[default: the first geometry]",
+            show_default=False,
+        ),
+    ] = None
+
+    def watch(self, log: Path | None, supercell: tuple[int, int, int] = (1, 1, 1)) -> Any:
+        """Open the model and put it under watch, with the ideal structure that was given."""
+        ideal = None if self.ideal is None else read_input(self.ideal, supercell)
+        calculator = self.wrap(log, interval=self.interval)
+        if ideal is not None:
+            calculator.reset_reference(ideal)
+        return calculator
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Files that are read."""
+        return [*super().inputs, *([] if self.ideal is None else [self.ideal])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditOptions:
+    """Whether the model is audited first."""
+
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit",
+            help="First measure what the model gets wrong by construction on this cell, in some "
+            "fifty calculations, for the log and the report; see 'platonic-ase audit'.",
+        ),
+    ] = False
+
+    def run(self, calculator: Any, structure: Path, quiet: bool) -> None:
+        """Audit the model on the cell of a file, and say which laws it does not keep."""
+        from platonic_ase.audit import audit_run
+        from platonic_ase.structures import read_structure
+
+        if not self.audit:
+            return
+        report = audit_run(calculator, read_structure(structure), progress=not quiet)
+        broken = ", ".join(law.name for law in report.broken)
+        typer.echo(f"audit: {f'not kept: {broken}' if broken else 'all laws checked are kept'}")
 
 
 class OutputFiles:
-    """Default names of what a command writes, from the name of its input."""
+    """Where a command writes: as given, or named after its input; refused before the run if unsafe.
 
-    def __init__(self, source: Path, command: str, log: Path | None, report: Path | None) -> None:
-        self._stem = f"{source.stem}-{command}"
-        self.log = log or self.path("jsonl")
-        self.report = report or self.path("html")
+    Parameters
+    ----------
+    source : Path
+        The input.
+    command : str
+        Part of the default names.
+    inputs : sequence of Path
+        Further inputs.
+    given : Path or None
+        By kind, see :func:`~platonic_ase.outputs.check_outputs`; None takes the default name.
+    """
 
-    def path(self, suffix: str) -> Path:
-        """Name of a file of this command."""
-        return Path(f"{self._stem}.{suffix}")
+    def __init__(
+        self, source: Path, command: str, inputs: list[Path], given: Mapping[str, Path | None]
+    ) -> None:
+        stem = f"{source.stem}-{command}"
+        names = {
+            "log": f"{stem}.jsonl",
+            "report": f"{stem}.html",
+            "trajectory": f"{stem}.traj",
+            "json": f"{stem}.json",
+            "phonopy": f"{source.stem}-phonopy_params.yaml",
+            "structure": f"{source.stem}-relaxed.xyz",
+            "folder": f"{stem}.parts",
+        }
+        self._paths = {kind: path or Path(names[kind]) for kind, path in given.items()}
+        check_outputs(self._paths, inputs=[source, *inputs])
+
+    def __getitem__(self, kind: str) -> Path:
+        return self._paths[kind]
 
 
-def read_input(path: Path, supercell: tuple[int, int, int]) -> Any:
+def read_input(path: Path, supercell: tuple[int, int, int] = (1, 1, 1)) -> Any:
     """Read and check the structure that a command was given."""
     from platonic_ase.structures import check_structure, read_structure
 
     atoms = read_structure(path)
+    count = len(atoms) * math.prod(supercell)
+    if count > MOST_ATOMS:
+        raise typer.BadParameter(f"the supercell has {count} atoms; at most {MOST_ATOMS}")
     if supercell != (1, 1, 1):
         atoms = atoms.repeat(supercell)
     for problem in check_structure(atoms):
@@ -102,53 +310,10 @@ def read_input(path: Path, supercell: tuple[int, int, int]) -> Any:
     return atoms
 
 
-def wrap(
-    name: str,
-    layer: str | None,
-    device: str | None,
-    anchors: str,
-    reference: str,
-    on_warning: OnWarning,
-    interval: int,
-    log: Path | None,
-    quiet: bool,
-    calibration: Path | None = None,
-    risk: str = "default",
-) -> Any:
-    """Open a model by name and put it under watch."""
-    from platonic_ase.calculator import PlatonicCalculator
-    from platonic_ase.models import load_calculator
-
-    return PlatonicCalculator(
-        load_calculator(name, device=device),
-        layer=layer,
-        anchors=anchors,
-        reference=None if reference == "none" else reference,
-        on_warning=on_warning.value,
-        interval=interval,
-        log=log,
-        phonon_risk=None if risk == "none" else risk,
-        calibration=calibration,
-        progress=not quiet,
-    )
-
-
-def audit_first(wanted: bool, calculator: Any, structure: Path, quiet: bool) -> None:
-    """Audit the model on the cell of a file, and say which laws it does not keep."""
-    from platonic_ase.audit import audit_run
-    from platonic_ase.structures import read_structure
-
-    if not wanted:
-        return
-    report = audit_run(calculator, read_structure(structure), progress=not quiet)
-    broken = ", ".join(law.name for law in report.broken)
-    typer.echo(f"audit: {f'not kept: {broken}' if broken else 'all laws checked are kept'}")
-
-
 def conclude(result: Any) -> None:
     """Say how a run ended and what it left behind."""
     typer.echo(f"{result.steps} steps, {result.ended}. {result.summary}")
     for role, path in result.files.items():
-        typer.echo(f"{role}: {path}")
+        typer.echo(f"{role}: {show_path(path)}")
     if result.ended == "interrupted":
         raise typer.Exit(130)

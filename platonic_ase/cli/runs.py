@@ -8,73 +8,90 @@ from typing import Annotated
 import typer
 
 from platonic_ase.cli.options import (
-    AnchorsOpt,
-    AuditOpt,
-    CalculatorOpt,
-    CalibrationOpt,
-    DeviceOpt,
+    AuditOptions,
+    DisplacementOpt,
     EnsembleName,
-    IntervalOpt,
-    LayerOpt,
-    LogOpt,
-    OnWarning,
+    ForceOpt,
     OutputFiles,
-    PolicyOpt,
-    QuietOpt,
-    ReferenceOpt,
+    PressureOpt,
+    RelaxFirstOpt,
     ReportOpt,
+    RunOptions,
+    SeedOpt,
+    StepsOpt,
     StructureArg,
     SupercellOpt,
-    audit_first,
+    ThermostatName,
+    WatchOptions,
     conclude,
     read_input,
-    wrap,
+    within,
 )
+from platonic_ase.outputs import (
+    check_outputs,
+    keep_previous,
+    require_writable_format,
+    show_path,
+    write_structure,
+)
+
+TrajectoryOpt = Annotated[
+    Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-<command>.traj]")
+]
 
 
 def md(
     structure: StructureArg,
-    calculator: CalculatorOpt = "chgnet",
-    temperature: Annotated[float, typer.Option("--temperature", "-t", min=0, help="In K.")] = 300.0,
-    steps: Annotated[int, typer.Option("--steps", "-n", min=0, help="Number of steps.")] = 500,
-    timestep: Annotated[float, typer.Option(help="In fs.")] = 2.0,
+    run: RunOptions,
+    audit: AuditOptions,
+    temperature: Annotated[
+        float, typer.Option("--temperature", "-t", help="In K.", callback=within(0, 1e5))
+    ] = 300.0,
+    steps: StepsOpt = 500,
+    timestep: Annotated[
+        float, typer.Option(help="In fs.", callback=within(0, 100, above=True))
+    ] = 2.0,
     ensemble: Annotated[EnsembleName, typer.Option(help="Ensemble.")] = EnsembleName.NVT,
-    pressure: Annotated[float, typer.Option(help="In GPa, for npt.")] = 0.0,
+    thermostat: Annotated[ThermostatName, typer.Option(help="Of nvt.")] = ThermostatName.BUSSI,
+    friction: Annotated[
+        float,
+        typer.Option(
+            help="Of langevin, or one over the relaxation time of the other thermostats, 1/ps.",
+            callback=within(0, 1e4, above=True),
+        ),
+    ] = 10.0,
+    pressure: PressureOpt = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
-    trajectory: Annotated[
-        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-md.traj]")
-    ] = None,
-    log: LogOpt = None,
+    trajectory: TrajectoryOpt = None,
+    trajectory_interval: Annotated[int, typer.Option(min=1, help="Steps between frames.")] = 10,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart",
+            help="Go on from the last frame of the trajectory, which is appended to, for so many "
+            "steps more.",
+        ),
+    ] = False,
     report: ReportOpt = None,
-    on_warning: PolicyOpt = OnWarning.WARN,
-    interval: IntervalOpt = 1,
-    seed: Annotated[int | None, typer.Option(help="Of velocities and thermostat.")] = None,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    anchors: AnchorsOpt = "default",
-    reference: ReferenceOpt = "default",
-    calibration: CalibrationOpt = None,
-    audit: AuditOpt = False,
-    quiet: QuietOpt = False,
+    seed: SeedOpt = None,
 ) -> None:
     """Molecular dynamics under watch: trajectory, log and report."""
-    from platonic_ase.runs.md import run_md
+    from platonic_ase.runs.md import check_settings, last_frame, run_md
 
-    atoms = read_input(structure, supercell)
-    files = OutputFiles(structure, "md", log, report)
-    calc = wrap(
-        calculator,
-        layer,
-        device,
-        anchors,
-        reference,
-        on_warning,
-        interval,
-        files.log,
-        quiet,
-        calibration,
-    )
-    audit_first(audit, calc, structure, quiet)
+    check_settings(temperature, timestep, friction, pressure, ensemble.value)
+    given = {"log": run.log, "report": report, "trajectory": trajectory}
+    files = OutputFiles(structure, "md", run.inputs, given)
+    begin = read_input(structure, supercell)
+    atoms = last_frame(files["trajectory"]) if restart else begin
+    if len(atoms) != len(begin):
+        raise typer.BadParameter(
+            f"{show_path(files['trajectory'])} has {len(atoms)} atoms and the structure "
+            f"{len(begin)}; give the same structure and supercell as for the first run"
+        )
+    calc = run.watch(files["log"], supercell)
+    if restart and run.ideal is None:
+        calc.reset_reference(begin)
+    audit.run(calc, structure, run.quiet)
     result = run_md(
         atoms,
         calc,
@@ -82,73 +99,60 @@ def md(
         steps=steps,
         timestep=timestep,
         ensemble=ensemble.value,
+        thermostat=thermostat.value,
+        friction=friction,
         pressure=pressure,
-        trajectory=trajectory or files.path("traj"),
-        report=files.report,
+        trajectory=files["trajectory"],
+        trajectory_interval=trajectory_interval,
+        append=restart,
+        report=files["report"],
         seed=seed,
-        progress=not quiet,
+        progress=not run.quiet,
     )
     conclude(result)
 
 
 def relax(
     structure: StructureArg,
-    calculator: CalculatorOpt = "chgnet",
-    fmax: Annotated[float, typer.Option(help="Largest force at convergence, eV/Å.")] = 0.02,
-    steps: Annotated[int, typer.Option("--steps", "-n", min=0, help="At most.")] = 500,
+    run: RunOptions,
+    audit: AuditOptions,
+    fmax: ForceOpt = 0.02,
+    steps: StepsOpt = 500,
     cell: Annotated[bool, typer.Option("--cell", help="Relax the cell as well.")] = False,
+    pressure: PressureOpt = 0.0,
     fix_symmetry: Annotated[
         bool, typer.Option("--fix-symmetry", help="Keep the space group.")
     ] = False,
     optimizer: Annotated[str, typer.Option(help="From ase.optimize.")] = "FIRE",
     rattle: Annotated[
-        float, typer.Option(min=0, help="Displace atoms by this first (Å), to test stability.")
+        float,
+        typer.Option(
+            help="Displace atoms by this first (Å), to test stability.", callback=within(0, 2)
+        ),
     ] = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
     output: Annotated[
         Path | None, typer.Option(help="Relaxed structure.  [default: STRUCTURE-relaxed.xyz]")
     ] = None,
-    trajectory: Annotated[
-        Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-relax.traj]")
-    ] = None,
-    log: LogOpt = None,
+    trajectory: TrajectoryOpt = None,
     report: ReportOpt = None,
-    on_warning: PolicyOpt = OnWarning.WARN,
-    interval: IntervalOpt = 1,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    anchors: AnchorsOpt = "default",
-    reference: ReferenceOpt = "default",
-    calibration: CalibrationOpt = None,
-    audit: AuditOpt = False,
-    quiet: QuietOpt = False,
 ) -> None:
     """Relaxation under watch: relaxed structure, trajectory, log and report."""
-    from ase.io import write
-
-    from platonic_ase.report.outputs import keep_previous
     from platonic_ase.runs.relax import OPTIMIZERS, run_relaxation
 
     if optimizer not in OPTIMIZERS:
         raise typer.BadParameter(f"{optimizer!r}; one of {', '.join(OPTIMIZERS)} is needed")
-
+    if pressure and not cell:
+        raise typer.BadParameter("a pressure needs --cell: it acts on the cell")
+    given = {"log": run.log, "report": report, "trajectory": trajectory, "structure": output}
+    files = OutputFiles(structure, "relax", run.inputs, given)
+    require_writable_format(files["structure"])
     atoms = read_input(structure, supercell)
-    files = OutputFiles(structure, "relax", log, report)
-    calc = wrap(
-        calculator,
-        layer,
-        device,
-        anchors,
-        reference,
-        on_warning,
-        interval,
-        files.log,
-        quiet,
-        calibration,
-    )
-    audit_first(audit, calc, structure, quiet)
+    calc = run.watch(files["log"], supercell)
+    audit.run(calc, structure, run.quiet)
     if rattle:
-        calc.reset_reference(atoms)
+        if run.ideal is None:
+            calc.reset_reference(atoms)
         atoms.rattle(rattle, seed=0)
     result = run_relaxation(
         atoms,
@@ -156,40 +160,43 @@ def relax(
         fmax=fmax,
         steps=steps,
         cell=cell,
+        pressure=pressure,
         fix_symmetry=fix_symmetry,
         optimizer=optimizer,
-        trajectory=trajectory or files.path("traj"),
-        report=files.report,
-        progress=not quiet,
+        trajectory=files["trajectory"],
+        report=files["report"],
+        progress=not run.quiet,
     )
-    relaxed = keep_previous(output or structure.with_name(f"{structure.stem}-relaxed.xyz"))
+    relaxed = keep_previous(files["structure"])
     if calc.diagnosis is not None:
         calc.annotate(atoms)
-    write(relaxed, atoms)
-    typer.echo(f"structure: {relaxed}")
+    write_structure(relaxed, atoms)
+    typer.echo(f"structure: {show_path(relaxed)}")
     conclude(result)
 
 
 def phonon(
     structure: StructureArg,
-    calculator: CalculatorOpt = "chgnet",
+    watch: WatchOptions,
+    audit: AuditOptions,
     supercell: Annotated[
         tuple[int, int, int] | None,
         typer.Option(
             help="Repeat the cell along its three vectors.  [default: at least 10 Å wide, at most "
             "200 atoms]",
             show_default=False,
+            callback=within(1, 100),
         ),
     ] = None,
-    relax: Annotated[
-        bool, typer.Option("--relax/--no-relax", help="Relax first, with the symmetry kept.")
-    ] = True,
-    fmax: Annotated[float, typer.Option(help="Largest force after relaxation, eV/Å.")] = 1e-3,
-    displacement: Annotated[float, typer.Option(help="Of the atoms, Å.")] = 0.03,
+    relax: RelaxFirstOpt = True,
+    fmax: ForceOpt = 1e-3,
+    displacement: DisplacementOpt = 0.03,
     mesh: Annotated[
         tuple[int, int, int] | None,
         typer.Option(
-            help="Wave vectors, centred on Γ.  [default: at least 9 9 9]", show_default=False
+            help="Wave vectors, centred on Γ.  [default: at least 9 9 9]",
+            show_default=False,
+            callback=within(1, 100),
         ),
     ] = None,
     json_file: Annotated[
@@ -204,18 +211,7 @@ def phonon(
         Path | None,
         typer.Option(help="The same with the force constants of the estimated correction."),
     ] = None,
-    risk: Annotated[
-        str, typer.Option(help="'default', 'none' or a phonon pack.", show_default=True)
-    ] = "default",
-    log: LogOpt = None,
-    on_warning: PolicyOpt = OnWarning.WARN,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    anchors: AnchorsOpt = "default",
-    reference: ReferenceOpt = "default",
-    calibration: CalibrationOpt = None,
-    audit: AuditOpt = False,
-    quiet: QuietOpt = False,
+    risk: Annotated[str, typer.Option(help="'default', 'none' or a phonon pack.")] = "default",
 ) -> None:
     """Phonons, and the risk that they are wrong: bands, DOS, thermal properties, report.
 
@@ -223,22 +219,12 @@ def phonon(
     """
     from platonic_ase.phonons import run_phonon
 
-    atoms = read_input(structure, (1, 1, 1))
-    files = OutputFiles(structure, "phonon", log, report)
-    calc = wrap(
-        calculator,
-        layer,
-        device,
-        anchors,
-        reference,
-        on_warning,
-        1,
-        files.log,
-        quiet,
-        calibration,
-        risk,
-    )
-    audit_first(audit, calc, structure, quiet)
+    given = {"log": watch.log, "report": report, "json": json_file, "phonopy": params}
+    files = OutputFiles(structure, "phonon", watch.inputs, {**given, "folder": None})
+    check_outputs({"phonopy:corrected": corrected_params}, [structure, *watch.inputs])
+    atoms = read_input(structure)
+    calc = watch.wrap(files["log"], risk=risk)
+    audit.run(calc, structure, watch.quiet)
     result = run_phonon(
         atoms,
         calc,
@@ -247,12 +233,12 @@ def phonon(
         mesh=mesh,
         relax=relax,
         fmax=fmax,
-        json=json_file or files.path("json"),
-        report=files.report,
-        params=params or Path(f"{structure.stem}-phonopy_params.yaml"),
+        json=files["json"],
+        report=files["report"],
+        params=files["phonopy"],
         corrected_params=corrected_params,
-        store=files.path("parts"),
-        progress=not quiet,
+        store=files["folder"],
+        progress=not watch.quiet,
     )
     calc.close()
     typer.echo(result.describe())
@@ -261,40 +247,27 @@ def phonon(
 
 def replay(
     trajectory: Annotated[Path, typer.Argument(help="Trajectory: anything that ase.io reads.")],
-    calculator: CalculatorOpt = "chgnet",
+    run: RunOptions,
     annotated: Annotated[
         Path | None, typer.Option(help="extxyz with per-atom diagnostics, for OVITO or ASE GUI.")
     ] = None,
-    log: LogOpt = None,
     report: ReportOpt = None,
-    on_warning: PolicyOpt = OnWarning.WARN,
-    interval: IntervalOpt = 1,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    anchors: AnchorsOpt = "default",
-    reference: ReferenceOpt = "default",
-    calibration: CalibrationOpt = None,
-    quiet: QuietOpt = False,
 ) -> None:
     """The same diagnostics over a trajectory that exists already."""
-    from platonic_ase.runs.replay import read_frames
+    from platonic_ase.runs.replay import read_frames, require_frames
     from platonic_ase.runs.replay import replay as run_replay
 
-    frames = list(read_frames(trajectory))
-    files = OutputFiles(trajectory, "replay", log, report)
-    calc = wrap(
-        calculator,
-        layer,
-        device,
-        anchors,
-        reference,
-        on_warning,
-        interval,
-        files.log,
-        quiet,
-        calibration,
+    files = OutputFiles(trajectory, "replay", run.inputs, {"log": run.log, "report": report})
+    check_outputs({"structure": annotated}, [trajectory, *run.inputs])
+    require_frames(trajectory)
+    calc = run.watch(files["log"])
+    result = run_replay(
+        read_frames(trajectory),
+        calc,
+        annotated=annotated,
+        report=files["report"],
+        progress=not run.quiet,
     )
-    result = run_replay(frames, calc, annotated=annotated, report=files.report, progress=not quiet)
     conclude(result)
 
 
@@ -311,7 +284,9 @@ def report(
     """Make the HTML report of a run log."""
     from platonic_ase.report.report import write_report
 
-    written = write_report(log, output or log.with_suffix(".html"), run=run, figures=figures)
-    typer.echo(f"report: {written}")
+    target = output or log.with_name(f"{log.stem}.html")
+    check_outputs({"report": target, "folder": figures}, [log])
+    written = write_report(log, keep_previous(target), run=run, figures=figures)
+    typer.echo(f"report: {show_path(written)}")
     if figures is not None:
-        typer.echo(f"figures: {figures}")
+        typer.echo(f"figures: {show_path(figures)}")

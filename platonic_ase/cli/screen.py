@@ -8,16 +8,8 @@ from typing import Annotated
 
 import typer
 
-from platonic_ase.cli.options import (
-    AnchorsOpt,
-    CalculatorOpt,
-    CalibrationOpt,
-    DeviceOpt,
-    EnsembleName,
-    LayerOpt,
-    QuietOpt,
-    ReferenceOpt,
-)
+from platonic_ase.cli.options import EnsembleName, SpaceOptions
+from platonic_ase.outputs import check_outputs, show_path
 
 
 class TaskName(StrEnum):
@@ -40,7 +32,7 @@ def screen(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
-    calculator: CalculatorOpt = "chgnet",
+    model: SpaceOptions,
     task: Annotated[TaskName, typer.Option(help="What is done with each.")] = TaskName.SINGLEPOINT,
     fmax: Annotated[
         float | None, typer.Option(help="relax, phonon, forecast: largest force, eV/Å.")
@@ -90,12 +82,6 @@ def screen(
     retry: Annotated[
         bool, typer.Option("--retry", help="Compute again what failed in an earlier run.")
     ] = False,
-    layer: LayerOpt = None,
-    device: DeviceOpt = None,
-    anchors: AnchorsOpt = "default",
-    reference: ReferenceOpt = "default",
-    calibration: CalibrationOpt = None,
-    quiet: QuietOpt = False,
 ) -> None:
     """Many structures, one row each, and a page that ranks what needs a look. Resumable.
 
@@ -104,6 +90,7 @@ def screen(
     from platonic_ase.screen import conclude_screening
     from platonic_ase.screen import screen as run_screen
 
+    check_outputs({"folder": output})
     chosen = {
         "fmax": fmax,
         "steps": steps,
@@ -116,7 +103,7 @@ def screen(
     }
     result = run_screen(
         structures,
-        calculator,
+        model.calculator,
         output=output,
         task=task.value,
         options={name: value for name, value in chosen.items() if value is not None},
@@ -125,16 +112,16 @@ def screen(
         workers=workers,
         wait=wait,
         retry=retry,
-        progress=not quiet,
-        layer=layer,
-        device=device,
-        anchors=anchors,
-        reference=None if reference == "none" else reference,
-        calibration=None if calibration is None else str(calibration.absolute()),
+        progress=not model.quiet,
+        layer=model.layer,
+        device=model.device,
+        anchors=model.anchors,
+        reference=model.reference_or_none,
+        calibration=None if model.calibration is None else str(model.calibration.absolute()),
     )
     typer.echo(str(result))
     for role, path in conclude_screening(result.folder, by, top, database).items():
-        typer.echo(f"{role}: {path}")
+        typer.echo(f"{role}: {show_path(path)}")
     if result.ended == "interrupted":
         typer.echo("the same command goes on from here", err=True)
         raise typer.Exit(130)

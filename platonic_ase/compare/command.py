@@ -79,7 +79,7 @@ def compare(
     from platonic_ase.compare.figures import draw_all, save_all
     from platonic_ase.compare.report import write_report
     from platonic_ase.compare.run import compare_models, embed_models, file_name
-    from platonic_ase.report.outputs import keep_previous
+    from platonic_ase.outputs import check_outputs, keep_previous
 
     # the shell's "--calculators A B C" gives A to the option and leaves the rest
     files = [Path(text) for text in more or () if text.endswith(".safetensors")]
@@ -88,6 +88,10 @@ def compare(
     opened = {name: partial(load_model, name, device=device) for name in dict.fromkeys(names)}
     stem = f"{structures.stem}-compare"
     folder = folder or Path(stem)
+    table = json or Path(f"{stem}.json")
+    target = report or Path(f"{stem}.html")
+    given = [structures, *(embeddings or ()), *files]
+    check_outputs({"folder": folder, "json": table, "report": target}, given)
     read = partial(stream, [structures])
     if embed_only:
         catalogue = describe(read(), progress=not quiet)
@@ -116,10 +120,8 @@ def compare(
     for name, failures in comparison.failures.items():
         if failures:
             typer.echo(f"warning: {name} failed on {len(failures)} structures", err=True)
-    table = comparison.save(keep_previous(json or Path(f"{stem}.json")))
-    typer.echo(f"tables: {table}")
-    target = keep_previous(report or Path(f"{stem}.html"))
-    page = write_report(comparison, drawings, target, progress=not quiet)
+    typer.echo(f"tables: {comparison.save(keep_previous(table))}")
+    page = write_report(comparison, drawings, keep_previous(target), progress=not quiet)
     typer.echo(f"report: {page}")
     if figures is not None:
         save_all(drawings, figures, progress=not quiet)

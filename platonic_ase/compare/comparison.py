@@ -30,6 +30,7 @@ from platonic_ase.compare.similarity import (
 from platonic_ase.compare.transport import TransportAccuracy, transports
 from platonic_ase.compare.views import Views
 from platonic_ase.monitor.log import to_json
+from platonic_ase.outputs import write_atomically
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,7 @@ class Comparison:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the tables as JSON."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False))
-        return path
+        return write_atomically(path, json.dumps(self.to_dict(), indent=1, allow_nan=False))
 
 
 def compare(

@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from platonic_ase.errors import RecordingWarning
+from platonic_ase.errors import OutputError, RecordingWarning
+from platonic_ase.outputs import keep_previous, write_atomically
 from platonic_ase.phonons.corrected import WHAT, corrected_phonopy
 from platonic_ase.phonons.result import PhononResult
-from platonic_ase.report.outputs import keep_previous
 
 logger = logging.getLogger("platonic_ase")
 
@@ -20,7 +20,7 @@ PathLike = str | os.PathLike[str]
 
 
 def _write_json(result: PhononResult, path: Path) -> None:
-    path.write_text(jsonlib.dumps(result.to_dict(), indent=1) + "\n", encoding="utf-8")
+    write_atomically(path, jsonlib.dumps(result.to_dict(), indent=1) + "\n")
 
 
 def _write_params(result: PhononResult, path: Path) -> None:
@@ -33,7 +33,7 @@ def _write_corrected(result: PhononResult, path: Path) -> None:
     assert factor is not None
     corrected_phonopy(result.phonon, factor).save(str(path), settings={"force_constants": True})
     text = path.read_text(encoding="utf-8")
-    path.write_text(f"# {WHAT}: frequencies times {factor:.4f}\n{text}", encoding="utf-8")
+    write_atomically(path, f"# {WHAT}: frequencies times {factor:.4f}\n{text}")
 
 
 _NEEDS: dict[str, Callable[[PhononResult], bool]] = {
@@ -45,7 +45,7 @@ _NEEDS: dict[str, Callable[[PhononResult], bool]] = {
 def _write_report(result: PhononResult, path: Path) -> None:
     from platonic_ase.phonons.report import render_phonons
 
-    path.write_text(render_phonons(result), encoding="utf-8")
+    write_atomically(path, render_phonons(result))
 
 
 class PhononOutputs:
@@ -81,7 +81,7 @@ class PhononOutputs:
             try:
                 files[role] = keep_previous(path)
                 write(result, files[role])
-            except OSError as error:
+            except (OSError, OutputError) as error:
                 files.pop(role, None)
                 message = f"{path} cannot be written: {error}"
                 logger.warning(message)

@@ -11,7 +11,6 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from platonic_ase.errors import LogError
+from platonic_ase.errors import LogError, OutputError
+from platonic_ase.outputs import show_path, write_atomically
 
 
 @cache
@@ -98,17 +98,10 @@ def write_page(text: str, path: str | os.PathLike[str]) -> Path:
     LogError
         If it cannot be written.
     """
-    path = Path(path)
-    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise LogError(f"cannot write the report {path}: {error}") from error
-    return path
+        return write_atomically(path, text)
+    except (OSError, OutputError) as error:
+        raise LogError(f"cannot write the report {show_path(path)}: {error}") from error
 
 
 def figure(title: str, caption: str, svg: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from platonic_ase.errors import EncoderError, StructureError
 from platonic_ase.models import Encoder, find_encoder, load_calculator
 from platonic_ase.models.embed import embed_each
+from platonic_ase.outputs import check_outputs, keep_previous
 from platonic_ase.runs.replay import read_frames
 from platonic_ase.runs.shards import in_shards, load_same, partial_folder
 from platonic_ase.space.embeddings import EmbeddingSet
@@ -72,7 +73,10 @@ def embed_file(
         If the file is missing, cannot be read or holds no structure.
     EncoderError
         If no structure could be embedded.
+    OutputError
+        If the output would be written over something else.
     """
+    check_outputs({"arrays": output}, inputs=[structures])
     atoms = list(read_frames(structures))
     if not atoms:
         raise StructureError(f"{os.fspath(structures)} holds no structure")
@@ -120,6 +124,7 @@ def embed_structures(
 
     output = Path(output)
     identity = encoder.identity
+    check_outputs({"arrays": output})
     if not resume:
         shutil.rmtree(partial_folder(output), ignore_errors=True)
     elif (complete := load_same(EmbeddingSet, output, identity, source)) is not None:
@@ -143,6 +148,7 @@ def embed_structures(
     if not len(result):
         reasons = "; ".join(dict.fromkeys(result.failures.values()))
         raise EncoderError(f"none of {len(atoms)} structures could be embedded: {reasons}")
+    keep_previous(output)
     result.save(output)
     shutil.rmtree(partial_folder(output))
     return result

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platonic_ase.errors import LogError, OutputError, RecordingWarning, warn_outside
 from platonic_ase.monitor.watch import RunSummary
-from platonic_ase.report.outputs import keep_previous, try_report
+from platonic_ase.outputs import check_outputs, keep_previous, show_path
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -61,6 +63,7 @@ def record_run(
     report: str | os.PathLike[str] | None,
     progress: bool,
     provenance: Mapping[str, Any] | None = None,
+    append: bool = False,
 ) -> RunResult:
     """Run dynamics with trajectory, live panel, log and report, complete also on Ctrl-C.
 
@@ -87,17 +90,22 @@ def record_run(
         Whether to show the panel, or plain lines where there is no terminal.
     provenance : mapping, optional
         What the log is to know of the run, such as ensemble and seed.
-    """
-    from ase.io.trajectory import Trajectory
+    append : bool
+        Whether the trajectory is that of the run that goes on here: its frames are kept.
 
+    Raises
+    ------
+    OutputError
+        If a file would be written over something else; nothing has been computed then.
+    """
     from platonic_ase.report.terminal import RunDisplay
 
+    check_outputs({"trajectory": trajectory, "report": report})
     calculator.attach(dynamics, **(provenance or {}))
-    written, writer = None, None
-    if trajectory is not None:
-        written = keep_previous(trajectory)
-        writer = Trajectory(str(written), "w", atoms)
-        dynamics.attach(writer.write, interval=trajectory_interval)
+    written = None if trajectory is None else Path(trajectory)
+    writer = None if written is None else _Frames(written, atoms, dynamics, append)
+    if writer is not None:
+        dynamics.attach(writer, interval=trajectory_interval)
     display = RunDisplay(label, steps, calculator.log_path, shown=progress)
     dynamics.attach(lambda: display.update(dynamics.nsteps))
     try:
@@ -114,3 +122,68 @@ def record_run(
         log = calculator.log_path
         html = try_report(log, report)
     return RunResult(calculator.summary(), written, log, html, dynamics.nsteps, ended)
+
+
+class _Frames:
+    """Writes the frames of a run; a full disk ends the trajectory, not the run."""
+
+    def __init__(self, path: Path, atoms: Atoms, dynamics: Any, append: bool) -> None:
+        from ase.io.trajectory import Trajectory
+
+        self._dynamics, self._append = dynamics, append
+        if not append:
+            keep_previous(path)
+        self._writer: Any = Trajectory(str(path), "a" if append else "w", atoms)
+        self._path = path
+
+    def __call__(self) -> None:
+        if self._writer is None or (self._append and self._dynamics.nsteps == 0):
+            return  # the last frame of the run before
+        try:
+            self._writer.write()
+        except OSError as error:
+            warn_outside(
+                f"the trajectory {show_path(self._path)} cannot be written on ({error}); the run "
+                "goes on without it",
+                RecordingWarning,
+            )
+            self.close()
+
+    def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(OSError):
+                writer.close()
+
+
+def try_report(log: Path | None, report: str | os.PathLike[str] | None) -> Path | None:
+    """Write the report of a log; a report that cannot be made does not lose the run.
+
+    Parameters
+    ----------
+    log : Path or None
+    report : path-like or None
+        One of an earlier run is kept aside.
+
+    Returns
+    -------
+    Path or None
+        The report, or None where none was asked for or it could not be made.
+
+    Warns
+    -----
+    RecordingWarning
+        If it could not be made.
+    """
+    if log is None or report is None:
+        return None
+    from platonic_ase.report.report import write_report
+
+    try:
+        return write_report(log, keep_previous(report))
+    except (OSError, LogError, OutputError) as error:
+        warn_outside(
+            f"no report: {error}; make it later with 'platonic-ase report {show_path(log)}'",
+            RecordingWarning,
+        )
+        return None

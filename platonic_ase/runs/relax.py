@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
+from ase import units
+
 from platonic_ase.calculator import PlatonicCalculator
+from platonic_ase.errors import SettingError
 from platonic_ase.runs.record import RunResult, record_run
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ def run_relaxation(
     fmax: float = 0.02,
     steps: int = 500,
     cell: bool = False,
+    pressure: float = 0.0,
     fix_symmetry: bool = False,
     optimizer: str = "FIRE",
     trajectory: str | os.PathLike[str] | None = None,
@@ -41,6 +46,8 @@ def run_relaxation(
         At most.
     cell : bool
         Whether to relax the cell as well (``FrechetCellFilter``).
+    pressure : float
+        Hydrostatic, in GPa; with the cell only.
     fix_symmetry : bool
         Whether to keep the space group (``FixSymmetry``). The calculator sees raw forces, so that
         it still shows forces that break the symmetry.
@@ -61,19 +68,28 @@ def run_relaxation(
 
     Raises
     ------
-    ValueError
-        For an unknown optimiser.
+    SettingError
+        For an unknown optimiser, a convergence that is not positive, a pressure on a fixed cell.
+    OutputError
+        If a file would be written over something else; nothing has been computed then.
     """
     import ase.optimize
     from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
 
     if optimizer not in OPTIMIZERS:
-        raise ValueError(f"optimizer = {optimizer!r}; one of {', '.join(OPTIMIZERS)} is needed")
+        raise SettingError(f"optimizer = {optimizer!r}; one of {', '.join(OPTIMIZERS)} is needed")
+    if not (math.isfinite(fmax) and fmax > 0):
+        raise SettingError(f"fmax = {fmax:g} eV/Å; a positive number is needed")
+    if not math.isfinite(pressure) or (pressure and not cell):
+        raise SettingError(
+            f"pressure = {pressure:g} GPa on a cell that is {'relaxed' if cell else 'fixed'}; a "
+            "finite one is needed, and the cell has to be relaxed as well (cell=True, --cell)"
+        )
     atoms.calc = calculator
     if fix_symmetry:
         atoms.set_constraint([*atoms.constraints, FixSymmetry(atoms)])
-    target: Any = FrechetCellFilter(atoms) if cell else atoms
+    target: Any = FrechetCellFilter(atoms, scalar_pressure=pressure * units.GPa) if cell else atoms
     dynamics = getattr(ase.optimize, optimizer)(target, logfile=None)
 
     def start() -> str:

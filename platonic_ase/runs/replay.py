@@ -11,8 +11,8 @@ import numpy as np
 
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.errors import StructureError
-from platonic_ase.report.outputs import keep_previous, try_report
-from platonic_ase.runs.record import RunResult
+from platonic_ase.outputs import check_outputs, keep_previous, show_path
+from platonic_ase.runs.record import RunResult, try_report
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -50,10 +50,13 @@ def replay(
     ------
     StructureError
         If there is no frame.
+    OutputError
+        If a file would be written over something else; nothing has been computed then.
     """
     from ase.io import write
     from tqdm.auto import tqdm
 
+    check_outputs({"structure": annotated, "report": report})
     live: Atoms | None = None
     written = None if annotated is None else keep_previous(annotated)
     done, ended = 0, "finished"
@@ -85,6 +88,21 @@ def replay(
     return RunResult(calculator.summary(), written, log, html, done, ended)
 
 
+def require_frames(path: str | os.PathLike[str]) -> None:
+    """Refuse a trajectory whose first frame cannot be read, before a model is opened.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    StructureError
+    """
+    if next(iter(read_frames(path)), None) is None:
+        raise StructureError(f"{show_path(path)} holds no frame")
+
+
 def read_frames(path: str | os.PathLike[str]) -> Iterable[Atoms]:
     """Iterate over the frames of any trajectory that ``ase.io`` reads.
 
@@ -100,12 +118,12 @@ def read_frames(path: str | os.PathLike[str]) -> Iterable[Atoms]:
     from ase.io import iread
 
     if not Path(path).is_file():
-        raise StructureError(f"no trajectory at {path}; check the path")
+        raise StructureError(f"no trajectory at {show_path(path)}; check the path")
     try:
         yield from iread(str(path), index=":")
     except Exception as error:
         raise StructureError(
-            f"cannot read {path}: {type(error).__name__}: {error}. Any trajectory that "
+            f"cannot read {show_path(path)}: {type(error).__name__}: {error}. Any trajectory that "
             "ase.io.read reads will do: .traj, extxyz, XDATCAR, vasprun.xml, ..."
         ) from error
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.errors import ScreenError
-from platonic_ase.report.outputs import keep_previous
+from platonic_ase.outputs import keep_previous
 from platonic_ase.screen.sources import atoms_of
 
 logger = logging.getLogger("platonic_ase")

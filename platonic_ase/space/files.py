@@ -12,6 +12,7 @@ import numpy as np
 
 from platonic_ase._version import __version__
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.outputs import write_atomically
 
 FORMAT_VERSION = 1
 _KEY = "platonic_ase"
@@ -43,8 +44,6 @@ def write_arrays(
     """
     from safetensors.numpy import save
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     full = {
         "format": FORMAT_VERSION,
         "kind": kind,
@@ -55,13 +54,7 @@ def write_arrays(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
         metadata={_KEY: json.dumps(full)},
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return write_atomically(path, data)
 
 
 def read_arrays(

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons.linear import LinearPart, fit_logistic
 from platonic_ase.space.folders import file_stem, pack_folders
 from platonic_ase.space.identity import ModelIdentity
@@ -99,10 +100,8 @@ class SymmetryRisk:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write as JSON."""
-        path = Path(path)
         text = json.dumps({"kind": KIND, "version": VERSION, **asdict(self)}, indent=1)
-        path.write_text(text + "\n", encoding="utf-8")
-        return path
+        return write_atomically(path, text + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SymmetryRisk:

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase._version import __version__
-from platonic_ase.errors import RecordingWarning, StructureError
+from platonic_ase.errors import OutputError, RecordingWarning, StructureError
 from platonic_ase.monitor.diagnosis import Event
 from platonic_ase.monitor.symmetry.operations import find_operations
 from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
+from platonic_ase.outputs import keep_previous, write_atomically
 from platonic_ase.phonons.estimate import crystal_key
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
-from platonic_ase.report.outputs import keep_previous
 from platonic_ase.stability.forecast import (
     SoftDirection,
     SymmetryForecast,
@@ -335,9 +335,9 @@ def _write(
                 text = jsonlib.dumps(result.to_dict(), indent=1) + "\n"
             else:
                 text = render_forecast(result.to_dict(), result.risk)
-            kept.write_text(text, encoding="utf-8")
+            write_atomically(kept, text)
             result.files[role] = kept
-        except OSError as error:
+        except (OSError, OutputError) as error:
             message = f"{path} cannot be written: {error}"
             logger.warning(message)
             warnings.warn(message, RecordingWarning, stacklevel=3)

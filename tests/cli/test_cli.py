@@ -172,3 +172,179 @@ def test_phonon(folder):
     own = json.loads((folder / "out" / "own.json").read_text())
     assert own["settings"]["relaxation"]["done"] is False
     assert (folder / "fcc-phonon.1.html").is_file()
+
+
+QUIET = ["--anchors", "cu.anchors.safetensors", "--quiet"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["md", "Cu.cif", "--report", "Cu.cif"],
+        ["md", "Cu.cif", "--log", "copies.xyz"],
+        ["md", "Cu.cif", "--trajectory", "Cu.cif/x.traj"],
+        ["md", "Cu.cif", "--report", "/dev/full"],
+        ["relax", "Cu.cif", "--output", "folder"],
+        ["relax", "Cu.cif", "--output", "out.unknownext"],
+        ["embed", "copies.xyz", "-o", "copies.xyz"],
+        ["report", "run.html"],
+        ["report", "l.jsonl", "-o", "l.jsonl"],
+        ["md", "Cu.cif", "--timestep", "-1"],
+        ["md", "Cu.cif", "--temperature", "0"],
+        ["md", "Cu.cif", "--temperature", "1e300"],
+        ["md", "Cu.cif", "--supercell", "-1", "1", "1"],
+        ["md", "Cu.cif", "--seed", "-1"],
+        ["relax", "Cu.cif", "--fmax", "nan"],
+        ["relax", "Cu.cif", "--pressure", "1"],
+        ["phonon", "Cu.cif", "--mesh", "0", "0", "0"],
+        ["phonon", "Cu.cif", "--displacement", "1e5"],
+        ["calibrate", "--level", "2"],
+    ],
+)
+def test_what_would_lose_a_file_or_makes_no_sense_is_refused(
+    arguments, folder, monkeypatch, capsys
+):
+    (folder / "folder").mkdir()
+    for name in ("run.html", "l.jsonl"):
+        (folder / name).write_text('{"type": "header", "schema": 1}\n')
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    steps = ["--steps", "1"] if arguments[0] in ("md", "relax") else []
+    monkeypatch.setattr("sys.argv", ["platonic-ase", *arguments, *steps])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    error = capsys.readouterr().err
+    assert stopped.value.code in (1, 2)
+    assert "rror: " in error
+    assert "unexpected" not in error
+    assert {path: path.read_bytes() for path in before} == before
+    assert (folder / "folder").is_dir()
+
+
+def test_what_is_moved_aside_is_said(folder, monkeypatch, capsys):
+    for _ in range(2):
+        monkeypatch.setattr("sys.argv", ["platonic-ase", "md", "Cu.cif", "--steps", "1", *QUIET])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code in (0, None)
+    error = capsys.readouterr().err
+    for name in ("Cu-md.1.traj", "Cu-md.1.html"):
+        assert error.count(name) == 1
+        assert (folder / name).stat().st_size
+    assert len((folder / "Cu-md.jsonl").read_text().splitlines()) > 4
+
+
+def test_a_second_file_embedded_onto_the_same_output_keeps_the_first(folder):
+    for source in ("Cu.cif", "copies.xyz"):
+        done = runner.invoke(app, ["embed", source, "-o", "e.safetensors", "--quiet"])
+        assert done.exit_code == 0, done.output
+    from platonic_ase import EmbeddingSet
+
+    assert len(EmbeddingSet.load("e.1.safetensors")) == 4
+    assert len(EmbeddingSet.load("e.safetensors")) == 240
+
+
+def test_md_goes_on_from_its_trajectory(folder):
+    command = ["md", "Cu.cif", "--ensemble", "nve", "--seed", "1", "--trajectory-interval", "5",
+               *QUIET]  # fmt: skip
+    whole = ["--steps", "20", "--trajectory", "whole.traj", "--log", "w.jsonl"]
+    assert runner.invoke(app, [*command, *whole]).exit_code == 0
+    for more in ([], ["--restart"]):
+        done = runner.invoke(app, [*command, "--steps", "10", *more])
+        assert done.exit_code == 0, done.output
+    parts, once = read("Cu-md.traj", ":"), read("whole.traj", ":")
+    assert len(parts) == len(once) == 5
+    for a, b in zip(parts, once, strict=True):
+        assert a.positions == pytest.approx(b.positions, abs=1e-12)
+        assert a.get_momenta() == pytest.approx(b.get_momenta(), abs=1e-12)
+
+
+@pytest.mark.parametrize("thermostat", ["bussi", "langevin", "nose-hoover"])
+def test_thermostats(thermostat, folder):
+    done = runner.invoke(
+        app, ["md", "Cu.cif", "--thermostat", thermostat, "--friction", "5", "--steps", "3", *QUIET]
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_diagnostics_are_switched_off_and_the_ideal_structure_is_given(folder):
+    done = runner.invoke(
+        app, ["md", "Cu.cif", "--steps", "2", "--without", "symmetry", "--ideal", "Cu.cif",
+              "--supercell", "2", "1", "1", *QUIET]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    records = [json.loads(line) for line in (folder / "Cu-md.jsonl").read_text().splitlines()]
+    (first,) = [r for r in records if r["type"] == "geometry"][:1]
+    assert not [name for name in first["scalars"] if "orbit" in name or "symmetry" in name]
+
+
+def test_pressure_shrinks_a_relaxed_cell(folder):
+    sizes = []
+    for pressure in ("0", "20"):
+        out = f"p{pressure}.xyz"
+        done = runner.invoke(
+            app, ["relax", "Cu.cif", "--cell", "--pressure", pressure, "--output", out, *QUIET]
+        )
+        assert done.exit_code == 0, done.output
+        sizes.append(read(out).get_volume())
+    assert sizes[1] < 0.95 * sizes[0]
+
+
+def test_version():
+    shown = runner.invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    assert shown.output.startswith("platonic-ase ")
+
+
+def test_a_name_that_is_not_utf8_loses_no_structure(folder):
+    import os
+
+    name = os.fsdecode(b"caf\xe9.cif")
+    os.rename("Cu.cif", name)  # noqa: PTH104
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "relax", name, "--steps", "2", *QUIET],
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert os.path.exists(os.fsdecode(b"caf\xe9-relaxed.xyz"))  # noqa: PTH110
+
+
+SCRIPT = """
+import time
+from ase.calculators.emt import EMT
+import platonic_ase.models
+from platonic_ase import register_encoder
+from platonic_ase.cli import main
+from platonic_ase.testing import MockEncoder
+
+def slowly(self, *arguments, evaluate=EMT.calculate, **options):
+    time.sleep(0.02)
+    evaluate(self, *arguments, **options)
+
+EMT.calculate = slowly
+register_encoder(MockEncoder)
+platonic_ase.models.load_calculator = lambda name, device=None: EMT()
+main()
+"""
+
+
+def test_sigterm_completes_log_and_report(folder):
+    import signal
+    import time
+
+    run = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "md", "Cu.cif", "--steps", "100000", *QUIET],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    log = folder / "Cu-md.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (
+        log.exists() and log.read_text().count('"geometry"') > 3
+    ):
+        time.sleep(0.1)
+    run.send_signal(signal.SIGTERM)
+    _, error = run.communicate(timeout=120)
+    assert run.returncode == 128 + signal.SIGTERM, error
+    assert json.loads(log.read_text().splitlines()[-1])["type"] == "summary"
+    assert (folder / "Cu-md.html").stat().st_size

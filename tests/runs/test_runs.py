@@ -5,9 +5,9 @@ import pytest
 from ase.calculators.emt import EMT
 from ase.io import read
 
-from platonic_ase.errors import StructureError
+from platonic_ase.errors import KeptAsideWarning, StructureError
 from platonic_ase.monitor import Diagnostic, Finding, Signal
-from platonic_ase.report.outputs import keep_previous
+from platonic_ase.outputs import keep_previous
 from platonic_ase.report.reader import read_log
 from platonic_ase.runs.md import run_md
 from platonic_ase.runs.relax import run_relaxation
@@ -170,7 +170,8 @@ def test_previous_files_are_kept(tmp_path):
     path = tmp_path / "run.traj"
     for text in ("first", "second"):
         path.write_text(text)
-        assert keep_previous(path) == path
+        with pytest.warns(KeptAsideWarning, match="kept as run"):
+            assert keep_previous(path) == path
         assert not path.exists()
     assert (tmp_path / "run.1.traj").read_text() == "first"
     assert (tmp_path / "run.2.traj").read_text() == "second"
