@@ -33,8 +33,41 @@ from platonic_ase.monitor.error_scale import ErrorScale
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.schema import (
+    ArraySchema,
+    PackSchema,
+    atomic_number,
+    identity,
+    list_of,
+    mapping,
+    number,
+    text,
+)
 
 KIND = "force_bound"
+SCHEMA = PackSchema(
+    arrays={
+        "mean": ArraySchema(("K",), low=-1.001, high=1.001),
+        "directions": ArraySchema(("K", "m")),
+        "coefficients": ArraySchema(("m",), low=-100, high=100),
+        "references": ArraySchema(("M", "d")),
+        "reference_numbers": ArraySchema(("M",), "i", 1, 118),
+        "ratios": ArraySchema(("n",), low=0),
+    },
+    header={
+        "name": text,
+        "intercept": number(-1e3, 1e3),
+        "floor": number(0),
+        "power": number(0, 1, above=True),
+        "reach": number(0, above=True),
+        "quantile": number(0, above=True),
+        "level": number(0, 1, above=True),
+        "elements": list_of(atomic_number),
+        "identity": identity,
+        "anchors": text,
+        "provenance": mapping,
+    },
+)
 _NUMBERS = ("intercept", "floor", "power", "reach")
 _ARRAYS = ("mean", "directions", "coefficients", "references")
 
@@ -174,7 +207,7 @@ class ForceBound:
         SpaceFileError
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
-        arrays, header = read_arrays(path, KIND)
+        arrays, header = read_arrays(path, KIND, SCHEMA)
         try:
             fitted: dict[str, Any] = {name: header[name] for name in _NUMBERS}
             fitted |= {name: arrays[name].astype(np.float32) for name in _ARRAYS}

@@ -35,9 +35,40 @@ from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.schema import (
+    PackSchema,
+    boolean,
+    identity,
+    list_of,
+    mapping,
+    mapping_of,
+    number,
+    optional,
+    record,
+    text,
+    whole,
+)
 
 KIND = "phonon_risk"
 LOW_THRESHOLD, ERROR_THRESHOLD = 0.15, 0.25
+_PROBABILITY = number(0, 1, above=True)
+_PART = record(features=list_of(text), intercept=number(-1e6, 1e6))
+SCHEMA = PackSchema(
+    header={
+        "name": text,
+        "sigma": number(0, above=True),
+        "identity": optional(identity),
+        "anchors": text,
+        "alarm_error": _PROBABILITY,
+        "alarm_imaginary": _PROBABILITY,
+        "worst_third": optional(number(0)),
+        "half_width": optional(number(0, above=True)),
+        "octet": boolean,
+        "element_counts": list_of(whole(1, 118)),
+        "provenance": mapping,
+        "parts": mapping_of(_PART),
+    },
+)
 _Z90 = 1.6448536269514722  # half width of the central 90 % of a normal distribution
 
 
@@ -256,7 +287,7 @@ class PhononRisk:
         SpaceFileError
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
-        arrays, header = read_arrays(path, KIND)
+        arrays, header = read_arrays(path, KIND, SCHEMA)
         try:
             parts = {
                 name: LinearPart.read(name, described, arrays)
@@ -280,7 +311,7 @@ class PhononRisk:
                 element_counts=tuple(header["element_counts"]),
                 provenance=header["provenance"],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
 
 

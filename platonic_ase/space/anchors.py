@@ -14,6 +14,7 @@ import numpy as np
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.pack_schemas import ANCHORS
 from platonic_ase.space.projection import project
 
 
@@ -59,6 +60,9 @@ class AnchorSet:
             )
         if not np.isfinite(self.embeddings).all():
             raise SpaceFileError("anchors hold values that are not finite; make them anew")
+        axes = self.embeddings if self.centre is None else self.embeddings - self.centre
+        if not np.linalg.norm(axes, axis=1).all():
+            raise SpaceFileError("an anchor has length zero: no angle to it; make them anew")
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -137,7 +141,7 @@ class AnchorSet:
         SpaceFileError
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
-        arrays, header = read_arrays(path, "anchors")
+        arrays, header = read_arrays(path, "anchors", ANCHORS)
         try:
             return cls(
                 embeddings=arrays["embeddings"],

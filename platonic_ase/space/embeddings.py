@@ -13,6 +13,7 @@ import numpy as np
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.pack_schemas import EMBEDDINGS
 
 KIND = "embeddings"
 
@@ -74,9 +75,11 @@ class EmbeddingSet:
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
         try:
-            return cls.from_arrays(*read_arrays(path, KIND))
-        except KeyError as error:
-            raise SpaceFileError(f"{path} lacks {error}; embed the structures anew") from error
+            return cls.from_arrays(*read_arrays(path, KIND, EMBEDDINGS))
+        except (KeyError, ValueError) as error:
+            raise SpaceFileError(
+                f"{path} is damaged ({error}); embed the structures anew"
+            ) from error
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Arrays and JSON-safe header of a file."""

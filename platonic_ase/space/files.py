@@ -13,6 +13,7 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.outputs import write_atomically
+from platonic_ase.space.schema import PackSchema
 
 FORMAT_VERSION = 1
 _KEY = "platonic_ase"
@@ -58,7 +59,7 @@ def write_arrays(
 
 
 def read_arrays(
-    path: str | os.PathLike[str], kind: str
+    path: str | os.PathLike[str], kind: str, schema: PackSchema | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a file of :func:`write_arrays`.
 
@@ -68,6 +69,8 @@ def read_arrays(
         The file.
     kind : str
         What it has to hold.
+    schema : PackSchema, optional
+        What its arrays and its header have to be.
 
     Returns
     -------
@@ -77,8 +80,8 @@ def read_arrays(
     Raises
     ------
     SpaceFileError
-        If the file is missing, truncated, not safetensors, of another kind or format, or holds
-        a value that is not finite.
+        If the file is missing, truncated, not safetensors, of another kind or format, does not
+        follow the schema, or holds a value that is not finite.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -90,14 +93,16 @@ def read_arrays(
         with safe_open(path, framework="numpy") as handle:
             metadata = handle.metadata() or {}
             arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SpaceFileError(
             f"{path} is not a readable safetensors file ({error}): truncated, or of another "
             f"format; {remedy}"
         ) from error
     try:
         header = json.loads(metadata[_KEY])
-    except (KeyError, json.JSONDecodeError) as error:
+        if not isinstance(header, dict):
+            raise ValueError(f"a header of type {type(header).__name__}")
+    except (KeyError, ValueError, RecursionError) as error:  # no header, or no JSON
         raise SpaceFileError(
             f"{path} has no platonic_ase header: it was written by another program; {remedy}"
         ) from error
@@ -114,4 +119,7 @@ def read_arrays(
             raise SpaceFileError(
                 f"{path}: array {name!r} has {bad} values that are not finite; {remedy}"
             )
+    problem = None if schema is None else schema.problem(arrays, header)
+    if problem is not None:
+        raise SpaceFileError(f"{path} makes no sense: {problem}; {remedy}")
     return arrays, header

@@ -25,6 +25,7 @@ from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.neighbours import half_squares, nearest_distances
+from platonic_ase.space.pack_schemas import REFERENCE
 from platonic_ase.space.selection import farthest_point
 
 NEIGHBOURS = 3
@@ -136,6 +137,8 @@ class ReferenceManifold:
         ModelMismatchError
         """
         differences = anchors.differences(self.identity, self.anchors_digest)
+        if not differences and self.platonic.shape[1] != len(anchors):
+            differences = [f"{self.platonic.shape[1]} coordinates against {len(anchors)} anchors"]
         if differences:
             raise ModelMismatchError(
                 "this reference manifold belongs to another space: "
@@ -174,7 +177,7 @@ class ReferenceManifold:
         SpaceFileError
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
-        arrays, header = read_arrays(path, "reference")
+        arrays, header = read_arrays(path, "reference", REFERENCE)
         try:
             elements = [int(z) for z in arrays["elements"]]
             return cls(
