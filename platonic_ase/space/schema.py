@@ -87,7 +87,7 @@ def _array_problem(array: np.ndarray, schema: ArraySchema, lengths: dict[str, in
     for name, length in zip(schema.dimensions, array.shape, strict=True):
         if lengths.setdefault(name, length) != length:
             return f"has shape {array.shape}; ({named}) with {name} = {lengths[name]} is needed"
-    if array.size and not (schema.low <= array.min() and array.max() <= schema.high):
+    if array.size and not (schema.low <= float(array.min()) and float(array.max()) <= schema.high):
         return (
             f"holds values from {array.min():.4g} to {array.max():.4g}; {schema.low:g} to "
             f"{schema.high:g} is allowed"
