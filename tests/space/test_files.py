@@ -30,7 +30,7 @@ def anchors():
 @pytest.fixture
 def reference(anchors):
     return ReferenceManifold(
-        np.random.default_rng(1).normal(size=(9, 6)).astype(np.float32),
+        np.random.default_rng(1).uniform(-1, 1, size=(9, 6)).astype(np.float32),
         np.repeat([1, 8], [4, 5]),
         {1: 0.5, 8: 0.25},
         {1: 40, 8: 50},
