@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 from platonic_ase import register_encoder
@@ -36,7 +37,11 @@ def make_counted():
     return make()
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def make_by_file():
-    """A model whose weights depend on how often it was made."""
-    make_counted()
-    return make(seed=len(Path(os.environ["LOADS"]).read_text()))
+    """A model whose weights depend on how often it was made, also by threads at the same time."""
+    with _ONE_AT_A_TIME:
+        make_counted()
+        return make(seed=len(Path(os.environ["LOADS"]).read_text()))
