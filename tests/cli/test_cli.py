@@ -266,18 +266,31 @@ def test_thermostats(thermostat, folder):
     assert done.exit_code == 0, done.output
 
 
-def test_diagnostics_are_switched_off_and_the_ideal_structure_is_given(folder):
-    done = runner.invoke(
-        app, ["md", "Cu.cif", "--steps", "2", "--without", "symmetry", "--ideal", "Cu.cif",
-              "--supercell", "2", "1", "1", *QUIET]
-    )  # fmt: skip
-    assert done.exit_code == 0, done.output
+PHYSICS = {"net_force", "closest_contact", "temperature", "volume_ratio", "max_force"}
+
+
+def test_a_diagnostic_is_switched_off_alone(folder):
     from platonic_ase.report.reader import read_log
 
-    (run,) = read_log("Cu-md.jsonl")
-    names = set().union(*(record["scalars"] for record in run.geometries))
-    assert names
-    assert not [name for name in names if name.startswith("symmetry.")]
+    names = []
+    for options in ([], ["--without", "physics"]):
+        done = runner.invoke(app, ["md", "Cu.cif", "--steps", "2", *options, *QUIET])
+        assert done.exit_code == 0, done.output
+        run = read_log("Cu-md.jsonl")[-1]
+        found = set().union(*(record["scalars"] for record in run.geometries))
+        names.append({name for name in found if name in PHYSICS})
+        assert found - names[-1]
+    assert names[0]
+    assert not names[1]
+
+
+def test_an_ideal_structure_is_taken(folder):
+    for supercell in (["2", "1", "1"], ["1", "1", "1"]):
+        done = runner.invoke(
+            app, ["md", "Cu.cif", "--steps", "1", "--ideal", "Cu.cif", "--supercell", *supercell,
+                  *QUIET]
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
 
 
 def test_pressure_shrinks_a_relaxed_cell(folder):
