@@ -25,7 +25,7 @@ def factor():
 
 
 def crystal(**values):
-    return DisplacementFeatures(**{**dict.fromkeys(FEATURES, 0.0), **values})
+    return DisplacementFeatures(**{**dict.fromkeys(FEATURES, 0.0), "n_elements": 2.0, **values})
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import importlib
 import json
 
 import numpy as np
@@ -8,6 +7,7 @@ from ase.build import bulk
 from typer.testing import CliRunner
 
 from platonic_ase import PlatonicCalculator
+from platonic_ase.cli.options import WatchOptions
 from platonic_ase.errors import StructureError
 from platonic_ase.stability import run as workflow
 from platonic_ase.stability.report import render_forecast
@@ -145,9 +145,8 @@ def test_what_has_no_cell_or_no_sense_is_refused():
 def test_the_command(tmp_path, monkeypatch):
     from platonic_ase import cli
 
-    command = importlib.import_module("platonic_ase.cli.forecast")
     inner = DoubleWellCrystal(2.0)
-    monkeypatch.setattr(command, "wrap", lambda *args, **options: watched(inner))
+    monkeypatch.setattr(WatchOptions, "wrap", lambda *args, **options: watched(inner))
     monkeypatch.chdir(tmp_path)
     inner.structure().write("salt.extxyz")
     run_command = CliRunner().invoke(cli.app, ["forecast", "salt.extxyz", "--no-relax", "--quiet"])
