@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from platonic_ase.errors import WarningRaised
+from platonic_ase.errors import WarningRaised, warn_outside
 from platonic_ase.monitor.diagnosis import Event
 
 logger = logging.getLogger("platonic_ase.events")
@@ -76,7 +74,7 @@ class Policy:
         elif self.on_warning == "raise":
             raise WarningRaised(event)
         elif self.on_warning != "ignore":
-            issue(str(event), event.signal.category)
+            warn_outside(str(event), event.signal.category)
             if self.on_warning == "stop" and self.stopped_by is None:
                 self.stopped_by = event
 
@@ -86,19 +84,7 @@ class Policy:
         return "callable" if callable(self.on_warning) else self.on_warning
 
 
-def issue(message: str, category: type[Warning]) -> None:
-    """Issue a Python warning that points to the user's line: neither here nor inside ASE."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
-
-
 def tell(message: str, category: type[Warning], error: Exception | None = None) -> None:
     """Say something once to the logger and as a Python warning: a part of the watch has failed."""
     logger.error(message, exc_info=error)
-    issue(message, category)
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in ("platonic_ase", "ase")
+    warn_outside(message, category)
