@@ -222,7 +222,10 @@ class PlatonicCalculator(Watching, Calculator):
         changes: list[str] = []
         if self.atoms is None or not same_state(self.atoms, atoms):
             changes += super().check_state(atoms, tol)
-        return changes + [c for c in self._inner.changes(atoms, tol) if c not in changes]
+        changes += [c for c in self._inner.changes(atoms, tol) if c not in changes]
+        if not changes:  # results that another Atoms object left: its history begins here
+            self.session.follow(atoms)
+        return changes
 
     def set(self, **parameters: Any) -> dict[str, Any]:
         """Set parameters of the inner calculator; results of the old ones are forgotten."""

@@ -103,6 +103,10 @@ class PhononWarning(PlatonicWarning):
     """The phonons computed with this model are likely to be wrong."""
 
 
+class NoticeWarning(PlatonicWarning):
+    """Something about a run limits what can be watched; said once, and no event."""
+
+
 class DiagnosticFailedWarning(PlatonicWarning):
     """A diagnostic raised and was switched off; results still flow."""
 

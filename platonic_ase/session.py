@@ -132,7 +132,7 @@ class Session:
             return
         self._closed = False
         self.watch = self.watch.fresh()
-        self.policy.stopped_by = None
+        self.policy.renew()
         self._provenance = {}
         self._recorder = self._new_recorder()
 
@@ -202,6 +202,11 @@ class Session:
         """Whether to diagnose a geometry that is about to be calculated."""
         return self.observing and self.watch.is_due(owner, self.interval)
 
+    def follow(self, owner: Atoms) -> None:
+        """Begin the history of an Atoms object whose first results are known already."""
+        if self.observing and not self._closed:
+            self.watch.track(owner)
+
     def observe(self, owner: Atoms, atoms: Atoms, array: Any, results: Mapping[str, Any]) -> None:
         """Diagnose and log one geometry.
 
@@ -226,6 +231,10 @@ class Session:
             diagnosis = self.second_opinion.extend(
                 diagnosis, atoms, platonic, results, self.anchors
             )
+        if diagnosis.index == 0:
+            for facts in diagnosis.facts.values():
+                if "notice" in facts:
+                    self.policy.notice(str(facts["notice"]))
         self.diagnosis, self.geometry = diagnosis, atoms
         self.embeddings, self.platonic = embeddings, platonic
         if self._recorder is not None:

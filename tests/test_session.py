@@ -514,3 +514,17 @@ def test_a_watch_can_be_made_anew_with_its_settings():
     watch = Watch([FrameKeeper()], EventGate(clear=0.5, cooldown=7))
     fresh = watch.fresh()
     assert (fresh.gate.clear, fresh.gate.cooldown) == (0.5, 7)
+
+
+def test_the_history_of_a_copy_begins_where_the_results_are_known_already(wrap, copper):
+    calc = wrap()
+    copper.calc = calc
+    copper.get_forces()
+    moved = copper.copy()
+    moved.calc = calc
+    moved.get_forces()  # from the cache: nothing is evaluated
+    assert calc.summary().evaluated == 1
+    moved.rattle(0.05, seed=0)
+    moved.get_forces()
+    assert calc.watch.track(moved).states["symmetry"].orbits.space_group == "Fm-3m (225)"
+    assert calc.diagnosis.scalars["asymmetry"] > 0.01

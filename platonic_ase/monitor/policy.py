@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from platonic_ase.errors import WarningRaised, warn_outside
+from platonic_ase.errors import NoticeWarning, WarningRaised, warn_outside
 from platonic_ase.monitor.diagnosis import Event
 
 logger = logging.getLogger("platonic_ase.events")
@@ -46,6 +46,7 @@ class Policy:
         self.on_warning = on_warning
         self.stopped_by: Event | None = None
         self._listeners: list[list[Event]] = []
+        self._noticed: set[str] = set()
 
     @contextmanager
     def listening(self) -> Iterator[list[Event]]:
@@ -77,6 +78,20 @@ class Policy:
             warn_outside(str(event), event.signal.category)
             if self.on_warning == "stop" and self.stopped_by is None:
                 self.stopped_by = event
+
+    def renew(self) -> None:
+        """Begin a new run: nothing has stopped it, nothing has been noticed."""
+        self.stopped_by = None
+        self._noticed.clear()
+
+    def notice(self, message: str) -> None:
+        """Say once what limits the watch of a run; no event, so that nothing stops or raises."""
+        if message in self._noticed:
+            return
+        self._noticed.add(message)
+        logger.info("%s", message)
+        if self.on_warning != "ignore":
+            warn_outside(message, NoticeWarning)
 
     @property
     def name(self) -> str:

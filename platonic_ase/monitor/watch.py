@@ -18,6 +18,7 @@ from platonic_ase.monitor.diagnosis import Diagnosis, Diagnostic, Event, Finding
 from platonic_ase.monitor.gate import EventGate
 from platonic_ase.monitor.motion import Motion
 from platonic_ase.monitor.policy import tell
+from platonic_ase.monitor.symmetry.kinds import complete_ideal
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -199,7 +200,7 @@ class Watch:
         ideal = self.symmetric
         reference = owner
         if ideal is not None and _same_atoms(ideal.numbers, owner):
-            reference = ideal
+            reference = complete_ideal(ideal, owner)
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
             if diagnostic.name in self._shared:

@@ -139,6 +139,7 @@ def verdict(run: RunColumns) -> Verdict:
         remarks.append(
             "Uncalibrated: there is no reference for this model, so extrapolation was not judged."
         )
+    remarks += _notices(run)
     for name, reason in (summary.get("switched_off") or {}).items():
         remarks.append(f"The diagnostic {name!r} failed and was switched off: {reason}")
     if run.summary is None:
@@ -146,6 +147,17 @@ def verdict(run: RunColumns) -> Verdict:
     if run.damaged:
         remarks.append(f"{plural(run.damaged, 'line')} of the log could not be read.")
     return Verdict(kind, title, sentence, remarks)
+
+
+def _notices(run: RunColumns) -> list[str]:
+    """What the diagnostics said of the start of each track, once each."""
+    found = (
+        facts.get("notice")
+        for track in run.tracks.values()
+        for facts in (track.facts.values() if isinstance(track.facts, Mapping) else ())
+        if isinstance(facts, Mapping)
+    )
+    return list(dict.fromkeys(str(notice) for notice in found if notice))
 
 
 def risk_rows(run: RunColumns) -> list[tuple[str, Any, Any]]:

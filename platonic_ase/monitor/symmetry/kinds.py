@@ -70,6 +70,29 @@ def held_directions(atoms: Atoms) -> list[np.ndarray]:
     return [p for p in found if not np.allclose(p, p[0, 0] * np.eye(3))]
 
 
+def complete_ideal(ideal: Atoms, live: Atoms) -> Atoms:
+    """An ideal structure with the constraints, masses and moments of the live one that it lacks.
+
+    Parameters
+    ----------
+    ideal, live : Atoms
+        The same atoms in the same order; neither is changed.
+
+    Returns
+    -------
+    Atoms
+        A copy of ``ideal``. What it says itself counts.
+    """
+    complete = ideal.copy()
+    complete.calc = None
+    for name in ("masses", "initial_magmoms"):
+        if live.has(name) and not complete.has(name):
+            complete.set_array(name, live.arrays[name].copy())
+    if live.constraints and not complete.constraints:
+        complete.set_constraint(live.constraints)
+    return complete
+
+
 def _held(constraint: Any, n_atoms: int) -> np.ndarray:
     column = np.zeros((n_atoms, 1))
     column[constraint.get_indices()] = 1.0

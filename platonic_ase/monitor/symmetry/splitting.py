@@ -11,6 +11,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.symmetry.begun import NOTICE, is_displaced
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
 from platonic_ase.monitor.symmetry.operations import Operations, operations_of
@@ -128,8 +129,10 @@ class OrbitSplitting(Diagnostic):
         if len(reference) > self.largest:
             return _State(orbits=None)
         orbits = find_orbits(reference, self.symprec)
-        if orbits is None or len(orbits.rotations) == 0:
+        if orbits is None:
             return _State(orbits=None)
+        if len(orbits.rotations) == 0:
+            return _State(orbits=None, facts={"space_group": orbits.space_group})
         operations = operations_of(orbits)
         return _State(orbits, operations, facts=self._facts(orbits, reference))
 
@@ -137,7 +140,9 @@ class OrbitSplitting(Diagnostic):
         """Measure the splitting of every orbit and the asymmetry of the structure."""
         orbits = state.orbits
         if orbits is None:
-            return Finding(self.name)
+            if frame.index == 0 and state.facts and is_displaced(frame):
+                state.facts["notice"] = NOTICE
+            return Finding(self.name, facts=state.facts)
         splitting = orbit_splitting(frame.platonic, orbits.labels, orbits.grouped)
         shift = fractional_shift(orbits, frame.atoms)
         asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
