@@ -34,7 +34,8 @@ from platonic_ase.space.folders import (
     file_stem,
 )
 from platonic_ase.space.packs import find_pack
-from platonic_ase.space.reference import ReferenceManifold, fit_reference
+from platonic_ase.space.reference import ReferenceManifold
+from platonic_ase.space.reference_fit import fit_reference
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -197,7 +198,7 @@ def build_reference(
     structures : sequence of Atoms
         Of the pool.
     alarm_level : float
-        See :func:`~platonic_ase.space.reference.fit_reference`.
+        See :func:`~platonic_ase.space.reference_fit.fit_reference`.
     progress : bool
         Whether to show a progress bar.
     """
@@ -229,7 +230,7 @@ def reference_of(
     source : str
         Where the structures come from and under which licence; recorded.
     alarm_level : float
-        See :func:`~platonic_ase.space.reference.fit_reference`.
+        See :func:`~platonic_ase.space.reference_fit.fit_reference`.
 
     Raises
     ------

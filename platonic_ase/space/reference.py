@@ -1,17 +1,10 @@
-r"""The reference manifold: environments the model is known to handle, and how far is too far.
-
-Thresholds are split-conformal (Vovk et al. 2005; Lei et al., J. Am. Stat. Assoc. 113, 1094
-(2018)): with distances :math:`d_1 \ldots d_n` of held-out environments, the
-:math:`\lceil (n+1) \cdot \mathrm{level} \rceil`-th smallest is exceeded by a new environment of
-the same kind with probability at most :math:`1 - \mathrm{level}`. What is exchangeable is
-compounds, not their strained and rattled copies: n counts compounds.
-"""
+r"""The reference manifold: environments the model is known to handle, and how far is too far."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +19,6 @@ from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.neighbours import half_squares, nearest_distances
 from platonic_ase.space.pack_schemas import REFERENCE
-from platonic_ase.space.selection import farthest_point
 
 NEIGHBOURS = 3
 
@@ -45,9 +37,10 @@ class ReferenceManifold:
         Per atomic number: the distance that a share ``1 - level`` of held-out environments of
         that element exceeds, each group (compound) counting as one.
     counts : mapping of int to int
-        Per atomic number: how many held-out groups set the threshold.
+        Per atomic number: how many held-out groups set the threshold; those of all elements that
+        were pooled, where the element had too few of its own.
     pooled_threshold : float
-        The same over all elements; serves elements with too few held-out groups.
+        Serves elements without reference environments.
     alarm : float
         The value of max over atoms of distance / threshold that a share ``1 - alarm_level`` of
         held-out *structures* exceeds.
@@ -263,131 +256,3 @@ def conformal_quantile(
     covered = np.cumsum((1 / counts[inverse])[order])
     position = int(np.searchsorted(covered, (len(counts) + 1) * level - 1e-9))
     return math.inf if position >= len(scores) else float(scores[order[position]])
-
-
-def fit_reference(
-    platonic: np.ndarray,
-    numbers: np.ndarray,
-    structures: np.ndarray,
-    groups: Sequence[str],
-    anchors: AnchorSet,
-    *,
-    level: float = 0.9,
-    alarm_level: float = 0.99,
-    per_element: int = 120,
-    seed: int = 0,
-    provenance: Mapping[str, Any] | None = None,
-) -> ReferenceManifold:
-    """Build a reference manifold and its thresholds from environments.
-
-    Groups (compounds) are dealt to three parts, so that all copies of one compound stay on one
-    side: half are references (thinned by farthest-point sampling to ``per_element`` points an
-    element), 30 % set the per-element thresholds, 20 % set the alarm per structure.
-
-    Strained and rattled copies of one compound are not independent, so that each group counts as
-    one, shared out equally among its environments (or structures): a threshold covers an
-    environment of a compound that is new with the probability stated. Elements in too few groups
-    get the threshold of all elements pooled. Where the groups are too few for the alarm level, the
-    highest level that they support is used and recorded.
-
-    Parameters
-    ----------
-    platonic : ndarray, shape (n, K)
-        Platonic coordinates of all environments.
-    numbers : ndarray of int, shape (n,)
-        Atomic numbers.
-    structures : ndarray of int, shape (n,)
-        Which structure each environment belongs to, 0..S-1.
-    groups : sequence of str, length S
-        Which group each structure belongs to.
-    anchors : AnchorSet
-        The anchors that span the space.
-    level, alarm_level : float
-        Conformal levels, per atom and per structure.
-    per_element : int
-        Most reference points kept for one element.
-    seed : int
-        Of the deal.
-    provenance : mapping, optional
-        Recorded.
-
-    Raises
-    ------
-    ValueError
-        With fewer than three groups, or too few of them held out for the level.
-    """
-    names = sorted(set(groups))
-    if len(names) < 3:
-        raise ValueError(
-            f"a reference needs at least 3 groups of structures to split; got {len(names)}"
-        )
-    dealt = np.random.default_rng(seed).permutation(len(names))
-    share = np.digitize(np.argsort(dealt) / len(names), [0.5, 0.8])
-    part_of = dict(zip(names, share.tolist(), strict=True))
-    part = np.array([part_of[group] for group in groups])[structures]
-    group_number = np.unique(groups, return_inverse=True)[1]
-
-    platonic = np.asarray(platonic, dtype=np.float32)
-    by_element: dict[int, np.ndarray] = {}
-    for element in np.unique(numbers[part == 0]):
-        rows = platonic[(part == 0) & (numbers == element)]
-        distinct = np.unique(rows, axis=0)
-        if len(distinct) > per_element:
-            distinct = distinct[farthest_point(distinct, per_element, seed=seed)]
-        by_element[int(element)] = distinct
-    everything = np.concatenate(list(by_element.values()))
-    labels = np.repeat(list(by_element), [len(rows) for rows in by_element.values()])
-
-    held = part == 1
-    distances = element_distances(platonic[held], numbers[held], by_element, everything)
-    owners = group_number[structures[held]]
-    pooled = conformal_quantile(distances, level, owners)
-    thresholds: dict[int, float] = {}
-    counts: dict[int, int] = {}
-    for element in by_element:
-        own = numbers[held] == element
-        quantile = conformal_quantile(distances[own], level, owners[own])
-        if math.isfinite(quantile):
-            thresholds[element], counts[element] = quantile, len(np.unique(owners[own]))
-    if not math.isfinite(pooled):
-        raise ValueError(
-            f"{len(np.unique(owners))} held-out groups are too few for level {level}; "
-            f"{_needed(level)} are needed: add compounds or lower the level"
-        )
-
-    judged = part == 2
-    judges = np.unique(structures[judged])
-    n_judges = len(np.unique(group_number[judges]))
-    # the largest of n is exceeded by the next with a probability of 1 / (n + 1)
-    supported = n_judges / (n_judges + 1)
-    if supported < min(level, alarm_level) - 1e-9:
-        raise ValueError(
-            f"too few held-out groups for alarm level {alarm_level}: {n_judges}, and "
-            f"{_needed(min(level, alarm_level))} are the least; add compounds or lower the levels"
-        )
-    alarm_level = min(alarm_level, supported)
-
-    manifold = ReferenceManifold(
-        platonic=everything,
-        numbers=labels,
-        thresholds=thresholds,
-        counts=counts,
-        pooled_threshold=pooled,
-        alarm=math.nan,
-        level=level,
-        alarm_level=alarm_level,
-        identity=anchors.identity,
-        anchors_digest=anchors.digest,
-        provenance=dict(provenance or {}),
-    )
-    scores = manifold.scores(manifold.distances(platonic[judged], numbers[judged]), numbers[judged])
-    worst = np.zeros(len(groups))
-    np.maximum.at(worst, structures[judged], scores)
-    alarm = conformal_quantile(worst[judges], alarm_level, group_number[judges])
-    object.__setattr__(manifold, "alarm", max(alarm, 1.0))
-    return manifold
-
-
-def _needed(level: float) -> int:
-    """Fewest groups for a finite quantile at this level."""
-    return math.ceil(level / (1 - level) - 1e-9)

@@ -10,7 +10,8 @@ from ase import Atoms
 from platonic_ase.models.embed import embed
 from platonic_ase.models.encoder import Encoder
 from platonic_ase.space.anchors import AnchorSet
-from platonic_ase.space.reference import ReferenceManifold, fit_reference
+from platonic_ase.space.reference import ReferenceManifold
+from platonic_ase.space.reference_fit import fit_reference
 from platonic_ase.space.selection import farthest_point
 
 

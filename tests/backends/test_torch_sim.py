@@ -20,7 +20,7 @@ from platonic_ase.integrations.torch_sim import (
 )
 from platonic_ase.models.torch_module import TorchEncoder
 from platonic_ase.space.anchors import AnchorSet
-from platonic_ase.space.reference import fit_reference
+from platonic_ase.space.reference_fit import fit_reference
 
 pytestmark = pytest.mark.backend("torch_sim")
 CPU = torch.device("cpu")

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platonic_ase.space import reference as module
+from platonic_ase.space import reference
+from platonic_ase.space import reference_fit as module
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.identity import ModelIdentity
-from platonic_ase.space.reference import conformal_quantile, fit_reference
+from platonic_ase.space.reference import conformal_quantile
+from platonic_ase.space.reference_fit import fit_reference
 
 IDENTITY = ModelIdentity("test", "1", "test", "0" * 32, "last", 3, "float64")
 ANCHORS = AnchorSet(np.eye(3), np.ones(3, dtype=int), IDENTITY)
@@ -68,7 +70,8 @@ def test_the_split_never_mixes_groups(monkeypatch):
         parts.setdefault("calls", []).append({tuple(row) for row in np.asarray(platonic).tolist()})
         return original(platonic, numbers, by_element, everything, **kwargs)
 
-    monkeypatch.setattr(module, "element_distances", spy)
+    for owner in (module, reference):
+        monkeypatch.setattr(owner, "element_distances", spy)
     for seed in range(5):
         parts.clear()
         rng = np.random.default_rng(seed)
@@ -137,3 +140,25 @@ def test_a_level_that_the_groups_do_not_support_is_lowered_and_said():
     z, numbers, structures, groups = environments(np.random.default_rng(0), n_groups=100)
     manifold = fit_reference(z, numbers, structures, groups, ANCHORS, level=0.9, alarm_level=0.99)
     assert manifold.alarm_level == pytest.approx(20 / 21)
+
+
+def test_rare_elements_are_pooled_in_units_of_what_is_usual_for_each():
+    """Elements of unlike spread, none in enough compounds for a threshold of its own."""
+    spreads = np.geomspace(1, 8, 12)
+    covered, unscaled = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        numbers = np.repeat(np.arange(1, 13), 14)  # 14 compounds of each, some four held out
+        n = len(numbers)
+        z = rng.normal(size=(n, 3)) * spreads[numbers - 1][:, None]
+        manifold = fit_reference(
+            z, numbers, np.arange(n), [f"compound {i:03}" for i in range(n)], ANCHORS,
+            level=0.9, alarm_level=0.9, seed=seed,
+        )  # fmt: skip
+        new = rng.normal(size=(500, 3)) * spreads[-1]
+        found = manifold.distances(new, np.full(500, 12))
+        assert 12 in manifold.provenance["elements_sharing_a_threshold"]
+        covered.append((found <= manifold.thresholds[12]).mean())
+        unscaled.append((found <= manifold.pooled_threshold).mean())
+    assert np.mean(covered) == pytest.approx(0.85, abs=0.05)  # drawn a little to the others
+    assert np.mean(unscaled) < 0.7  # one threshold for all elements
