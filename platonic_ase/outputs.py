@@ -28,6 +28,7 @@ _KINDS: dict[str, re.Pattern[bytes]] = {
     "log": re.compile(rb'\s*\{"type":'),
     "report": re.compile(rb"\s*<!doctype html", re.IGNORECASE),
     "trajectory": re.compile(rb"- of UlmASE-Trajectory"),
+    "h5md": re.compile(rb"\x89HDF"),
     "arrays": re.compile(rb".{8}\s*\{", re.DOTALL),
     "json": re.compile(rb"\s*\{"),
     "phonopy": re.compile(rb"\s*(#|phonopy:)"),
@@ -36,6 +37,7 @@ _NAMES = {
     "log": "a run log (JSON Lines)",
     "report": "an HTML report",
     "trajectory": "an ASE trajectory",
+    "h5md": "an HDF5 file",
     "arrays": "a safetensors file",
     "json": "a JSON file",
     "phonopy": "parameters of phonopy (YAML)",
@@ -54,7 +56,7 @@ def check_outputs(outputs: Mapping[str, PathLike | None], inputs: Iterable[PathL
     Parameters
     ----------
     outputs : mapping of str to path-like or None
-        By kind: ``"log"``, ``"report"``, ``"trajectory"``, ``"arrays"``, ``"json"``,
+        By kind: ``"log"``, ``"report"``, ``"trajectory"``, ``"h5md"``, ``"arrays"``, ``"json"``,
         ``"phonopy"``, ``"structure"`` or ``"folder"``; where a command has two of a kind, a name of
         its own after a colon, as in ``"phonopy:corrected"``. None is not written.
     inputs : iterable of path-like

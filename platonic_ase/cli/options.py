@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from platonic_ase.outputs import check_outputs, show_path
+from platonic_ase.runs.trajectory import trajectory_kind
 
 MOST_ATOMS = 1_000_000
 """In a repeated cell; more are a slip of the keyboard."""
@@ -289,7 +290,11 @@ class OutputFiles:
             "folder": f"{stem}.parts",
         }
         self._paths = {kind: path or Path(names[kind]) for kind, path in given.items()}
-        check_outputs(self._paths, inputs=[source, *inputs])
+        roles = {
+            trajectory_kind(path) if kind == "trajectory" else kind: path
+            for kind, path in self._paths.items()
+        }
+        check_outputs(roles, inputs=[source, *inputs])
 
     def __getitem__(self, kind: str) -> Path:
         return self._paths[kind]

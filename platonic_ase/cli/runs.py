@@ -34,9 +34,14 @@ from platonic_ase.outputs import (
     show_path,
     write_structure,
 )
+from platonic_ase.runs.trajectory import trajectory_kind
 
 TrajectoryOpt = Annotated[
-    Path | None, typer.Option(help="ASE trajectory.  [default: STRUCTURE-<command>.traj]")
+    Path | None,
+    typer.Option(
+        help="Frames: .traj, which is exact, or .xyz or .h5, with what was seen of every atom.  "
+        "[default: STRUCTURE-<command>.traj]"
+    ),
 ]
 
 
@@ -249,7 +254,10 @@ def replay(
     trajectory: Annotated[Path, typer.Argument(help="Trajectory: anything that ase.io reads.")],
     run: RunOptions,
     annotated: Annotated[
-        Path | None, typer.Option(help="extxyz with per-atom diagnostics, for OVITO or ASE GUI.")
+        Path | None,
+        typer.Option(
+            help="Frames with what was seen of every atom: .xyz, for OVITO and ASE GUI, or .h5."
+        ),
     ] = None,
     report: ReportOpt = None,
 ) -> None:
@@ -258,7 +266,10 @@ def replay(
     from platonic_ase.runs.replay import replay as run_replay
 
     files = OutputFiles(trajectory, "replay", run.inputs, {"log": run.log, "report": report})
-    check_outputs({"structure": annotated}, [trajectory, *run.inputs])
+    if annotated is not None:
+        check_outputs(
+            {trajectory_kind(annotated, annotated=True): annotated}, [trajectory, *run.inputs]
+        )
     require_frames(trajectory)
     calc = run.watch(files["log"])
     result = run_replay(

@@ -65,7 +65,8 @@ def run_md(
         Of ``"nvt"``, in 1/ps: the friction of Langevin dynamics, and one over the relaxation time
         of the other thermostats.
     trajectory : path-like, optional
-        ASE trajectory; one of an earlier run is kept aside.
+        ``.traj``, or ``.xyz`` or ``.h5`` with what was seen of every atom in each frame; one of
+        an earlier run is kept aside.
     trajectory_interval : int
         Steps between frames.
     append : bool

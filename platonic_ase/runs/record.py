@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platonic_ase.errors import LogError, OutputError, RecordingWarning, warn_outside
 from platonic_ase.monitor.watch import RunSummary
 from platonic_ase.outputs import check_outputs, keep_previous, show_path
+from platonic_ase.runs.trajectory import FrameWriter, open_trajectory, trajectory_kind
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -81,7 +82,8 @@ def record_run(
     label : str
         What runs.
     trajectory : path-like, optional
-        ASE trajectory; one of an earlier run is kept aside.
+        For the frames, in a format of
+        :func:`~platonic_ase.runs.trajectory.open_trajectory`; one of an earlier run is kept aside.
     trajectory_interval : int
         Steps between frames.
     report : path-like, optional
@@ -100,10 +102,13 @@ def record_run(
     """
     from platonic_ase.report.terminal import RunDisplay
 
-    check_outputs({"trajectory": trajectory, "report": report})
+    roles: dict[str, str | os.PathLike[str] | None] = {"report": report}
+    if trajectory is not None:
+        roles[trajectory_kind(trajectory)] = trajectory
+    check_outputs(roles)
     calculator.attach(dynamics, **(provenance or {}))
     written = None if trajectory is None else Path(trajectory)
-    writer = None if written is None else _Frames(written, atoms, dynamics, append)
+    writer = None if written is None else _Frames(written, atoms, calculator, dynamics, append)
     if writer is not None:
         dynamics.attach(writer, interval=trajectory_interval)
     display = RunDisplay(label, steps, calculator.log_path, shown=progress)
@@ -127,13 +132,18 @@ def record_run(
 class _Frames:
     """Writes the frames of a run; a full disk ends the trajectory, not the run."""
 
-    def __init__(self, path: Path, atoms: Atoms, dynamics: Any, append: bool) -> None:
-        from ase.io.trajectory import Trajectory
-
+    def __init__(
+        self,
+        path: Path,
+        atoms: Atoms,
+        calculator: PlatonicCalculator,
+        dynamics: Any,
+        append: bool,
+    ) -> None:
         self._dynamics, self._append = dynamics, append
         if not append:
             keep_previous(path)
-        self._writer: Any = Trajectory(str(path), "a" if append else "w", atoms)
+        self._writer: FrameWriter | None = open_trajectory(path, atoms, calculator, append)
         self._path = path
 
     def __call__(self) -> None:

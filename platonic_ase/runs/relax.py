@@ -54,7 +54,8 @@ def run_relaxation(
     optimizer : str
         One of :data:`OPTIMIZERS`, from ``ase.optimize``.
     trajectory : path-like, optional
-        ASE trajectory; one of an earlier run is kept aside.
+        ``.traj``, or ``.xyz`` or ``.h5`` with what was seen of every atom in each frame; one of
+        an earlier run is kept aside.
     report : path-like, optional
         HTML report, made from the calculator's log.
     progress : bool

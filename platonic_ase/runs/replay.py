@@ -13,6 +13,7 @@ from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.errors import StructureError
 from platonic_ase.outputs import check_outputs, keep_previous, show_path
 from platonic_ase.runs.record import RunResult, try_report
+from platonic_ase.runs.trajectory import FrameWriter, open_trajectory, trajectory_kind
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -35,7 +36,7 @@ def replay(
     calculator : PlatonicCalculator
         Closed at the end.
     annotated : path-like, optional
-        extxyz file for the frames with their per-atom diagnostics.
+        ``.xyz`` or ``.h5`` for the diagnosed frames with what was seen of every atom.
     report : path-like, optional
         HTML report, made from the calculator's log.
     progress : bool
@@ -53,11 +54,14 @@ def replay(
     OutputError
         If a file would be written over something else; nothing has been computed then.
     """
-    from ase.io import write
     from tqdm.auto import tqdm
 
-    check_outputs({"structure": annotated, "report": report})
+    roles: dict[str, str | os.PathLike[str] | None] = {"report": report}
+    if annotated is not None:
+        roles[trajectory_kind(annotated, annotated=True)] = annotated
+    check_outputs(roles)
     live: Atoms | None = None
+    writer: FrameWriter | None = None
     written = None if annotated is None else keep_previous(annotated)
     done, ended = 0, "finished"
     try:
@@ -65,15 +69,13 @@ def replay(
             if live is None or not np.array_equal(live.numbers, frame.numbers):
                 live = frame.copy()
                 live.calc = calculator
+                writer = None if written is None else open_trajectory(written, live, calculator)
             else:
                 _move(live, frame)
             live.get_potential_energy()
             done += 1
-            if written is not None and calculator.has_diagnosed(live):
-                copy = live.copy()
-                copy.constraints = []
-                calculator.annotate(copy)
-                write(written, copy, format="extxyz", append=True)
+            if writer is not None and calculator.has_diagnosed(live):
+                writer.write()
             if calculator.stopped_by is not None:
                 ended = str(calculator.stopped_by)
                 break
