@@ -104,6 +104,7 @@ class Session:
         self._dynamics: weakref.ref[Any] | None = None
         self._provenance: dict[str, Any] = {}
         self._closed = False
+        self._copy_of: str | None = None
         self._recorder = self._new_recorder()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -112,8 +113,9 @@ class Session:
             **self.__dict__,
             "watch": self.watch.fresh(),
             "policy": Policy(self.policy.on_warning),
-            "_project": TorchProjector(self.anchors.embeddings, self.anchors.centre),
+            "_project": None,
             "_dynamics": None,
+            "_copy_of": self.run_id,
             "_provenance": {},
             "_closed": False,
             "_recorder": None,
@@ -122,6 +124,7 @@ class Session:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copy; its runs go to the same log, each with an id of its own."""
         self.__dict__.update(state)
+        self._project = TorchProjector(self.anchors.embeddings, self.anchors.centre)
         self._closed = self.log is not None  # opens a run, if there is one to log
 
     # --- a run ------------------------------------------------------------------------------
@@ -135,6 +138,12 @@ class Session:
         self.policy.renew()
         self._provenance = {}
         self._recorder = self._new_recorder()
+        if self._copy_of is not None and self._recorder is not None:
+            logger.info(
+                "a copy of the calculator of run %s writes to %s as run %s",
+                self._copy_of, self.log, self.run_id,
+            )  # fmt: skip
+            self._add_provenance({"copy_of": self._copy_of})
 
     def close(self) -> None:
         """End the run: write its summary to the log and to the logger; a second time does nothing.

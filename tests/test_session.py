@@ -178,7 +178,10 @@ def test_a_copy_goes_on_logging_under_an_id_of_its_own(tmp_path):
         walk(moved, 3)
         other.close()
     calc.close()
-    assert [len(run.geometries) for run in read_log(path)] == [2, 3, 3]
+    runs = read_log(path)
+    assert [len(run.geometries) for run in runs] == [2, 3, 3]
+    assert "copy_of" not in runs[0].header["provenance"]
+    assert [run.header["provenance"]["copy_of"] for run in runs[1:]] == [calc.run_id] * 2
 
 
 def test_log_is_small(tmp_path, wrap):

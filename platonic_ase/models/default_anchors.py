@@ -15,6 +15,7 @@ from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.folders import identity_key, pack_folders
 from platonic_ase.space.selection import direct, farthest_point
+from platonic_ase.space.stored import stored_in
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -53,7 +54,7 @@ def find_anchors(
             except SpaceFileError as error:
                 logger.warning("stored anchors are not used: %s", error)
                 continue
-            return anchors
+            return stored_in(anchors, path)
     return default_anchors(encoder, progress=progress)
 
 

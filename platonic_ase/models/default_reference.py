@@ -36,6 +36,7 @@ from platonic_ase.space.folders import (
 from platonic_ase.space.packs import find_pack
 from platonic_ase.space.reference import ReferenceManifold
 from platonic_ase.space.reference_fit import fit_reference
+from platonic_ase.space.stored import stored_in
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -140,8 +141,8 @@ def default_space(
     )
     stem = file_stem(encoder.identity)
     try:
-        anchors.save(cache_folder() / f"{stem}.anchors.safetensors")
-        reference.save(cache_folder() / f"{stem}.reference.safetensors")
+        stored_in(anchors, anchors.save(cache_folder() / f"{stem}.anchors.safetensors"))
+        stored_in(reference, reference.save(cache_folder() / f"{stem}.reference.safetensors"))
     except OSError as error:
         logger.warning("the anchors could not be cached (%s); they are made anew each time", error)
     return anchors, reference

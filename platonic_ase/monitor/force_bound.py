@@ -43,6 +43,7 @@ from platonic_ase.space.schema import (
     number,
     text,
 )
+from platonic_ase.space.stored import Stored
 
 KIND = "force_bound"
 SCHEMA = PackSchema(
@@ -73,7 +74,7 @@ _ARRAYS = ("mean", "directions", "coefficients", "references")
 
 
 @dataclass(frozen=True)
-class ForceBound:
+class ForceBound(Stored):
     """A calibrated upper bound of the force error of each atom.
 
     Attributes

@@ -16,10 +16,11 @@ from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.pack_schemas import ANCHORS
 from platonic_ase.space.projection import project
+from platonic_ase.space.stored import Stored
 
 
 @dataclass(frozen=True)
-class AnchorSet:
+class AnchorSet(Stored):
     """K anchors of one model.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self, TypeVar
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import identity_key, pack_folders
+from platonic_ase.space.stored import Stored, stored_in
 
 logger = logging.getLogger("platonic_ase")
 
@@ -98,5 +99,5 @@ def find_pack(
         except SpaceFileError as error:
             logger.warning("a stored %s pack is not used: %s", suffix, error)
             continue
-        return pack
+        return stored_in(pack, path) if isinstance(pack, Stored) else pack
     return None

@@ -19,12 +19,13 @@ from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.neighbours import half_squares, nearest_distances
 from platonic_ase.space.pack_schemas import REFERENCE
+from platonic_ase.space.stored import Stored
 
 NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
-class ReferenceManifold:
+class ReferenceManifold(Stored):
     """Reference environments in Platonic coordinates, with calibrated thresholds.
 
     Attributes
