@@ -115,7 +115,7 @@ class Session:
             "policy": Policy(self.policy.on_warning),
             "_project": None,
             "_dynamics": None,
-            "_copy_of": self.run_id,
+            "_copy_of": self.run_id or self._copy_of,
             "_provenance": {},
             "_closed": False,
             "_recorder": None,
