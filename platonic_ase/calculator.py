@@ -17,7 +17,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from platonic_ase.errors import EncoderError, PlatonicError, WarningRaised
 from platonic_ase.models import Capture, Encoder, find_encoder, load_calculator
 from platonic_ase.models.default_reference import resolve_space
-from platonic_ase.models.inner import InnerCalculator, same_state
+from platonic_ase.models.inner import InnerCalculator, changes_between
 from platonic_ase.monitor import Diagnostic, Event, EventGate
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.policy import Policy, PolicyName
@@ -219,9 +219,7 @@ class PlatonicCalculator(Watching, Calculator):
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """List what changed since the last calculation, also what the inner calculator tracks."""
-        changes: list[str] = []
-        if self.atoms is None or not same_state(self.atoms, atoms):
-            changes += super().check_state(atoms, tol)
+        changes = changes_between(self.atoms, atoms, tol, self.ignored_changes)
         changes += [c for c in self._inner.changes(atoms, tol) if c not in changes]
         if not changes:  # results that another Atoms object left: its history begins here
             self.session.follow(atoms)

@@ -106,17 +106,14 @@ def find_encoder(calculator: Any, layer: str | None = None) -> Encoder:
 def nested_calculators(calculator: Any) -> Iterator[Any]:
     """A calculator and those inside it: parts of sums and mixtures, and wrapped ones."""
     waiting, seen = [calculator], set()
-    while waiting:
-        current = waiting.pop(0)
+    for current in waiting:  # which grows
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
         yield current
-        attributes = vars(current) if hasattr(current, "__dict__") else {}
-        mixer = attributes.get("mixer")
-        waiting.extend(getattr(mixer, "calcs", ()))
-        waiting.extend(
-            attributes[name]
-            for name in ("calculator", "calc", "base_calculator")
-            if hasattr(attributes.get(name), "get_property")
-        )
+        attributes = getattr(current, "__dict__", None) or {}
+        if "mixer" in attributes:
+            waiting.extend(getattr(attributes["mixer"], "calcs", ()))
+        for name in ("calculator", "calc", "base_calculator"):
+            if name in attributes and hasattr(attributes[name], "get_property"):
+                waiting.append(attributes[name])
