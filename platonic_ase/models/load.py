@@ -19,6 +19,7 @@ from platonic_ase.models.fairchem import open_fairchem
 from platonic_ase.models.mace import open_mace
 from platonic_ase.models.matgl import open_matgl
 from platonic_ase.models.mattersim import open_mattersim
+from platonic_ase.models.metatomic import open_metatomic
 from platonic_ase.models.names import ModelEntry, find_entry
 from platonic_ase.models.nequip import open_nequip
 from platonic_ase.models.nequix import open_nequix
@@ -40,6 +41,7 @@ OPENERS: Mapping[str, Callable[[str, str | None, str, str, Options], Calculator]
     "fairchem": open_fairchem,
     "nequip": open_nequip,
     "nequix": open_nequix,
+    "metatomic": open_metatomic,
 }
 """From the package's own name of a model, a local path or None, the device, the floating-point
 type and options for the package's calculator, to that calculator."""

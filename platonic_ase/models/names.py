@@ -11,6 +11,7 @@ from platonic_ase.errors import ModelNotFoundError
 from platonic_ase.models.packages import PACKAGES, Package
 
 BUNDLED = "in the package"
+OWN_FILE = "nothing: an exported file of your own, given by model_path"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class ModelEntry:
     label : str
         What its own package calls it.
     weights : str
-        What the package's loader downloads at first use and from where, or :data:`BUNDLED`.
+        What the package's loader downloads at first use and from where, :data:`BUNDLED` or
+        :data:`OWN_FILE`.
     licence : Licence
         Of the weights.
     setting : str
@@ -67,7 +69,7 @@ class ModelEntry:
     @property
     def offline(self) -> bool:
         """Whether nothing is downloaded."""
-        return self.weights == BUNDLED
+        return self.weights in (BUNDLED, OWN_FILE)
 
 
 _MACE_URL = "https://github.com/ACEsuit/mace-mp/releases/download"
@@ -99,6 +101,8 @@ _FAIR = Licence(
 _NEQUIP = Licence(
     "CC-BY-4.0", "https://github.com/janosh/matbench-discovery/tree/main/models/nequip"
 )
+_UPET = Licence("not stated (code: BSD-3-Clause)", "https://github.com/lab-cosmo/upet, of the code")
+_OWN = Licence("its author's", "with the file")
 _NEQUIX = Licence("MIT", "LICENSE of https://github.com/atomicarchitects/nequix, which holds them")
 
 
@@ -140,6 +144,11 @@ def _nequip(model: str) -> ModelEntry:
     label = f"nequip.net:mir-group/{model}:0.1"
     weights = f"https://www.nequip.net/models/mir-group/{model}:0.1"
     return ModelEntry(model.lower(), "nequip", label, weights, _NEQUIP)
+
+
+def _upet(name: str) -> ModelEntry:
+    weights = f"{_HUGGING_FACE}/lab-cosmo/upet/tree/main/models ({name}-v*.ckpt, the newest)"
+    return ModelEntry(name, "metatomic", name, weights, _UPET)
 
 
 def _nequix(name: str, commit: str) -> ModelEntry:
@@ -204,6 +213,16 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             _nequix("nequix-omat-1", _NEQUIX_OMAT),
             _nequix("nequix-oam-1", _NEQUIX_OMAT),
             _nequix("nequix-oam-1-pft", _NEQUIX_OMAT),
+            _upet("pet-mad-xs"),
+            _upet("pet-mad-s"),
+            _upet("pet-mad-m"),
+            _upet("pet-omat-s"),
+            _upet("pet-omat-l"),
+            _upet("pet-omat-xl"),
+            _upet("pet-oam-l"),
+            _upet("pet-oam-xl"),
+            _upet("pet-omatpes-l"),
+            ModelEntry("metatomic", "metatomic", "", OWN_FILE, _OWN),
         )
     }
 )

@@ -190,3 +190,21 @@ def save_nequip(path: Path, seed: int = 0) -> Path:
     }
     torch.save(contents, path)
     return path
+
+
+def save_pet(path: Path, seed: int = 0) -> Path:
+    """PET of metatrain, exported as a metatomic model."""
+    import torch
+    from metatrain.pet import __model__ as model_class
+    from metatrain.utils.architectures import get_default_hypers
+    from metatrain.utils.data import DatasetInfo
+    from metatrain.utils.data.target_info import get_energy_target_info
+
+    torch.manual_seed(seed)
+    hypers = get_default_hypers("pet")["model"]
+    hypers.update(d_pet=8, d_head=8, d_node=16, d_feedforward=8, num_heads=1, cutoff=4.0)
+    hypers.update(num_attention_layers=1, num_gnn_layers=1)
+    energy = get_energy_target_info("energy", {"unit": "eV"}, add_position_gradients=True)
+    info = DatasetInfo("angstrom", atomic_types=list(NUMBERS), targets={"energy": energy})
+    model_class(hypers, info).export().save(str(path))
+    return path

@@ -42,6 +42,7 @@ CASES = {
     "uma-s-1p1": lambda path: random_models.save_fairchem(path, "uma"),
     "esen-sm-conserving-all-omol": lambda path: random_models.save_fairchem(path, "esen"),
     "nequip-oam-l": random_models.save_nequip,
+    "metatomic": random_models.save_pet,
 }
 OPTIONS = {"orb": {"compile": False}, "fairchem": {"inference_settings": "batch"}}
 RUTILE = crystal(

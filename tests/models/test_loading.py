@@ -204,8 +204,9 @@ def test_table_says_what_a_user_has_to_know(monkeypatch):
 def test_every_licence_has_a_source():
     for entry in MODELS.values():
         assert entry.licence.name
-        assert "https://" in entry.licence.source or "LICENSE in the package" in (
-            entry.licence.source
+        assert any(
+            said in entry.licence.source
+            for said in ("https://", "LICENSE in the package", "with the file")
         )
         assert entry.offline == ("https://" not in entry.weights)
 
