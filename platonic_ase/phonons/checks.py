@@ -10,13 +10,13 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
+from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
     CALIBRATED_DISPLACEMENTS,
     PhononRiskEstimate,
 )
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation, face_distances
-from platonic_ase.phonons.supercells import DisplacedCrystal
 
 if TYPE_CHECKING:
     from ase import Atoms

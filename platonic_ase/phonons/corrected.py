@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.phonons.correction import CorrectionEstimate
+from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
     OWN_DISPLACEMENTS,
     displaced_within,
@@ -16,7 +17,6 @@ from platonic_ase.phonons.estimate import (
 )
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.spectrum import Spectrum, compute_spectrum
-from platonic_ase.phonons.supercells import DisplacedCrystal
 
 if TYPE_CHECKING:
     from platonic_ase.phonons.risk import PhononRisk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,12 +9,12 @@ import numpy as np
 
 from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
+from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.kinds import why_no_bulk
-from platonic_ase.phonons.supercells import DisplacedCrystal
 
 if TYPE_CHECKING:
-    from ase import Atoms
+    pass
 
 OWN_DISPLACEMENTS = (0.02, 0.045)
 """Displacements, Å, at which the pack of a single model holds: it is made at 0.03 Å, and the
@@ -112,13 +111,13 @@ def why_unlike(crystal: DisplacedCrystal, features: DisplacementFeatures) -> tup
     features : DisplacementFeatures
     """
     moved = () if displaced_within(crystal, OWN_DISPLACEMENTS) else (DISPLACEMENT,)
-    return why_no_bulk(crystal.atoms, features) + moved
+    return why_no_bulk(crystal.atoms.pbc, crystal.dimension, features) + moved
 
 
 def displaced_within(crystal: DisplacedCrystal, bounds: tuple[float, float]) -> bool:
     """Whether all displacements have a length, Å, within bounds."""
-    low, high = bounds[0] - _ROUNDING, bounds[1] + _ROUNDING
-    return all(low <= np.linalg.norm(probe.displacement) <= high for probe in crystal.probes)
+    shortest, longest = crystal.lengths
+    return bounds[0] - _ROUNDING <= shortest and longest <= bounds[1] + _ROUNDING
 
 
 def phonon_signals(
@@ -135,14 +134,16 @@ def phonon_signals(
     """
     if model is None:
         return ()
-    group = crystal_key(crystal.atoms)
-    name = crystal.atoms.get_chemical_formula("metal", empirical=True)
-    softest = sorted(crystal.responses(), key=lambda each: each.restoring)
-    atoms = tuple(dict.fromkeys(each.atom for each in softest))
+    group = crystal.key
+    name = crystal.formula
+    error, imaginary = risk.probability_above_25_percent, risk.probability_imaginary
+    atoms: tuple[int, ...] = ()
+    if (error or 0) >= model.alarm_error or (imaginary or 0) >= model.alarm_imaginary:
+        softest = sorted(crystal.responses(), key=lambda each: each.restoring)
+        atoms = tuple(dict.fromkeys(each.atom for each in softest))
     unlike = f", wide: unlike it in {', '.join(risk.outside)}" if risk.outside else ""
     calibration = f"calibration: {risk.calibration}{unlike}"
     signals = []
-    error, imaginary = risk.probability_above_25_percent, risk.probability_imaginary
     if error is not None and risk.relative_error is not None:
         signals.append(
             Signal(
@@ -188,10 +189,3 @@ def phonon_signals(
             )
         )
     return tuple(signals)
-
-
-def crystal_key(atoms: Atoms) -> str:
-    """Name of a supercell, the same for all displaced copies of it."""
-    digest = hashlib.blake2b(np.ascontiguousarray(atoms.numbers).tobytes(), digest_size=8)
-    digest.update(np.round(atoms.cell.array, 3).tobytes())
-    return f"{atoms.get_chemical_formula('metal')}-{digest.hexdigest()}"

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from platonic_ase.phonons.features import SiteResponse
+from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.report.plots.style import (
     ALARM,
     BLUE,

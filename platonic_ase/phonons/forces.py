@@ -14,10 +14,10 @@ import numpy as np
 
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.monitor.watch import geometry_key
-from platonic_ase.phonons.features import Probe
+from platonic_ase.phonons.crystal import DisplacedCrystal
+from platonic_ase.phonons.sites import Probe
 from platonic_ase.phonons.structure import Relaxation
 from platonic_ase.phonons.supercells import (
-    DisplacedCrystal,
     displacements,
     single_displacement,
 )

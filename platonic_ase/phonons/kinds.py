@@ -6,6 +6,7 @@ learnt from crystals that are bonded in all directions says nothing of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,13 +69,17 @@ def bonded_dimension(atoms: Atoms, reach: float = _REACH) -> int:
     return highest
 
 
-def why_no_bulk(atoms: Atoms, features: DisplacementFeatures) -> tuple[str, ...]:
+def why_no_bulk(
+    pbc: Sequence[bool] | np.ndarray, dimension: int, features: DisplacementFeatures
+) -> tuple[str, ...]:
     """What makes a crystal unlike all bulk crystals; empty where nothing does.
 
     Parameters
     ----------
-    atoms : Atoms
-        The supercell at rest.
+    pbc : sequence of bool, length 3
+        Of the supercell at rest.
+    dimension : int
+        Its :func:`bonded_dimension`.
     features : DisplacementFeatures
 
     Returns
@@ -84,9 +89,9 @@ def why_no_bulk(atoms: Atoms, features: DisplacementFeatures) -> tuple[str, ...]
         ``"molecules"`` and ``"coordination three"``.
     """
     found = []
-    if not atoms.pbc.all():
+    if not all(pbc):
         found.append("vacuum")
-    if (dimension := bonded_dimension(atoms)) < 3:
+    if dimension < 3:
         found.append(_NAMES[dimension])
     if features.log_coordination <= np.log(_THREE):
         found.append("coordination three")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame
+from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
     PhononRiskEstimate,
     PhononRiskModel,
     estimate,
     phonon_signals,
 )
-from platonic_ase.phonons.features import Probe, response
+from platonic_ase.phonons.sites import Probe, response
 from platonic_ase.phonons.supercells import (
     SAME_PLACE,
-    DisplacedCrystal,
     displacements,
     few_displacements,
     infer_ideal,
@@ -101,8 +101,7 @@ class DisplacementResponse(Diagnostic):
                 return self._several(frame, crystal, few, shifts)
             if np.abs(shifts).max() <= SAME_PLACE:
                 if crystal.inferred:
-                    crystal.forces, crystal.platonic = forces, frame.platonic.copy()
-                    crystal.inferred = False
+                    crystal.calculated(forces, frame.platonic.copy())
                 return Finding(self.name)
         return self._unknown(frame, forces, state)
 

@@ -14,7 +14,8 @@ from platonic_ase.monitor.log import to_json
 from platonic_ase.monitor.watch import RunSummary
 from platonic_ase.phonons.corrected import CorrectedPhonons
 from platonic_ase.phonons.estimate import PhononRiskEstimate
-from platonic_ase.phonons.features import DisplacementFeatures, SiteResponse
+from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation
 

@@ -16,11 +16,13 @@ from platonic_ase.phonons.corrected import (
     correct_phonons,
     estimate_correction,
 )
+from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import PhononRiskEstimate, estimate, phonon_signals
-from platonic_ase.phonons.features import DisplacementFeatures, SiteResponse
+from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
 from platonic_ase.phonons.outputs import PathLike, PhononOutputs
 from platonic_ase.phonons.result import PhononResult
+from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.phonons.spectrum import (
     Spectrum,
     choose_mesh,
@@ -33,7 +35,6 @@ from platonic_ase.phonons.structure import (
     relax_crystal,
     to_ase,
 )
-from platonic_ase.phonons.supercells import DisplacedCrystal
 from platonic_ase.structures import check_structure
 
 if TYPE_CHECKING:

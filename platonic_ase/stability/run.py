@@ -19,7 +19,7 @@ from platonic_ase.monitor.diagnosis import Event
 from platonic_ase.monitor.symmetry.operations import find_operations
 from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
 from platonic_ase.outputs import keep_previous, write_atomically
-from platonic_ase.phonons.estimate import crystal_key
+from platonic_ase.phonons.crystal import crystal_key
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase

@@ -3,22 +3,21 @@ import pytest
 from ase.build import bulk
 
 from platonic_ase.phonons.chemistry import bonded_neighbours, formal_valences
-from platonic_ase.phonons.features import (
+from platonic_ase.phonons.crystal import DisplacedCrystal, mirrored
+from platonic_ase.phonons.features import combine, orbit_row
+from platonic_ase.phonons.sites import (
     Probe,
     Rest,
-    aggregate,
     odd_share,
     participation,
     response,
-    site_responses,
+    site_response,
     spread,
 )
 from platonic_ase.phonons.supercells import (
-    DisplacedCrystal,
     displacements,
     few_displacements,
     infer_ideal,
-    mirrored,
     single_displacement,
 )
 from platonic_ase.testing.springs import SpringCrystal
@@ -101,7 +100,7 @@ def test_the_mirrored_probe_is_the_calculated_one(springs):
     _, crystal, probe = springs
     u = np.array([0.02, 0.01, 0.0])
     assert len(crystal.orbits) == 64
-    mirror = mirrored(crystal.atoms, crystal._rotations, probe(5, u))
+    mirror = mirrored(crystal.atoms, crystal.rotations, probe(5, u))
     calculated = probe(5, -u)
     assert np.allclose(mirror.displacement, -u)
     assert np.allclose(mirror.forces, calculated.forces, atol=1e-12)
@@ -112,9 +111,9 @@ def test_zincblende_has_no_mirror_along_the_bond():
     crystal = DisplacedCrystal(atoms, np.zeros((64, 3)), np.zeros((64, 2)))
     assert len(np.unique(crystal.orbits)) == 2
     along = Probe(0, np.full(3, 0.02), np.zeros((64, 3)), np.zeros((64, 2)))
-    assert mirrored(atoms, crystal._rotations, along) is None
+    assert mirrored(atoms, crystal.rotations, along) is None
     axis = Probe(0, np.array([0.03, 0, 0]), np.zeros((64, 3)), np.zeros((64, 2)))
-    assert mirrored(atoms, crystal._rotations, axis) is not None
+    assert mirrored(atoms, crystal.rotations, axis) is not None
 
 
 def test_features_do_not_depend_on_how_often_a_direction_is_given(springs):
@@ -125,11 +124,71 @@ def test_features_do_not_depend_on_how_often_a_direction_is_given(springs):
     assert len(crystal.responses()) == 1
 
 
-def test_no_probe_is_an_error():
-    rest = Rest(np.array([1]), {}, np.array([0]), np.zeros((1, 3)), np.zeros((1, 2)))
-    assert site_responses(rest, []) == ()
+def test_no_probe_is_an_error(springs):
+    _, crystal, _ = springs
+    assert crystal.responses() == ()
     with pytest.raises(ValueError, match="at least one atom"):
-        aggregate(rest, [])
+        crystal.features()
+    with pytest.raises(ValueError, match="at least one atom"):
+        combine(np.zeros((0, 15)), np.zeros(0), 1)
+
+
+def plainly(crystal):
+    """Features from all probes anew, pairs looked for among all of them, as published."""
+    probes = []
+    for probe in crystal.probes:
+        probes.append(probe)
+        if not any(
+            other.atom == probe.atom
+            and np.allclose(other.displacement, -probe.displacement, atol=1e-5)
+            for other in crystal.probes
+        ):
+            mirror = mirrored(crystal.atoms, crystal.rotations, probe)
+            probes += [] if mirror is None else [mirror]
+    everything = np.arange(len(crystal.atoms))
+    far = {p.atom: crystal.atoms.get_distances(p.atom, everything, mic=True) for p in probes}
+    rest = Rest(crystal.atoms.numbers, far, crystal.orbits, crystal.forces, crystal.platonic)
+    responses = []
+    while probes:
+        plus = probes.pop(0)
+        size = np.linalg.norm(plus.displacement)
+        partner = [
+            k
+            for k, p in enumerate(probes)
+            if p.atom == plus.atom
+            and np.linalg.norm(p.displacement + plus.displacement) < 1e-3 * size
+        ]
+        responses.append(site_response(rest, plus, probes.pop(partner[0]) if partner else None))
+    orbits = {}
+    for each in responses:
+        orbits.setdefault(each.orbit, []).append(each)
+    valences = formal_valences(crystal.atoms.numbers)[[g[0].atom for g in orbits.values()]]
+    rows = np.array([orbit_row(group) for group in orbits.values()])
+    n_elements = len(np.unique(crystal.atoms.numbers))
+    return tuple(responses), combine(rows, valences, n_elements)
+
+
+@pytest.mark.parametrize("rattle", [0.0, 0.02])
+def test_features_kept_up_are_those_of_all_probes(springs, rattle):
+    """Pairs that come late, probes given twice, several atoms of an orbit, rest calculated late."""
+    atoms, crystal, probe = springs
+    rng = np.random.default_rng(0)
+    if rattle:
+        atoms.rattle(rattle, seed=1)
+        crystal = DisplacedCrystal(atoms.copy(), crystal.forces, crystal.platonic)
+    steps = [(int(atom), u) for atom in rng.integers(0, 8, 12) for u in np.eye(3)[:2] * 0.02]
+    steps += [(atom, -u) for atom, u in steps[::3]] + [steps[4], steps[1]]
+    for k, (atom, u) in enumerate(steps):
+        crystal.add(probe(atom, u * (1 if k % 5 else 1.5)))
+        if k == 15:
+            crystal.calculated(rng.normal(0, 1e-3, (64, 3)), crystal.platonic + 1e-3)
+        if k % 4 == 3:
+            continue  # nobody asks: what is due is made up for later
+        responses, features = plainly(crystal)
+        # a site that misses its mirror is not paired, and NaN is not equal to itself
+        assert repr(crystal.responses()) == repr(responses)
+        assert repr(crystal.features()) == repr(features)
+    assert len(crystal.probes) < len(steps)
 
 
 @pytest.mark.parametrize("name", ["cubic", "primitive", "wurtzite", "double"])

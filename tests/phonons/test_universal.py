@@ -148,12 +148,12 @@ def test_layers_chains_molecules_and_flat_networks_are_told():
     slab = mx2("MoS2", vacuum=8)
     assert [bonded_dimension(each) for each in (salt, sheet, slab)] == [3, 2, 2]
     assert bonded_dimension(bulk("Ar", "fcc", 5.3)) == 3  # nothing nearer than its neighbours
-    assert why_no_bulk(salt, crystal()) == ()
-    assert why_no_bulk(sheet, crystal(log_coordination=math.log(3))) == (
+    assert why_no_bulk(salt.pbc, 3, crystal()) == ()
+    assert why_no_bulk(sheet.pbc, 2, crystal(log_coordination=math.log(3))) == (
         "vacuum", "layers", "coordination three",
     )  # fmt: skip
     sheet.pbc = True
-    assert "layers" in why_no_bulk(sheet, crystal())
+    assert "layers" in why_no_bulk(sheet.pbc, 2, crystal())
 
 
 def test_a_pack_hands_over_what_it_is_not_made_for(pack, law):
