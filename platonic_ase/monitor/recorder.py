@@ -16,6 +16,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.monitor.diagnosis import Diagnosis
 from platonic_ase.monitor.log import TIME_FORMAT, RunLog, header_record, structure_record, to_json
+from platonic_ase.structures import is_displaced_copy
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -138,6 +139,7 @@ class Recorder:
         self._layouts: dict[tuple[Any, ...], int] = {}
         self._newest: dict[int, int] = {}  # geometry by track
         self._last: tuple[Atoms, Diagnosis, int | None] | None = None
+        self._written: tuple[Atoms, Diagnosis] | None = None  # the latest structure
 
     def record(
         self,
@@ -197,7 +199,7 @@ class Recorder:
             entry["per_atom"] = rounded(diagnosis.per_atom)
         self.log.write_clean("geometry", entry)
         self._last = (atoms, diagnosis, step)
-        if first or diagnosis.events:
+        if diagnosis.events or (first and not self._write_copy(atoms, diagnosis)):
             self._write_structure(with_facts=first)
 
     def add_provenance(self, provenance: Mapping[str, Any]) -> None:
@@ -266,6 +268,25 @@ class Recorder:
         if with_facts:
             entry["facts"] = to_json(diagnosis.facts)
         self.log.write_clean("structure", entry)
+        self._written = (atoms, diagnosis)
+
+    def _write_copy(self, atoms: Atoms, diagnosis: Diagnosis) -> bool:
+        """Write how a displaced copy differs from the latest structure; False if it is none."""
+        if self._written is None or not is_displaced_copy(atoms, self._written[0]):
+            return False
+        known, before = self._written
+        moved = np.flatnonzero((atoms.positions != known.positions).any(axis=1))
+        entry = {
+            "index": diagnosis.index,
+            "track": diagnosis.track,
+            "of": before.track,
+            "moved": moved,
+            "positions": np.round(atoms.positions[moved], 6),
+        }
+        if diagnosis.facts != before.facts:
+            entry["facts"] = to_json(diagnosis.facts)
+        self.log.write_clean("copy", entry)
+        return True
 
     def _begin(self) -> ElementMeans:
         """What makes the map; the header is written first, at the first record of the run."""

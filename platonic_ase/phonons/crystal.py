@@ -159,7 +159,7 @@ class DisplacedCrystal:
         self._changed[probe.atom] = None
         length = float(np.linalg.norm(probe.displacement))
         for k in of_atom:
-            if np.allclose(self.probes[k].displacement, probe.displacement, atol=1e-5):
+            if _same(self.probes[k].displacement, probe.displacement):
                 self.probes[k], self._lengths[k] = probe, length
                 self._mirrors.pop(k, None)
                 self._sites = {pair: s for pair, s in self._sites.items() if k not in pair}
@@ -248,8 +248,7 @@ class DisplacedCrystal:
         probes = [(k, self.probes[k]) for k in self._probes_of[atom]]
         for k, probe in probes:
             everything.append((k, probe))
-            turned = -probe.displacement
-            if any(np.allclose(other.displacement, turned, atol=1e-5) for _, other in probes):
+            if any(_same(other.displacement, -probe.displacement) for _, other in probes):
                 continue
             if k not in self._mirrors:
                 self._mirrors[k] = mirrored(self.atoms, self.rotations, probe)
@@ -285,6 +284,10 @@ class DisplacedCrystal:
         """Formal valence of the atoms of each orbit, shape (n_orbits,)."""
         _, first = np.unique(self.orbits, return_index=True)
         return np.asarray(formal_valences(self.atoms.numbers)[first])
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one - other).max() <= 1e-5)
 
 
 def crystal_key(atoms: Atoms) -> str:

@@ -135,6 +135,8 @@ class RunColumns:
             self._geometry(record)
         elif kind == "structure":
             self._structure(record)
+        elif kind == "copy":
+            self._copy(record)
         elif kind == "event":
             self.raised.append(record)
         elif kind == "audit":
@@ -176,6 +178,13 @@ class RunColumns:
         self.structures.append(record)
         if len(self.structures) > _MOST_STRUCTURES:
             del self.structures[1:-1:2]
+
+    def _copy(self, record: Mapping[str, Any]) -> None:
+        """A structure that differs from that of another track in a few displaced atoms."""
+        track, other = self._track(record["track"]), self._track(record["of"])
+        if track.n_atoms is None:
+            track.n_atoms = other.n_atoms
+            track.facts = record.get("facts", other.facts)
 
 
 def _items(mapping: Any) -> Any:

@@ -56,7 +56,7 @@ class RunRecord:
             self.summary = record
         elif kind == "provenance":
             self.header = with_provenance(self.header, record)
-        elif kind != "layout":
+        elif kind not in ("layout", "copy"):
             self.damaged += 1
 
     @property
@@ -154,6 +154,8 @@ def parse(line: str | bytes) -> tuple[str, dict[str, Any]]:
     if kind == "geometry" and not ({"index", "track"} <= record.keys() or "at" in record):
         return "damaged", {}
     if kind == "structure" and not {"index", "track", "atoms"} <= record.keys():
+        return "damaged", {}
+    if kind == "copy" and not {"index", "track", "of"} <= record.keys():
         return "damaged", {}
     if kind == "audit" and not {"laws", "departures"} <= record.keys():
         return "damaged", {}

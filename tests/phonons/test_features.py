@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from platonic_ase import PlatonicCalculator, find_encoder
 from platonic_ase.phonons.chemistry import bonded_neighbours, formal_valences
 from platonic_ase.phonons.crystal import DisplacedCrystal, mirrored
 from platonic_ase.phonons.features import combine, orbit_row
+from platonic_ase.phonons.kinds import bonded_dimension
+from platonic_ase.phonons.linear import LinearPart
+from platonic_ase.phonons.response import DisplacementResponse
+from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.sites import (
     Probe,
     Rest,
@@ -20,7 +25,7 @@ from platonic_ase.phonons.supercells import (
     infer_ideal,
     single_displacement,
 )
-from platonic_ase.testing.springs import SpringCrystal
+from platonic_ase.testing import SpringCrystal, mock_anchors
 
 
 def test_response_is_the_change_per_length():
@@ -122,6 +127,45 @@ def test_features_do_not_depend_on_how_often_a_direction_is_given(springs):
         crystal.add(probe(0, u))
     assert len(crystal.probes) == 2
     assert len(crystal.responses()) == 1
+
+
+def loop(symmetric, risk):
+    """Risks of each geometry, events and alarms held back of a loop over all atoms."""
+    inner = SpringCrystal(k=0.2)
+    atoms = inner.structure().repeat(2)
+    if not symmetric:
+        atoms.rattle(0.02, seed=3)
+    anchors = mock_anchors(find_encoder(inner))
+    diagnostics = [DisplacementResponse(risk, quiet=10.0)]
+    calc = PlatonicCalculator(
+        inner, anchors=anchors, reference=None, diagnostics=diagnostics, on_warning="ignore"
+    )
+    calc.get_forces(atoms)
+    said = []
+    for k in range(60):
+        displaced = atoms.copy()
+        displaced.positions[k // 3 % len(atoms), k % 3] += 0.02
+        calc.get_forces(displaced)
+        said.append((calc.diagnosis.risks, calc.diagnosis.scalars, calc.diagnosis.events))
+    return said, calc.summary()
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_risks_and_alarms_of_a_loop_are_those_of_the_full_recomputation(symmetric, monkeypatch):
+    part = LinearPart(("log_response",), np.full(1, -3.0), np.full(1, 0.5), np.full(1, -0.1), 0.5)
+    digest = mock_anchors(find_encoder(SpringCrystal())).digest
+    risk = PhononRisk("planted", part, sigma=0.1, anchors_digest=digest)
+    kept, summary = loop(symmetric, risk)
+    monkeypatch.setattr(DisplacedCrystal, "features", lambda self, _: plainly(self)[1])
+    monkeypatch.setattr(DisplacedCrystal, "responses", lambda self: plainly(self)[0])
+    monkeypatch.setattr(
+        DisplacedCrystal, "dimension", property(lambda self: bonded_dimension(self.atoms))
+    )
+    anew, expected = loop(symmetric, risk)
+    assert repr(kept) == repr(anew)
+    assert summary == expected
+    assert summary.raised["phonon_error"] == 1
+    assert len({risks["phonon_probability_above_25_percent"] for risks, _, _ in kept}) > 1
 
 
 def test_no_probe_is_an_error(springs):

@@ -286,6 +286,21 @@ def test_a_few_atoms_at_once_are_seen_but_not_assessed():
     assert np.allclose(calc.diagnosis.per_atom["displacement_response"], expected)
 
 
+def test_pairs_keep_the_risk_of_the_singles_before_them():
+    calc = wrap(phonon_risk=pack(0.6))
+    rest = to_ase(phonopy_object(calc).supercell)
+    rest.calc = calc
+    rest.get_forces()
+    risks = []
+    for moved in ([0], [32], [0, 40], [32, 5], [0, 41]):  # as phono3py does
+        atoms = rest.copy()
+        atoms.positions[moved] += [0.03, 0, 0]
+        calc.get_forces(atoms)
+        risks.append(calc.diagnosis.risks["phonon_relative_error"])
+    assert risks == [pytest.approx(0.6)] * 5
+    assert calc.summary().raised == {"phonon_error": 1}
+
+
 def test_dynamics_and_relaxations_are_no_displacements():
     calc = wrap()
     atoms = calc.calculator.structure().repeat(2)

@@ -1,5 +1,7 @@
 """The recorder and the annotation, on real atoms with diagnoses made by hand."""
 
+import json
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -8,6 +10,7 @@ from ase.io import read, write
 from platonic_ase.monitor import Diagnosis, Event, Finding, Signal
 from platonic_ase.monitor.annotate import annotate
 from platonic_ase.monitor.recorder import Recorder, principal_plane
+from platonic_ase.report.follow import read_columns
 from platonic_ase.report.reader import read_log
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.identity import ModelIdentity
@@ -63,6 +66,27 @@ def test_the_last_structure_is_written_once(tmp_path, atoms):
     recorder = Recorder(tmp_path / "run.jsonl", ANCHORS, None)
     run = record(recorder, atoms, diagnosis(0), diagnosis(1, signals=[SIGNAL]))
     assert [s["index"] for s in run.structures] == [0, 1]
+
+
+def test_a_displaced_copy_is_written_as_what_moved(tmp_path, atoms):
+    path = tmp_path / "run.jsonl"
+    recorder = Recorder(path, ANCHORS, None)
+    displaced, other = atoms.copy(), atoms.copy()
+    displaced.positions[1, 0] += 0.01
+    other.positions[1, 0] += 0.2  # too far
+    for track, each in enumerate((atoms, displaced, other)):
+        recorder.record(each, np.eye(2, 4), {}, diagnosis(0, track), None)
+    recorder.close({})
+    run = read_log(path)[0]
+    assert [s["track"] for s in run.structures] == [0, 2]
+    assert run.damaged == 0
+    (copy,) = [r for r in map(json.loads, path.read_text().splitlines()) if r["type"] == "copy"]
+    assert (copy["track"], copy["of"], copy["moved"]) == (1, 0, [1])
+    assert copy["positions"] == [pytest.approx(displaced.positions[1])]
+    columns = read_columns(path)[0]
+    assert [columns.tracks[n].n_atoms for n in range(3)] == [2, 2, 2]
+    assert columns.tracks[1].facts == {"mock": {"limits": {"closest_contact": 0.55}}}
+    assert columns.damaged == 0
 
 
 def test_a_geometry_seen_again_is_not_recorded_again(tmp_path, atoms):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from platonic_ase.monitor.symmetry.generators import (
     connected_atoms,
@@ -295,3 +296,29 @@ def split_orbit(platonic: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, 
     cut = 1 + int(np.argmax(np.diff((rows @ directions[0])[order])))
     sides = sorted((members[order[:cut]], members[order[cut:]]), key=len)
     return np.sort(sides[0]), np.sort(sides[1])
+
+
+def describe_split(
+    orbits: Orbits, orbit: int, platonic: np.ndarray, numbers: np.ndarray, level: float
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """Name an orbit and its two sides; the sides only for an alarm, since they cost time.
+
+    Parameters
+    ----------
+    orbits : Orbits
+    orbit : int
+    platonic : ndarray, shape (n_atoms, K)
+    numbers : ndarray of int, shape (n_atoms,)
+    level : float
+        An alarm from 1 on.
+
+    Returns
+    -------
+    label : str
+    minority, majority : ndarray of int
+    """
+    members = np.flatnonzero(orbits.labels == orbit)
+    label = f"{chemical_symbols[numbers[members[0]]]} ({len(members)} atoms)"
+    if level < 1 or len(members) < 2:
+        return label, members[:0], members
+    return label, *split_orbit(platonic, members)

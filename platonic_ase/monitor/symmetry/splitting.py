@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
@@ -17,15 +16,16 @@ from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
 from platonic_ase.monitor.symmetry.operations import Operations, operations_of
 from platonic_ase.monitor.symmetry.orbits import (
     Orbits,
+    describe_split,
     find_orbits,
     fractional_shift,
     lindemann_ratios,
     orbit_splitting,
-    split_orbit,
     structural_asymmetry,
 )
 from platonic_ase.monitor.symmetry.resting import RestingPlace
 from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
+from platonic_ase.structures import is_displaced_copy
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -45,6 +45,7 @@ class _State:
     breaking: Breaking | None = None  # what the alarm that is up now found when it rose
     resting: RestingPlace | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    waiting: Atoms | None = None  # to be searched for symmetry at the next geometry
 
 
 class OrbitSplitting(Diagnostic):
@@ -123,21 +124,31 @@ class OrbitSplitting(Diagnostic):
         self.flat = flat
         self.lindemann = lindemann
         self.largest = largest
+        self._without: tuple[Atoms, dict[str, Any]] | None = None
 
     def start(self, reference: Atoms) -> _State:
-        """Find the orbits and the operations of the reference."""
+        """Find orbits and operations; of displaced copies of P1 only if their history goes on."""
         if len(reference) > self.largest:
             return _State(orbits=None)
+        if self._without is not None and is_displaced_copy(reference, self._without[0]):
+            return _State(None, facts=dict(self._without[1]), waiting=reference.copy())
+        return self._search(reference)
+
+    def _search(self, reference: Atoms) -> _State:
         orbits = find_orbits(reference, self.symprec)
         if orbits is None:
             return _State(orbits=None)
+        facts = {"space_group": orbits.space_group}
         if len(orbits.rotations) == 0:
-            return _State(orbits=None, facts={"space_group": orbits.space_group})
+            self._without = (reference.copy(), facts)
+            return _State(orbits=None, facts=dict(facts))
         operations = operations_of(orbits)
         return _State(orbits, operations, facts=self._facts(orbits, reference))
 
     def examine(self, frame: Frame, state: _State) -> Finding:
         """Measure the splitting of every orbit and the asymmetry of the structure."""
+        if state.waiting is not None and frame.index:
+            vars(state).update(vars(self._search(state.waiting)))
         orbits = state.orbits
         if orbits is None:
             if frame.index == 0 and state.facts and is_displaced(frame):
@@ -199,7 +210,8 @@ class OrbitSplitting(Diagnostic):
     ) -> Signal:
         orbit = int(splitting.argmax())
         level = max(0.0, float(splitting[orbit]) - floor) / self.model_error
-        label, minority, majority = _describe(frame, orbits, orbit, level)
+        numbers = frame.atoms.numbers
+        label, minority, majority = describe_split(orbits, orbit, frame.platonic, numbers, level)
         return Signal(
             kind="model_symmetry",
             level=level,
@@ -314,8 +326,7 @@ class OrbitSplitting(Diagnostic):
     def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
         large = np.where(orbits.sizes >= 4, ratios, 0.0)
         orbit = int(large.argmax())
-        members = np.flatnonzero(orbits.labels == orbit)
-        label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"
+        label, _, members = describe_split(orbits, orbit, frame.platonic, frame.atoms.numbers, 0)
         return Signal(
             kind="left_sites",
             level=float(large[orbit]) / self.lindemann,
@@ -333,14 +344,3 @@ class OrbitSplitting(Diagnostic):
             atoms=tuple(members.tolist()),
             category=SymmetryWarning,
         )
-
-
-def _describe(
-    frame: Frame, orbits: Orbits, orbit: int, level: float
-) -> tuple[str, np.ndarray, np.ndarray]:
-    """Name an orbit and its two sides; the sides only for an alarm, since they cost time."""
-    members = np.flatnonzero(orbits.labels == orbit)
-    label = f"{chemical_symbols[frame.atoms.numbers[members[0]]]} ({len(members)} atoms)"
-    if level < 1 or len(members) < 2:
-        return label, members[:0], members
-    return label, *split_orbit(frame.platonic, members)

@@ -224,3 +224,25 @@ def test_a_relaxation_heals():
     assert calc.diagnosis.scalars["asymmetry"] < 1e-3
     assert calc.summary().worst["asymmetry"] > 1e-2
     assert events == []
+
+
+def test_a_copy_of_a_structure_without_symmetry_is_searched_when_it_goes_on(monkeypatch):
+    searched = []
+    find = splitting.find_orbits
+    monkeypatch.setattr(
+        splitting, "find_orbits", lambda atoms, symprec: searched.append(1) or find(atoms, symprec)
+    )
+    calc = wrapped(MockCalculator())
+    rattled, other = salt(), salt()
+    rattled.rattle(0.05, seed=1)
+    other.rattle(0.05, seed=2)
+    for k in range(4):
+        copy = rattled.copy()
+        copy.positions[k, 0] += 0.01 * (k > 0)
+        calc.get_forces(copy)
+    assert len(searched) == 1
+    copy.positions[5, 1] += 0.01
+    calc.get_forces(copy)  # its history goes on
+    assert len(searched) == 2
+    calc.get_forces(other)  # no copy
+    assert len(searched) == 3
