@@ -213,7 +213,7 @@ class DisplacedCrystal:
         )
 
     def _update(self) -> None:
-        orbits = {}
+        orbits: dict[int, None] = {}
         for atom in self._changed:
             self._responses[atom] = self._respond(atom)
             orbits[int(self.orbits[atom])] = None
