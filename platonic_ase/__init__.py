@@ -1,7 +1,8 @@
 """A drop-in ASE calculator that watches the latent geometry of the model that it wraps."""
 
 from platonic_ase._version import __version__
-from platonic_ase.calculator import PlatonicCalculator, watched
+from platonic_ase.calculator import PlatonicCalculator
+from platonic_ase.factory import watched
 from platonic_ase.models import (
     Encoder,
     TorchEncoder,

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
-from platonic_ase.errors import EncoderError, PlatonicError, WarningRaised
+from platonic_ase.errors import EncoderError, PlatonicError, SettingError, WarningRaised
 from platonic_ase.models import Capture, Encoder, find_encoder, load_calculator
 from platonic_ase.models.default_reference import resolve_space
 from platonic_ase.models.inner import InnerCalculator, changes_between
+from platonic_ase.models.result_cache import ResultCache
 from platonic_ase.monitor import Diagnostic, Event, EventGate
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.policy import Policy, PolicyName
@@ -82,6 +83,10 @@ class PlatonicCalculator(Watching, Calculator):
         phonon risk and force bound is left at its default comes from there, if it is there.
     progress : bool
         Whether embedding the default anchors on first use shows a progress bar.
+    cache : int
+        Results of so many geometries are kept for each Atoms object. Images of a band that share
+        a calculator are then not computed again and again. For calculators whose results depend
+        on the geometry alone, and not on the one before.
 
     Attributes
     ----------
@@ -126,6 +131,7 @@ class PlatonicCalculator(Watching, Calculator):
         force_bound: ForceBound | str | os.PathLike[str] | None = "default",
         calibration: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        cache: int = 0,
     ) -> None:
         if interval < 1:
             raise ValueError(f"interval = {interval}; at least every 1 geometry is needed")
@@ -136,6 +142,12 @@ class PlatonicCalculator(Watching, Calculator):
         super().__init__()
         self.parameters: Any = getattr(calculator, "parameters", {})
         self._inner = InnerCalculator(calculator)
+        self._cache = ResultCache(cache)
+        if cache and self._inner.looks_further:
+            raise SettingError(
+                f"cache = {cache}: results of {type(calculator).__name__} depend on more than ASE "
+                "compares, such as a charge; leave the cache out"
+            )
         self.implemented_properties = self._inner.properties()
         if calibration is not None:
             require_calibration(calibration, self.encoder.identity)
@@ -202,7 +214,12 @@ class PlatonicCalculator(Watching, Calculator):
         system_changes = self._inner.changes_behind(owner, self._last, system_changes)
         super().calculate(owner, properties, system_changes)
         self._last = self.atoms
-        self.results = {}
+        if self._inner.forgot:
+            self._cache.clear()
+        self.results = self._cache.find(owner, properties or ()) or {}
+        if self.results:
+            session.follow(owner)
+            return
         with ExitStack() as listening:
             capture = self._listen(listening) if session.is_due(owner) else None
             try:
@@ -216,6 +233,12 @@ class PlatonicCalculator(Watching, Calculator):
             self._diagnose(owner, capture)
         elif session.observing:
             session.watch.skip(owner)
+        self._cache.keep(owner, self._last, self.results)
+
+    def close(self) -> None:
+        """End the run, see :meth:`Watching.close`; the next one computes everything itself."""
+        super().close()
+        self._cache.clear()
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """List what changed since the last calculation, also what the inner calculator tracks."""
@@ -230,6 +253,7 @@ class PlatonicCalculator(Watching, Calculator):
         if not parameters:
             return {}
         changed: dict[str, Any] = self.calculator.set(**parameters)
+        self._cache.clear()
         self.reset()
         return changed
 
@@ -265,6 +289,7 @@ class PlatonicCalculator(Watching, Calculator):
             object.__setattr__(self, name, value)
         elif hasattr(own["calculator"], name):
             setattr(own["calculator"], name, value)
+            own["_cache"].clear()
             self.reset()
         else:
             object.__setattr__(self, name, value)
@@ -322,33 +347,3 @@ class PlatonicCalculator(Watching, Calculator):
             self.reset()
             raise error
         self.session.give_up(error)
-
-
-def watched(
-    name: str,
-    *,
-    log: str | os.PathLike[str] | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    model_path: str | os.PathLike[str] | None = None,
-    **options: Any,
-) -> PlatonicCalculator:
-    """Open a potential by its name and watch it, for workflow engines that take a function.
-
-    Parameters
-    ----------
-    name : str
-        As listed by ``platonic-ase models``, such as ``"chgnet-0.3.0"``.
-    log : path-like, optional
-        Run log.
-    device, dtype, model_path
-        See :func:`~platonic_ase.models.load_calculator`.
-    **options
-        See :class:`PlatonicCalculator`.
-
-    Examples
-    --------
-    >>> atoms.calc = platonic_ase.watched("chgnet-0.3.0", log="run.jsonl")   # doctest: +SKIP
-    """
-    calculator = load_calculator(name, device=device, dtype=dtype, model_path=model_path)
-    return PlatonicCalculator(calculator, log=log, **options)

@@ -23,7 +23,7 @@ LAYERS = (
     ("session",),
     ("watching",),
     ("calculator",),
-    ("runs",),
+    ("runs", "factory"),
     ("audit", "calibrate", "compare"),
     ("screen", "integrations"),
     ("testing",),

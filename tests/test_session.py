@@ -484,7 +484,8 @@ def test_a_model_is_opened_by_its_name(monkeypatch, tmp_path):
         return MockCalculator()
 
     space = {"anchors": mock_anchors(MockEncoder(MockCalculator())), "reference": None}
-    monkeypatch.setattr("platonic_ase.calculator.load_calculator", load)
+    for user in ("calculator", "factory"):
+        monkeypatch.setattr(f"platonic_ase.{user}.load_calculator", load)
     calc = PlatonicCalculator("chgnet-0.3.0", **space)
     assert isinstance(calc.calculator, MockCalculator)
     calc = platonic_ase.watched("7net-0", log=tmp_path / "a.jsonl", device="cpu", **space)

@@ -49,6 +49,16 @@ class InnerCalculator:
         """What it can compute and ASE has a name for; a new list at each call."""
         return [name for name in self.calculator.implemented_properties if name in all_outputs]
 
+    @property
+    def looks_further(self) -> bool:
+        """Whether results depend on more than what ASE compares, or nothing is to be kept."""
+        return any(_checks_by_itself(each) for each in nested_calculators(self.calculator))
+
+    @property
+    def forgot(self) -> bool:
+        """Whether results were dropped inside, as when parameters have been set."""
+        return any(_forgot(each) for each in nested_calculators(self.calculator))
+
     def changes(self, atoms: Atoms, tol: float) -> list[str]:
         """List what changed by its own account, such as a charge that it keeps track of."""
         changes: list[str] = []
