@@ -1,7 +1,6 @@
 """One calculator, many runs; threads; what no wrapper may lose, mix up or leave stale."""
 
 import copy
-import json
 import logging
 import os
 import pickle
@@ -27,7 +26,7 @@ from platonic_ase.models.embed import to_numpy
 from platonic_ase.models.hooks import call_of
 from platonic_ase.monitor import Diagnostic, EventGate, Finding, Signal
 from platonic_ase.monitor.watch import Watch
-from platonic_ase.report.follow import read_columns
+from platonic_ase.report.columns import read_columns
 from platonic_ase.report.reader import read_log
 from platonic_ase.runs.md import run_md
 from platonic_ase.runs.relax import run_relaxation
@@ -103,13 +102,6 @@ def test_calculators_that_share_a_log_read_back_as_runs_of_their_own(tmp_path):
     assert [len(run.geometries) for run in runs] == [3, 5]
     assert [run.summary["evaluated"] for run in runs] == [3, 5]
     assert [run.header["run"] for run in runs] == [calc.run_id for calc in calcs]
-
-
-def test_a_log_from_before_run_ids_is_still_read(tmp_path):
-    path = tmp_path / "run.jsonl"
-    lines = [{"type": "header", "schema": 1}, {"type": "geometry", "index": 0, "track": 0}] * 2
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert [len(run.geometries) for run in read_log(path)] == [1, 1]
 
 
 def test_a_geometry_reads_back_as_it_was_seen(tmp_path, wrap, copper):

@@ -42,12 +42,12 @@ def _list(folder: Path, logs: list[Path]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from platonic_ase.report.follow import LogFollower
+    from platonic_ase.report.columns import follow
     from platonic_ase.report.serve import summary_of
 
     table = Table("log", "state", "geometries", "warnings", box=None)
     for log in logs:
-        _, state, geometries, warnings = summary_of(LogFollower(log))
+        _, state, geometries, warnings = summary_of(follow(log))
         cells = (str(log.relative_to(folder)), state, f"{geometries:,d}", f"{warnings:,d}")
         table.add_row(*map(Text, cells))
     Console().print(table)
@@ -57,10 +57,10 @@ def _follow(path: Path, once: bool) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from platonic_ase.report.follow import LogFollower
+    from platonic_ase.report.columns import follow
     from platonic_ase.report.terminal import panel
 
-    console, follower = Console(), LogFollower(path)
+    console, follower = Console(), follow(path)
 
     follower.poll()
     if once or not console.is_terminal:

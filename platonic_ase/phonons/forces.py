@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from platonic_ase.calculator import PlatonicCalculator
+    from platonic_ase.report.display import RunDisplay
 
 logger = logging.getLogger("platonic_ase")
 
@@ -153,7 +154,7 @@ def evaluate_supercells(
     calculator: PlatonicCalculator,
     store: ForceStore,
     *,
-    progress: bool = True,
+    display: RunDisplay | None = None,
 ) -> tuple[np.ndarray, np.ndarray, DisplacedCrystal | None, int]:
     """Evaluate the supercell at rest and its displaced copies.
 
@@ -164,8 +165,8 @@ def evaluate_supercells(
     calculator : PlatonicCalculator
     store : ForceStore
         Saved to after each; nothing that is there is calculated again.
-    progress : bool
-        Whether to show a progress bar.
+    display : RunDisplay, optional
+        Where progress is shown.
 
     Returns
     -------
@@ -179,14 +180,16 @@ def evaluate_supercells(
     resumed : int
         How many supercells came from the store.
     """
-    from tqdm.auto import tqdm
-
     crystal: DisplacedCrystal | None = None
     residual: Any = None
     forces, resumed = [], 0
     interval, calculator.interval = calculator.interval, 1
+    if display is not None:
+        display.begin("displaced supercells", 1 + len(displaced))
     try:
-        for atoms in tqdm([rest, *displaced], desc="displacements", disable=not progress):
+        for count, atoms in enumerate([rest, *displaced]):
+            if display is not None:
+                display.update(count)
             result = store.load(atoms)
             if result is None:
                 result = _evaluate(atoms, calculator)

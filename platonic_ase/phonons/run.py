@@ -35,6 +35,7 @@ from platonic_ase.phonons.structure import (
     relax_crystal,
     to_ase,
 )
+from platonic_ase.report.display import RunDisplay
 from platonic_ase.structures import check_structure
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def run_phonon(
         Folder for finished supercells: an interrupted run is resumed from it, a finished one
         removes it.
     progress : bool
-        Whether to show progress bars.
+        Whether to show a live panel, or plain lines where there is no terminal.
 
     Returns
     -------
@@ -121,10 +122,11 @@ def run_phonon(
     atoms = atoms.copy()
     atoms.pbc = True
     relaxation: Relaxation | None = None
-    with calculator.policy.listening() as events:
+    display = RunDisplay(calculator, shown=progress)
+    with calculator.policy.listening() as events, display:
         ended = "finished"
         try:
-            relaxation = _relaxed(atoms, calculator, kept, relax, fmax, steps, progress)
+            relaxation = _relaxed(atoms, calculator, kept, relax, fmax, steps, display)
         except KeyboardInterrupt:
             ended = "interrupted"
         matrix = choose_supercell(atoms) if supercell is None else _matrix(supercell)
@@ -140,7 +142,7 @@ def run_phonon(
         phonon.generate_displacements(distance=displacement)
         outputs = PhononOutputs(json, report, params, corrected_params)
         return _phonons(
-            atoms, phonon, calculator, relaxation, mesh, kept, outputs, events, progress, ended
+            atoms, phonon, calculator, relaxation, mesh, kept, outputs, events, display, ended
         )
 
 
@@ -176,7 +178,8 @@ def assess_phonopy(
     """
     if phonon.dataset is None:
         phonon.generate_displacements(distance=displacement)
-    with calculator.policy.listening() as events:
+    display = RunDisplay(calculator, shown=progress)
+    with calculator.policy.listening() as events, display:
         return _phonons(
             to_ase(phonon.unitcell),
             phonon,
@@ -186,7 +189,7 @@ def assess_phonopy(
             ForceStore(store, calculator),
             PhononOutputs(json, report, params, corrected_params),
             events,
-            progress,
+            display,
         )
 
 
@@ -206,14 +209,14 @@ def _relaxed(
     relax: bool,
     fmax: float,
     steps: int,
-    progress: bool,
+    display: RunDisplay,
 ) -> Relaxation:
     settings = {"relax": relax, "fmax": fmax, "steps": steps}
     before = atoms.copy()
     relaxation = kept.load_relaxed(atoms, settings)
     if relaxation is None:
         relaxation = relax_crystal(
-            atoms, calculator, relax=relax, fmax=fmax, steps=steps, progress=progress
+            atoms, calculator, relax=relax, fmax=fmax, steps=steps, display=display
         )
         atoms.calc = None
         kept.save_relaxed(before, atoms, relaxation, settings)
@@ -229,7 +232,7 @@ def _phonons(
     kept: ForceStore,
     outputs: PhononOutputs,
     events: list[Event],
-    progress: bool,
+    display: RunDisplay,
     ended: str = "finished",
 ) -> PhononResult:
     if mesh is None:
@@ -254,7 +257,7 @@ def _phonons(
                 [to_ase(cell) for cell in phonon.supercells_with_displacements],
                 calculator,
                 kept,
-                progress=progress,
+                display=display,
             )
             if crystal is not None:
                 features = crystal.features(calculator.reference)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from platonic_ase.calculator import PlatonicCalculator
+    from platonic_ase.report.display import RunDisplay
 
 MIN_LENGTH = 10.0
 """Å: supercells are at least this wide, so that a displaced atom does not meet its images."""
@@ -61,7 +62,7 @@ def relax_crystal(
     relax: bool = True,
     fmax: float = 1e-3,
     steps: int = 500,
-    progress: bool = True,
+    display: RunDisplay | None = None,
 ) -> Relaxation:
     """Relax positions and cell with the space group kept; or only look at what is left.
 
@@ -76,13 +77,12 @@ def relax_crystal(
         Convergence, eV/Å (stress times volume for the cell).
     steps : int
         At most.
-    progress : bool
-        Whether to show a progress bar.
+    display : RunDisplay, optional
+        Where progress is shown.
     """
     from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
-    from tqdm.auto import tqdm
 
     before = space_group(atoms)
     atoms.set_constraint()
@@ -93,9 +93,10 @@ def relax_crystal(
         # a step of the cell is a strain: small ones, or a bad start collapses
         optimizer = BFGS(FrechetCellFilter(atoms), logfile=None, maxstep=0.05)
         calculator.attach(optimizer)
-        with tqdm(total=steps, desc=f"relaxation to {fmax:g} eV/Å", disable=not progress) as bar:
-            optimizer.attach(lambda: bar.update(optimizer.nsteps - bar.n))
-            converged = bool(optimizer.run(fmax=fmax, steps=steps))
+        if display is not None:
+            display.begin(f"relaxation to {fmax:g} eV/Å", steps)
+            optimizer.attach(lambda: display.update(optimizer.nsteps))
+        converged = bool(optimizer.run(fmax=fmax, steps=steps))
         done = int(optimizer.nsteps)
         atoms.set_constraint()
     forces = atoms.get_forces()

@@ -1,191 +1,233 @@
-"""A run read one record at a time: numbers go to columns, so that a long run fits in memory."""
+"""A run in columns that stay small however long it is: the extremes of every stretch are kept."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from platonic_ase.report.reader import with_provenance
-from platonic_ase.report.tracks import TrackSeries, abscissa, orbit_label
+from platonic_ase.report.layouts import ROW, Geometry, Layout
+from platonic_ase.report.reader import LogReader, Run, read_runs
+from platonic_ase.report.tracks import TrackSeries, abscissa, extremes, orbit_label, place
 
-_MOST_STRUCTURES = 240
-_NAN = float("nan")
-_ROW = ("energy", "volume", "temperature", "step", "index")
+MOST_STRUCTURES = 240
+_MOST_ATOMS = 40_000  # in all structures of a run together
+_PENDING = 2048  # rows that wait as lists
+_MOST_ROWS = 30_000
+_BINS = 250
+_AT = (("at", "row"), ("at", "index"), ("at", "step"))
+_ORBITS = "orbit_splitting_by_orbit"
 
 
 class TrackColumns:
-    """One track: each number of its geometries in a column of its own, 8 bytes each."""
+    """One track as a table, thinned to the extremes of each column where it grows long."""
 
     def __init__(self) -> None:
         self.length = 0
         self.facts: Mapping[str, Any] = {}
         self.n_atoms: int | None = None
-        self.events: list[tuple[int, Mapping[str, Any]]] = []
-        self._columns: dict[tuple[str, Any], array[float]] = {}
+        self.events: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+        self._columns: dict[tuple[str, Any], int] = {key: k for k, key in enumerate(_AT)}
+        self._pending: dict[Layout, list[list[Any]]] = {}
+        self._waiting = 0
+        self._parts: list[np.ndarray] = []
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Take in a ``geometry`` record; what it lacks, or has as no number, is NaN."""
-        row = self.length
-        for name in _ROW:
-            self._put("row", name, record.get(name))
-        for name, value in _items(record.get("scalars")):
-            self._put("scalar", name, value)
-        splitting = dict(_items(record.get("series"))).get("orbit_splitting_by_orbit")
-        for k, value in enumerate(splitting if isinstance(splitting, list) else ()):
-            self._put("orbit", k, value)
-        for symbol, point in _items(record.get("map")):
-            for axis in (0, 1):
-                inside = isinstance(point, list) and len(point) == 2
-                self._put("map", (symbol, axis), point[axis] if inside else None)
-        self.events += [(row, event) for event in record.get("events") or ()]
+    def add(self, geometry: Geometry) -> None:
+        """Take in a geometry; what is no number is NaN."""
+        rows = self._pending.get(geometry.layout)
+        if rows is None:
+            rows = self._pending[geometry.layout] = []
+        rows.append([self.length, geometry.index, geometry.step, *geometry.values])
         self.length += 1
+        self._waiting += 1
+        if self._waiting >= _PENDING:
+            self._settle()
 
     def series(self, number: int) -> TrackSeries:
-        """Everything so far as arrays."""
-        table = {key: self._filled(column) for key, column in self._columns.items()}
-        step, index = table[("row", "step")], table[("row", "index")]
-        x, label = abscissa(step, index)
-        columns = {name: v for (kind, name), v in table.items() if kind == "scalar"}
-        columns |= {name: table[("row", name)] for name in _ROW[:3]}
+        """Everything so far as arrays; thinned evenly where it is long."""
+        table = self._table()
+        if self.length > _MOST_ROWS:
+            table = table[extremes(table, table[:, 0], self.length, _BINS)]
+        values = {key: table[:, k] for key, k in self._columns.items()}
+        row, index, step = (values.pop(key) for key in _AT)
+        x, label, counted = abscissa(step, index, row)
         names = (self.facts.get("symmetry") or {}).get("orbits") or ()
-        symbols = dict.fromkeys(name[0] for kind, name in table if kind == "map")
+        symbols = dict.fromkeys(name[0] for kind, name in values if kind == "map")
         return TrackSeries(
             number,
             x,
             label,
-            columns,
-            {orbit_label(k, names): v for (kind, k), v in table.items() if kind == "orbit"},
-            {s: np.column_stack([table[("map", (s, 0))], table[("map", (s, 1))]]) for s in symbols},
-            tuple((float(x[row]), event) for row, event in self.events),
+            {name: v for (kind, name), v in values.items() if kind in ("row", "scalar")},
+            {
+                orbit_label(name[1], names): v
+                for (kind, name), v in values.items()
+                if kind == "series" and name[0] == _ORBITS
+            },
+            {s: np.column_stack([values["map", (s, 0)], values["map", (s, 1)]]) for s in symbols},
+            tuple((place(where, counted), event) for where, event in self.events),
             self.facts,
             self.n_atoms,
             index,
+            counted,
         )
 
     def recent(self, name: str, count: int) -> list[float]:
-        """Get the latest values of one quantity, without touching the rest."""
-        kind = "row" if name in _ROW else "scalar"
-        column = self._columns.get((kind, name))
-        if column is None:
+        """Get the latest values of one quantity."""
+        column = self._columns.get(("row" if name in ROW else "scalar", name))
+        if self._waiting:
+            self._settle()
+            column = self._columns.get(("row" if name in ROW else "scalar", name))
+        if column is None or not self._parts:
             return []
-        return list(column[-count:]) if len(column) == self.length else [*column[-count:], _NAN]
+        found: list[float] = []
+        for part in reversed(self._parts):
+            tail = part[-count:]
+            has = column < tail.shape[1]
+            values = tail[:, column].tolist() if has else [float("nan")] * len(tail)
+            found = values + found
+            if len(found) >= count:
+                break
+        return found[-count:]
 
-    def _put(self, kind: str, name: Any, value: Any) -> None:
-        column = self._columns.get((kind, name))
-        if column is None:
-            column = self._columns[(kind, name)] = array("d")
-        if len(column) < self.length:  # it was not there for a while
-            column.extend([_NAN] * (self.length - len(column)))
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        column.append(float(value) if number else _NAN)
+    def _settle(self) -> None:
+        """Turn the rows that wait into an array, and thin the table where it is long."""
+        blocks = []
+        for layout, rows in self._pending.items():
+            for key in layout.columns:
+                self._columns.setdefault(key, len(self._columns))
+            where = [0, 1, 2, *(self._columns[key] for key in layout.columns)]
+            blocks.append((where, _numbers(rows)))
+        part = np.full((self._waiting, len(self._columns)), np.nan)
+        at = 0
+        for where, block in blocks:
+            part[at : at + len(block), where] = block
+            at += len(block)
+        self._pending, self._waiting = {}, 0
+        self._parts.append(part[part[:, 0].argsort()] if len(blocks) > 1 else part)
+        if sum(map(len, self._parts)) > _MOST_ROWS:
+            table = self._table()
+            # the newest rows stay for the history of a panel
+            kept = extremes(table[:-_PENDING], table[:-_PENDING, 0], self.length, _BINS)
+            self._parts = [table[kept], table[-_PENDING:].copy()]
 
-    def _filled(self, column: array[float]) -> np.ndarray:
-        values = np.array(column)
-        missing = self.length - len(values)
-        return np.append(values, np.full(missing, _NAN)) if missing else values
+    def _table(self) -> np.ndarray:
+        if self._waiting:
+            self._settle()
+        width = len(self._columns)
+        return np.concatenate([np.empty((0, width)), *(_widen(p, width) for p in self._parts)])
 
 
-class RunColumns:
-    """One run of a log, fed record by record; a log that still grows can go on being fed.
+class RunColumns(Run):
+    """One run, fed record by record; a log that still grows can go on being fed.
 
     Attributes
     ----------
-    header : mapping
     tracks : dict of int to TrackColumns
     structures : list of mapping
         The first, those at events and the latest; thinned evenly beyond 240.
     rows : list of (mapping, mapping)
         Each event after the few numbers that say where it was raised.
-    raised : list of mapping
-        Events of a workflow rather than of one geometry.
     risks, largest_risks : dict
         The latest and the largest of each.
-    last : mapping or None
-        The latest geometry, complete.
-    summary, audit : mapping or None
-    geometries, damaged : int
+    last : Geometry or None
+        The latest.
+    geometries : int
         How many there were.
     """
 
     def __init__(self, header: Mapping[str, Any]) -> None:
-        self.header = header
+        super().__init__(header)
         self.tracks: dict[int, TrackColumns] = {}
-        self.structures: list[Mapping[str, Any]] = []
         self.rows: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
-        self.raised: list[Mapping[str, Any]] = []
         self.risks: dict[str, Any] = {}
         self.largest_risks: dict[str, float] = {}
-        self.last: Mapping[str, Any] | None = None
-        self.summary: Mapping[str, Any] | None = None
-        self.audit: Mapping[str, Any] | None = None
+        self.last: Geometry | None = None
         self.geometries = 0
-        self.damaged = 0
+        self._atoms = 0
 
     @property
     def events(self) -> list[Mapping[str, Any]]:
         """All events, in order; those of the workflow last."""
         return [*(event for _, event in self.rows), *self.raised]
 
-    def add(self, kind: str, record: Mapping[str, Any]) -> None:
-        """Take in one record of any kind but a header."""
-        if kind == "geometry":
-            self._geometry(record)
-        elif kind == "structure":
-            self._structure(record)
-        elif kind == "copy":
-            self._copy(record)
-        elif kind == "event":
-            self.raised.append(record)
-        elif kind == "audit":
-            self.audit = record
-        elif kind == "summary":
-            self.summary = record
-        elif kind == "provenance":
-            self.header = with_provenance(self.header, record)
-        elif kind != "layout":
-            self.damaged += 1
-
     def series(self) -> list[TrackSeries]:
         """Arrays of every track, in order of track number."""
         return [self.tracks[n].series(n) for n in sorted(self.tracks) if self.tracks[n].length]
 
-    def _track(self, number: int) -> TrackColumns:
-        return self.tracks.setdefault(number, TrackColumns())
-
-    def _geometry(self, record: Mapping[str, Any]) -> None:
+    def geometry(self, geometry: Geometry) -> None:
+        """Take in a geometry."""
         self.geometries += 1
-        self.last = record
-        track = self._track(record["track"])
-        track.add(record)
-        for event in record.get("events") or ():
-            where = {name: record.get(name) for name in ("index", "track", "step")}
+        track = self._track(geometry.track)
+        track.add(geometry)
+        if "events" in geometry.more:
+            where = {"index": geometry.index, "track": geometry.track, "step": geometry.step}
             where["row"] = track.length - 1
-            self.rows.append((where, event))
-        for name, value in _items(record.get("risks")):
-            self.risks[name] = value
-            if isinstance(value, (int, float)):
-                self.largest_risks[name] = max(value, self.largest_risks.get(name, value))
+            for event in geometry.events:
+                track.events.append((where, event))
+                self.rows.append((where, event))
+        if "risks" in geometry.more or self.last is None or self.last.layout != geometry.layout:
+            self._risks({**geometry.layout.risks, **(geometry.more.get("risks") or {})})
+        self.last = geometry
 
-    def _structure(self, record: Mapping[str, Any]) -> None:
+    def structure(self, record: Mapping[str, Any]) -> None:
+        """Take in a structure."""
         track = self._track(record["track"])
+        count = len((record.get("atoms") or {}).get("numbers") or ())
         if track.n_atoms is None:
-            numbers = (record.get("atoms") or {}).get("numbers")
             track.facts = record.get("facts") or {}
-            track.n_atoms = None if numbers is None else len(numbers)
+            track.n_atoms = count or None
         self.structures.append(record)
-        if len(self.structures) > _MOST_STRUCTURES:
+        self._atoms += count
+        while len(self.structures) > MOST_STRUCTURES or (
+            self._atoms > _MOST_ATOMS and len(self.structures) > 2
+        ):
             del self.structures[1:-1:2]
+            self._atoms = sum(
+                len((each.get("atoms") or {}).get("numbers") or ()) for each in self.structures
+            )
 
-    def _copy(self, record: Mapping[str, Any]) -> None:
-        """A structure that differs from that of another track in a few displaced atoms."""
+    def copy(self, record: Mapping[str, Any]) -> None:
+        """Take in a structure that differs from that of another track in a few moved atoms."""
         track, other = self._track(record["track"]), self._track(record["of"])
         if track.n_atoms is None:
             track.n_atoms = other.n_atoms
             track.facts = record.get("facts", other.facts)
 
+    def _track(self, number: int) -> TrackColumns:
+        return self.tracks.setdefault(number, TrackColumns())
 
-def _items(mapping: Any) -> Any:
-    return mapping.items() if isinstance(mapping, Mapping) else ()
+    def _risks(self, risks: Mapping[str, Any]) -> None:
+        for name, value in risks.items():
+            self.risks[name] = value
+            if isinstance(value, (int, float)):
+                self.largest_risks[name] = max(value, self.largest_risks.get(name, value))
+
+
+def follow(path: str | os.PathLike[str]) -> LogReader[RunColumns]:
+    """Reader of a log that another process may be writing."""
+    return LogReader(path, RunColumns)
+
+
+def read_columns(path: str | os.PathLike[str]) -> list[RunColumns]:
+    """Read all runs of a log, see :func:`~platonic_ase.report.reader.read_runs`."""
+    return read_runs(Path(path), RunColumns)
+
+
+def _widen(part: np.ndarray, width: int) -> np.ndarray:
+    """Columns that were not there yet are NaN."""
+    missing = width - part.shape[1]
+    return np.pad(part, ((0, 0), (0, missing)), constant_values=np.nan) if missing else part
+
+
+def _numbers(rows: Sequence[Sequence[Any]]) -> np.ndarray:
+    try:
+        return np.array(rows, dtype=float)
+    except (TypeError, ValueError):
+        return np.array([[_number(value) for value in row] for row in rows])
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")

@@ -90,10 +90,10 @@ def _histogram(run: RunColumns) -> Figure | None:
     from platonic_ase.report import plots
 
     last = run.last
-    same = [s for s in run.structures if last is not None and s["track"] == last["track"]]
+    same = [s for s in run.structures if last is not None and s["track"] == last.track]
     if last is None or not same:
         return None
-    per_atom = last.get("per_atom") or same[-1].get("per_atom") or {}
+    per_atom = last.more.get("per_atom") or same[-1].get("per_atom") or {}
     distances = per_atom.get("manifold_distance")
     scores = per_atom.get("extrapolation_score")
     atoms = atoms_of(same[-1])

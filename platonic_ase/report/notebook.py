@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import escape
 
 from platonic_ase.errors import LogError
-from platonic_ase.report.follow import read_columns
+from platonic_ase.report.columns import read_columns
 from platonic_ase.report.report import pick, render
 
 if TYPE_CHECKING:

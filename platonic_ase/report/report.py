@@ -14,8 +14,7 @@ from markupsafe import Markup
 from platonic_ase.errors import LogError
 from platonic_ase.report import scene
 from platonic_ase.report.audit import audit_sections
-from platonic_ase.report.columns import RunColumns
-from platonic_ase.report.follow import read_columns
+from platonic_ase.report.columns import RunColumns, read_columns
 from platonic_ase.report.html import content_policy, environment, source_of, write_page
 from platonic_ase.report.libraries import library
 from platonic_ase.report.tracks import TrackSeries, choose_tracks

@@ -10,7 +10,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.report.columns import RunColumns
-from platonic_ase.report.tracks import TrackSeries, envelope
+from platonic_ase.report.tracks import TrackSeries, envelope, place
 
 _BINS = 300
 _CLOUD = 1500
@@ -89,7 +89,7 @@ def events(run: RunColumns, tracks: Sequence[TrackSeries]) -> list[dict[str, Any
     placed = []
     for where, event in run.rows[:_EVENTS]:
         track = by_number.get(where["track"])
-        x = where["track"] if track is None else float(track.x[where["row"]])
+        x = where["track"] if track is None else place(where, track.counted)
         placed.append(
             {
                 "x": x,
@@ -112,6 +112,8 @@ def frames(
         x = float(record["track"] if track is None else record["index"])
         if track is not None and track.index is not None and len(track):
             x = float(track.x[np.abs(track.index - record["index"]).argmin()])
+            if isinstance(record.get(track.counted), (int, float)):
+                x = float(record[track.counted])
         placed.append({"x": x, "track": record["track"], "index": record["index"]})
     return placed
 

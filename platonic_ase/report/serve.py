@@ -14,9 +14,9 @@ import orjson
 from markupsafe import Markup
 
 from platonic_ase.errors import LogError
-from platonic_ase.report.columns import RunColumns
-from platonic_ase.report.follow import LogFollower
+from platonic_ase.report.columns import RunColumns, follow
 from platonic_ase.report.html import environment, page, source_of, table
+from platonic_ase.report.reader import LogReader
 from platonic_ase.report.report import page_of, scene_of
 from platonic_ase.report.terminal import state_of
 from platonic_ase.report.tracks import choose_tracks
@@ -43,7 +43,7 @@ class LogServer(ThreadingHTTPServer):
 
     def __init__(self, logs: Sequence[Path], port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.followers = [LogFollower(log) for log in logs]
+        self.followers = [follow(log) for log in logs]
         self.token = secrets.token_urlsafe(24)
         self.lock = threading.Lock()
         self.address = f"http://127.0.0.1:{self.server_address[1]}/{self.token}/"
@@ -75,7 +75,7 @@ class LogServer(ThreadingHTTPServer):
         return page("platonic_ase: runs", ["<h1>Runs</h1>", table(columns, rows)])
 
 
-def summary_of(follower: LogFollower) -> tuple[str, str, int, int]:
+def summary_of(follower: LogReader[RunColumns]) -> tuple[str, str, int, int]:
     """Name, state, geometries and warnings of the last run of a log."""
     try:
         follower.poll()
@@ -88,7 +88,7 @@ def summary_of(follower: LogFollower) -> tuple[str, str, int, int]:
     return follower.path.name, state, run.geometries, len(run.events)
 
 
-def _live_page(follower: LogFollower, number: str) -> str:
+def _live_page(follower: LogReader[RunColumns], number: str) -> str:
     run = follower.runs[-1] if follower.runs else RunColumns({})
     return page_of(
         run,
@@ -99,7 +99,7 @@ def _live_page(follower: LogFollower, number: str) -> str:
     )
 
 
-def _news(follower: LogFollower, query: str) -> bytes:
+def _news(follower: LogReader[RunColumns], query: str) -> bytes:
     version = f"{follower.version}"
     run = follower.runs[-1] if follower.runs else RunColumns({})
     news: dict[str, Any] = {

@@ -34,6 +34,9 @@ class TrackSeries:
     n_atoms : int or None
     index : ndarray, shape (n,), optional
         Geometries as the log counts them.
+    counted : str
+        What of a geometry its ``x`` is: ``"step"``, ``"index"`` or ``"row"``, which counts the
+        geometries of the track.
     """
 
     number: int
@@ -46,6 +49,7 @@ class TrackSeries:
     facts: Mapping[str, Any] = field(default_factory=dict)
     n_atoms: int | None = None
     index: np.ndarray | None = None
+    counted: str = "row"
 
     def __len__(self) -> int:
         return len(self.x)
@@ -117,7 +121,43 @@ def envelope(values: np.ndarray, bins: int = 500) -> np.ndarray:
     return np.unique(kept[kept < n])
 
 
-def abscissa(step: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, str]:
+def extremes(table: np.ndarray, row: np.ndarray, length: int, bins: int) -> np.ndarray:
+    """Thin out many columns at once: rows with a minimum, maximum or first gap of a stretch.
+
+    Parameters
+    ----------
+    table : ndarray, shape (n, m)
+        NaN marks a gap.
+    row : ndarray, shape (n,)
+        Place of each among ``length``, rising.
+    length : int
+    bins : int
+        Stretches of the same length.
+
+    Returns
+    -------
+    ndarray of int
+        Indices, sorted; first and last are always among them.
+    """
+    gap = np.isnan(table)
+    low, high = np.where(gap, np.inf, table), np.where(gap, -np.inf, table)
+    ends = np.searchsorted(row, np.linspace(0, length, bins + 1)[1:])
+    kept = [np.array([0, len(table) - 1])]
+    start = 0
+    for end in ends:
+        if end > start:
+            stretch = slice(start, end)
+            holes = gap[stretch]
+            kept += [
+                start + low[stretch].argmin(axis=0),
+                start + high[stretch].argmax(axis=0),
+                start + holes.argmax(axis=0)[holes.any(axis=0)],
+            ]
+        start = end
+    return np.unique(np.concatenate(kept))
+
+
+def abscissa(step: np.ndarray, index: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, str, str]:
     """What a track is drawn over: steps, or geometries, or else a count; and what that is.
 
     Steps restart with a new integrator, and a line search goes back to older geometries.
@@ -126,11 +166,34 @@ def abscissa(step: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, str]:
     ----------
     step, index : ndarray, shape (n,)
         NaN where not logged.
+    row : ndarray, shape (n,)
+        Geometries counted.
+
+    Returns
+    -------
+    x : ndarray, shape (n,)
+    label : str
+    counted : str
+        ``"step"``, ``"index"`` or ``"row"``.
     """
-    for x, label in ((step, "step"), (index, "geometry")):
+    for x, label, counted in ((step, "step", "step"), (index, "geometry", "index")):
         if not np.isnan(x).any() and (np.diff(x) >= 0).all():
-            return x, label
-    return np.arange(len(index), dtype=float), "geometry"
+            return x, label, counted
+    return row, "geometry", "row"
+
+
+def place(where: Mapping[str, Any], counted: str) -> float:
+    """Where on the abscissa a geometry is.
+
+    Parameters
+    ----------
+    where : mapping
+        Its ``row``, ``index`` and ``step``.
+    counted : str
+        Which of them the abscissa counts.
+    """
+    value = where.get(counted)
+    return float(value if isinstance(value, (int, float)) else where["row"])
 
 
 def _in_a_row(tracks: Sequence[TrackSeries]) -> TrackSeries:

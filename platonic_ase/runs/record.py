@@ -100,7 +100,7 @@ def record_run(
     OutputError
         If a file would be written over something else; nothing has been computed then.
     """
-    from platonic_ase.report.terminal import RunDisplay
+    from platonic_ase.report.display import RunDisplay
 
     roles: dict[str, str | os.PathLike[str] | None] = {"report": report}
     if trajectory is not None:
@@ -111,7 +111,8 @@ def record_run(
     writer = None if written is None else _Frames(written, atoms, calculator, dynamics, append)
     if writer is not None:
         dynamics.attach(writer, interval=trajectory_interval)
-    display = RunDisplay(label, steps, calculator.log_path, shown=progress)
+    display = RunDisplay(calculator, shown=progress)
+    display.begin(label, steps)
     dynamics.attach(lambda: display.update(dynamics.nsteps))
     try:
         with display:

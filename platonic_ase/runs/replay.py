@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def replay(
     report : path-like, optional
         HTML report, made from the calculator's log.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a live panel, or plain lines where there is no terminal.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def replay(
     OutputError
         If a file would be written over something else; nothing has been computed then.
     """
-    from tqdm.auto import tqdm
+    from platonic_ase.report.display import RunDisplay
 
     roles: dict[str, str | os.PathLike[str] | None] = {"report": report}
     if annotated is not None:
@@ -64,21 +64,25 @@ def replay(
     writer: FrameWriter | None = None
     written = None if annotated is None else keep_previous(annotated)
     done, ended = 0, "finished"
+    display = RunDisplay(calculator, shown=progress)
+    display.begin("replay", len(frames) if isinstance(frames, Sized) else None)
     try:
-        for frame in tqdm(frames, desc="replay", disable=not progress):
-            if live is None or not np.array_equal(live.numbers, frame.numbers):
-                live = frame.copy()
-                live.calc = calculator
-                writer = None if written is None else open_trajectory(written, live, calculator)
-            else:
-                _move(live, frame)
-            live.get_potential_energy()
-            done += 1
-            if writer is not None and calculator.has_diagnosed(live):
-                writer.write()
-            if calculator.stopped_by is not None:
-                ended = str(calculator.stopped_by)
-                break
+        with display:
+            for frame in frames:
+                if live is None or not np.array_equal(live.numbers, frame.numbers):
+                    live = frame.copy()
+                    live.calc = calculator
+                    writer = None if written is None else open_trajectory(written, live, calculator)
+                else:
+                    _move(live, frame)
+                live.get_potential_energy()
+                done += 1
+                if writer is not None and calculator.has_diagnosed(live):
+                    writer.write()
+                if calculator.stopped_by is not None:
+                    ended = str(calculator.stopped_by)
+                    break
+                display.update(done)
     except KeyboardInterrupt:
         ended = "interrupted"
     finally:

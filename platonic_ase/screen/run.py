@@ -100,7 +100,7 @@ def screen(
     retry : bool
         Whether to compute structures again that failed in an earlier call.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a live panel, or plain lines where there is no terminal.
     **settings
         More of :class:`~platonic_ase.screen.settings.ScreenSettings`: layer, anchors, ...
 
@@ -167,7 +167,7 @@ def _fill(
     done: Mapping[str, str | None],
     progress: bool,
 ) -> ScreenResult:
-    from tqdm.auto import tqdm
+    from platonic_ase.screen.display import ScreenDisplay
 
     computed = failed = kept = 0
     broken: list[Entry] = []
@@ -190,14 +190,15 @@ def _fill(
         broken.clear()
         return count
 
-    with tqdm(desc="screening", unit=" structures", disable=not progress) as bar:
+    with ScreenDisplay(store.folder, shown=progress) as display:
         try:
             for row in engine.rows(missing()):
                 store.add(row)
                 computed += 1
                 failed += row["error"] is not None
                 failed += unreadable()
-                bar.update()
+                display.kept = kept
+                display.add(row)
         except KeyboardInterrupt:
             ended = "interrupted"
         failed += unreadable()

@@ -23,6 +23,7 @@ from platonic_ase.phonons.crystal import crystal_key
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
+from platonic_ase.report.display import RunDisplay
 from platonic_ase.stability.forecast import (
     SoftDirection,
     SymmetryForecast,
@@ -138,7 +139,7 @@ def run_forecast(
     json, report : path-like, optional
         Result and HTML report to write; files of earlier runs are kept aside.
     progress : bool
-        Whether to show progress bars.
+        Whether to show a live panel, or plain lines where there is no terminal.
 
     Returns
     -------
@@ -163,15 +164,16 @@ def run_forecast(
     atoms = primitive(atoms) if supercell is None else atoms.copy()
     atoms.pbc = True
     multiples = doubled(atoms) if supercell is None else tuple(int(n) for n in supercell)
-    with calculator.policy.listening() as events:
+    display = RunDisplay(calculator, shown=progress)
+    with calculator.policy.listening() as events, display:
         relaxation = relax_crystal(
-            atoms, calculator, relax=relax, fmax=fmax, steps=steps, progress=progress
+            atoms, calculator, relax=relax, fmax=fmax, steps=steps, display=display
         )
         atoms.calc = None
         rest, constants, features = _force_constants(
-            atoms, multiples, displacement, calculator, progress
+            atoms, multiples, displacement, calculator, display
         )
-        ways = _follow(rest, constants, calculator, progress)
+        ways = _follow(rest, constants, calculator, display)
         forecast = SymmetryForecast(relaxation.space_group, ways)
         risk = find_symmetry_risk(calculator.encoder.identity)
         if risk is not None:
@@ -247,7 +249,7 @@ def _force_constants(
     multiples: Sequence[int],
     displacement: float,
     calculator: PlatonicCalculator,
-    progress: bool,
+    display: RunDisplay,
 ) -> tuple[Atoms, np.ndarray, DisplacementFeatures | None]:
     """Supercell at rest, its force constants (n, n, 3, 3), and what the embeddings say."""
     from phonopy import Phonopy
@@ -270,7 +272,7 @@ def _force_constants(
         [to_ase(each) for each in phonon.supercells_with_displacements],
         calculator,
         ForceStore(None, calculator),
-        progress=progress,
+        display=display,
     )
     phonon.forces = forces - residual
     phonon.produce_force_constants(show_drift=False)
@@ -283,11 +285,9 @@ def _force_constants(
 
 
 def _follow(
-    rest: Atoms, constants: np.ndarray, calculator: PlatonicCalculator, progress: bool
+    rest: Atoms, constants: np.ndarray, calculator: PlatonicCalculator, display: RunDisplay
 ) -> tuple[SoftDirection, ...]:
     """Directions along the softest modes, the one with the lowest curvature first."""
-    from tqdm.auto import tqdm
-
     orbits, operations = find_orbits(rest), find_operations(rest)
     if orbits is None or operations is None:
         raise StructureError("spglib finds no symmetry in the structure; there is none to lose")
@@ -303,7 +303,9 @@ def _follow(
     atoms.calc = calculator.calculator
     energy = atoms.get_potential_energy()
     found = []
-    for each, displacements in tqdm(fields, desc="soft modes", disable=not progress):
+    display.begin("soft modes", len(fields))
+    for count, (each, displacements) in enumerate(fields):
+        display.update(count)
         atoms.positions = rest.positions + displacements
         found.append(
             describe_direction(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -113,3 +115,52 @@ def structure(index: int = 0, track: int = 0, **entries: Any) -> dict[str, Any]:
         },
         **entries,
     }
+
+
+def lines(*records: dict[str, Any]) -> str:
+    """The text of a log: numbers of geometries in lists, after the layouts that name them."""
+    return "".join(json.dumps(r, separators=(",", ":")) + "\n" for r in logged(records))
+
+
+def logged(records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records as they stand in a log."""
+    layouts: dict[str, int] = {}
+    for record in records:
+        if record.get("type") == "header":
+            layouts = {}
+        run = {"run": record["run"]} if "run" in record else {}
+        if record.get("type") != "geometry" or not {"index", "track"} <= record.keys():
+            yield record
+            continue
+        scalars = record.get("scalars") or {}
+        series, points = record.get("series") or {}, record.get("map") or {}
+        points = points if isinstance(points, dict) else {}
+        risks = record.get("risks") or {}
+        said = {name: value for name, value in risks.items() if isinstance(value, str)}
+        layout = {
+            "scalars": list(scalars),
+            "series": {name: len(row) for name, row in series.items()},
+            "map": list(points),
+            "risks": said,
+        }
+        key = json.dumps(layout)
+        if key not in layouts:
+            layouts[key] = len(layouts)
+            yield {"type": "layout", **run, "layout": layouts[key], **layout}
+        entry = {
+            "type": "geometry",
+            **run,
+            "at": [record["index"], record["track"], record.get("step"), layouts[key]],
+            "values": [
+                *(record.get(name) for name in ("energy", "volume", "temperature")),
+                *scalars.values(),
+                *(value for row in series.values() for value in row),
+                *(value for point in points.values() for value in point),
+            ],
+        }
+        if len(said) < len(risks):
+            entry["risks"] = {k: v for k, v in risks.items() if not isinstance(v, str)}
+        for name in ("events", "per_atom"):
+            if record.get(name):
+                entry[name] = record[name]
+        yield entry

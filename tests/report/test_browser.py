@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from synthetic import HEADER, SUMMARY, event, geometry, structure
+from synthetic import HEADER, SUMMARY, event, geometry, lines, structure
 
 from platonic_ase.report.report import write_report
 from platonic_ase.report.serve import LogServer
@@ -95,7 +95,7 @@ def test_hostile_strings_run_nothing(browser, write_log):
 
 def test_a_served_page_follows_the_log(browser, tmp_path):
     path = tmp_path / "run.jsonl"
-    path.write_text("".join(json.dumps(r) + "\n" for r in (HEADER, *map(geometry, range(9)))))
+    path.write_text(lines(HEADER, *map(geometry, range(9))))
     server = LogServer([path])
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -103,7 +103,7 @@ def test_a_served_page_follows_the_log(browser, tmp_path):
         wait(browser, "document.body.dataset.ready", "yes")
         wait(browser, "document.getElementById('live').textContent", "running, 9 geometries")
         with path.open("a") as log:
-            log.write(json.dumps(geometry(9)) + "\n")
+            log.write(lines(geometry(9)))
         start = time.monotonic()
         wait(browser, "document.getElementById('live').textContent", "running, 10 geometries")
         print(f"shown after {time.monotonic() - start:.2f} s")

@@ -16,13 +16,29 @@ from platonic_ase.report.reader import read_log
 def test_what_is_written_is_read_back(tmp_path):
     log = RunLog(tmp_path / "new" / "run.jsonl")
     log.write("header", header_record(anchors=3))
-    log.write("geometry", {"index": 0, "track": 0, "events": [], "z": np.array([1.5, np.nan])})
+    names = {"scalars": ["a", "b"], "series": {"s": 2}, "map": ["Cu"], "risks": {"r": "unknown"}}
+    log.write("layout", {"layout": 0, **names})
+    values = np.array([-1.0, 9.0, np.nan, 1.5, np.nan, 3.0, 4.0, 0.1, 0.2])
+    log.write("geometry", {"at": [0, 0, 7, 0], "values": values})
     log.write("structure", {"index": 0, "track": 0, "atoms": {}})
     log.write("summary", {"evaluated": np.int64(1)})
     log.close()
     (run,) = read_log(log.path)
     assert run.header["anchors"] == 3
-    assert run.geometries == [{"index": 0, "track": 0, "events": [], "z": [1.5, None]}]
+    assert run.geometries == [
+        {
+            "index": 0,
+            "track": 0,
+            "step": 7,
+            "energy": -1.0,
+            "volume": 9.0,
+            "scalars": {"a": 1.5, "b": None},
+            "series": {"s": [3.0, 4.0]},
+            "map": {"Cu": [0.1, 0.2]},
+            "risks": {"r": "unknown"},
+            "events": [],
+        }
+    ]
     assert len(run.structures) == 1
     assert run.summary == {"evaluated": 1}
     assert run.damaged == 0
@@ -68,10 +84,21 @@ def test_records_that_lost_their_keys_are_damaged(write_log):
     assert (len(run.geometries), run.damaged) == (1, 3)
 
 
-def test_per_atom_arrays_can_be_left_out_of_all_but_the_last_geometries(write_log):
-    path = write_log(HEADER, *(geometry(i, track) for i in range(3) for track in range(2)))
-    (run,) = read_log(path, per_atom=False)
-    assert ["per_atom" in record for record in run.geometries] == [False] * 4 + [True] * 2
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"at": [0, 0, 0, 1], "values": [1.0, 2.0, 3.0]},  # of a layout that is not there
+        {"at": [0, 0, 0, 0], "values": [1.0]},
+        {"at": [0, [], 0, 0], "values": [1.0, 2.0, 3.0]},
+        {"at": [0], "values": [1.0, 2.0, 3.0]},
+        {"at": [0, 0, 0, 0]},
+    ],
+)
+def test_a_geometry_without_its_layout_is_damaged(write_log, broken):
+    layout = {"type": "layout", "layout": 0, "scalars": [], "series": {}, "map": [], "risks": {}}
+    path = write_log(HEADER, layout, {"type": "geometry", **broken})
+    (run,) = read_log(path)
+    assert (len(run.geometries), run.damaged) == (0, 1)
 
 
 @pytest.mark.parametrize("text", ["", "not a log\n", '{"type": "geometry"}\n', "\x00\xff\n"])

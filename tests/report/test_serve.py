@@ -4,7 +4,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from synthetic import HEADER, event, geometry, structure
+from synthetic import HEADER, event, geometry, lines, structure
 
 from platonic_ase.report.serve import LogServer
 
@@ -32,7 +32,7 @@ def get(address, **headers):
 
 def append(path, *records):
     with path.open("a") as stream:
-        stream.writelines(json.dumps(record) + "\n" for record in records)
+        stream.write(lines(*records))
 
 
 def test_new_records_are_served(served, tmp_path):

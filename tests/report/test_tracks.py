@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import HEADER, event, geometry, structure
 
-from platonic_ase.report.follow import read_columns
+from platonic_ase.report.columns import read_columns
 from platonic_ase.report.tracks import choose_tracks, envelope
 
 

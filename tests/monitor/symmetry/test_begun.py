@@ -12,7 +12,7 @@ from ase.optimize import BFGS
 
 from platonic_ase.errors import NoticeWarning
 from platonic_ase.monitor.symmetry.kinds import complete_ideal
-from platonic_ase.report.follow import read_columns
+from platonic_ase.report.columns import read_columns
 from platonic_ase.report.verdict import verdict
 
 
