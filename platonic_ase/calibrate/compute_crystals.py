@@ -98,13 +98,13 @@ def compute_crystals(
             },
         }
         path = folder / f"{material.key}.json"
-        stored = _read(path, made)
+        stored = read_crystal(path, made)
         if stored is None:
             try:
                 stored = {**made, "crystal": _compute(calculator, material, folder)}
             except (ArithmeticError, RuntimeError, ValueError) as error:
                 stored = {**made, "failed": str(error)}
-            _write(path, stored)
+            write_crystal(path, stored)
         if "failed" in stored:
             logger.warning("%s is left out: %s", material.key, stored["failed"])
         else:
@@ -180,7 +180,7 @@ def _crystal(stored: Mapping[str, Any]) -> ComputedCrystal:
     )
 
 
-def _read(path: Path, made: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_crystal(path: Path, made: Mapping[str, Any]) -> dict[str, Any] | None:
     """What an earlier run of the same model and settings left, or None."""
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -190,5 +190,6 @@ def _read(path: Path, made: Mapping[str, Any]) -> dict[str, Any] | None:
     return stored if same and ("crystal" in stored or "failed" in stored) else None
 
 
-def _write(path: Path, stored: Mapping[str, Any]) -> None:
+def write_crystal(path: Path, stored: Mapping[str, Any]) -> None:
+    """Write a crystal's file, whole or not at all."""
     write_atomically(path, json.dumps(stored, indent=1) + "\n")

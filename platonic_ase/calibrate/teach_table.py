@@ -1,0 +1,160 @@
+r"""The table of pupils' phonon errors, from the files of :mod:`~platonic_ase.calibrate.teach`.
+
+::
+
+    python -m platonic_ase.calibrate.teach_table work/nequix-mp-1-pft work/chgnet-0.3.0 \
+        work/7net-0 -o table.json
+
+It is what :func:`~platonic_ase.phonons.table.read_phonon_table` reads, with the spectra of the
+teacher in a column of their own, and with the crystals that are left out, by the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from platonic_ase.calibrate.candidates import FLAT
+from platonic_ase.calibrate.teach import SETTINGS, stable
+from platonic_ase.outputs import write_atomically
+from platonic_ase.phonons.chemistry import ELECTRONEGATIVITY
+from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.spectra import best_log_factor, relative_error
+from platonic_ase.phonons.table import PhononRow
+
+_METHOD = {
+    "truth": "the teacher, a potential, not DFT",
+    "relaxation": "cell and positions, space group kept, by each model itself, a pupil from the "
+    "minimum of the teacher",
+    "supercells": "the same for teacher and pupil; symmetric displacements of phonopy, finite "
+    "differences, force constants symmetrised",
+    "mesh": "9x9x9 for at most ten atoms in the primitive cell, else 5x5x5, one point along vacuum",
+    "left_out": "crystals with an imaginary mode (below -0.1 THz) of the teacher; relaxations that "
+    "did not converge or left their space group; too many displaced supercells",
+    "relative_error": "Wasserstein-1 distance of 17 quantiles over the mean frequency of the truth",
+}
+
+
+def compare(pupil: Mapping[str, Any], teacher: Mapping[str, Any]) -> PhononRow:
+    """A pupil's errors on one crystal.
+
+    Parameters
+    ----------
+    pupil, teacher : mapping
+        As :func:`~platonic_ase.calibrate.teach.compute` returns them.
+    """
+    quantiles, truth = np.array(pupil["quantiles"]), np.array(teacher["quantiles"])
+    elements = {int(z) for z in pupil["numbers"]}
+    names = DisplacementFeatures.__dataclass_fields__
+    return PhononRow(
+        formula=pupil["formula"],
+        prototype=pupil["prototype"],
+        anion=chemical_symbols[max(elements, key=lambda z: ELECTRONEGATIVITY[z])],
+        supercell_atoms=pupil["supercell_atoms"],
+        relative_error=relative_error(quantiles, truth),
+        log_factor=best_log_factor(quantiles, truth),
+        imaginary=not stable(pupil) and stable(teacher),
+        mean=pupil["mean"],
+        lowest=min(pupil["lowest"], pupil["lowest_commensurate"]),
+        quantiles=tuple(pupil["quantiles"]),
+        features=DisplacementFeatures(
+            **{name: pupil["features"].get(name, np.nan) for name in names}
+        ),
+        displacement=SETTINGS["displacement_A"],
+    )
+
+
+def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
+    """The table, JSON-safe.
+
+    Parameters
+    ----------
+    teacher : Path
+        Folder of its files; its name is that of the model.
+    pupils : sequence of Path
+        The same of each pupil.
+    """
+    truths, failed = _read(teacher)
+    models: dict[str, Any] = {}
+    columns: list[str] = []
+    for folder in pupils:
+        found, missing = _read(folder)
+        rows = [
+            {
+                **compare(found[key], truths[key]).to_dict(),
+                "space_group": truths[key]["space_group"],
+                "layers": truths[key]["prototype"] in FLAT,
+                "truth_quantiles": truths[key]["quantiles"],
+            }
+            for key in sorted(found)
+            if key in truths and stable(truths[key])
+        ]
+        for row in rows:
+            columns += [name for name in row if name not in columns]
+        models[folder.name] = {"title": folder.name, "rows": rows, "failed": missing}
+    for each in models.values():
+        each["rows"] = [[_short(row.get(name)) for name in columns] for row in each["rows"]]
+    return {
+        "about": f"Phonon errors of potentials against {teacher.name}, crystals of many prototypes",
+        "method": {**_METHOD, "settings": SETTINGS},
+        "teacher": teacher.name,
+        "teacher_failed": failed,
+        "teacher_unstable": {
+            key: round(min(each["lowest"], each["lowest_commensurate"]), 3)
+            for key, each in sorted(truths.items())
+            if not stable(each)
+        },
+        "columns": columns,
+        "models": models,
+    }
+
+
+def write_table(path: Path, table: Mapping[str, Any]) -> None:
+    """Write a table, one crystal a line."""
+    head = {name: value for name, value in table.items() if name != "models"}
+    parts = []
+    for model, each in table["models"].items():
+        rest = json.dumps({name: value for name, value in each.items() if name != "rows"})
+        rows = ",\n".join("   " + json.dumps(row) for row in each["rows"])
+        parts.append(f'  {json.dumps(model)}: {rest[:-1]}, "rows": [\n{rows}\n  ]}}')
+    lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+    models = ",\n".join(parts)
+    write_atomically(path, "{\n" + ",\n".join(lines) + ',\n "models": {\n' + models + "\n }\n}\n")
+
+
+def _read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Crystals that were computed, and why others were not."""
+    found, failed = {}, {}
+    for path in sorted(folder.glob("*.json")):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if "failed" in stored:
+            failed[path.stem] = str(stored["failed"])
+        else:
+            found[path.stem] = stored["crystal"]
+    return found, failed
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return [round(each, 3) for each in value] if isinstance(value, list) else value
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``python -m platonic_ase.calibrate.teach_table``."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("teacher", type=Path)
+    parser.add_argument("pupils", type=Path, nargs="+")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    write_table(given.output, build_table(given.teacher, given.pupils))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Labels of a teacher: exact where the pupil is the teacher scaled, resumable, well built."""
+
+import json
+
+import numpy as np
+import pytest
+import spglib
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+
+from platonic_ase.calibrate import teach
+from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
+from platonic_ase.calibrate.teach_table import build_table, write_table
+from platonic_ase.phonons.table import read_phonon_table
+
+CRYSTALS = [
+    Candidate("fcc", ("Cu",)),
+    Candidate("l12", ("Au", "Cu")),
+    Candidate("bcc", ("Cu",)),  # unstable
+    Candidate("fcc", ("Fe",)),  # EMT knows no iron
+]
+
+
+class Softened(Calculator):
+    """EMT with its energy multiplied: the same minimum, all frequencies times 0.9."""
+
+    implemented_properties = ("energy", "forces", "stress")
+
+    def __init__(self):
+        super().__init__()
+        self.inner = EMT()
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        atoms = atoms.copy()
+        atoms.calc = self.inner
+        self.results = {
+            "energy": 0.81 * atoms.get_potential_energy(),
+            "forces": 0.81 * atoms.get_forces(),
+            "stress": 0.81 * atoms.get_stress(),
+        }
+
+
+class Loud(EMT):
+    def calculate(self, *_args, **_kwargs):
+        raise AssertionError("computed again")
+
+
+@pytest.fixture
+def taught(tmp_path, monkeypatch):
+    monkeypatch.setattr(teach, "candidates", lambda: CRYSTALS)
+    teach.teach({"teacher": EMT()}, tmp_path)
+    teach.teach({"soft": Softened()}, tmp_path, teacher=tmp_path / "teacher")
+    return tmp_path
+
+
+def test_a_pupil_that_is_soft_by_a_factor_is_found_so(taught):
+    path = taught / "table.json"
+    write_table(path, build_table(taught / "teacher", [taught / "soft"]))
+    rows = read_phonon_table(path)["soft"].rows
+    assert [row.key for row in rows] == ["AuCu3 l12", "Cu fcc"]
+    for row in rows:
+        assert row.relative_error == pytest.approx(0.1, abs=2e-3)
+        assert row.log_factor == pytest.approx(-np.log(0.9), abs=2e-3)
+        assert row.imaginary is False
+        assert np.isnan(row.features.locality)  # a bare calculator has no Platonic space
+        assert np.isfinite(row.features.stiffness_excess)
+    stored = json.loads(path.read_text())
+    assert list(stored["teacher_unstable"]) == ["Cu_bcc"]
+    assert stored["teacher_unstable"]["Cu_bcc"] < -0.1
+    assert "Fe_fcc" in stored["teacher_failed"]
+
+
+def test_what_is_finished_is_not_computed_again(taught):
+    teach.teach({"teacher": Loud()}, taught)
+    path = taught / "teacher" / "Cu_fcc.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": {}}))
+    with pytest.raises(AssertionError, match="computed again"):
+        teach.teach({"teacher": Loud()}, taught)
+
+
+def test_candidates_are_many_and_what_they_say():
+    everything = candidates()
+    assert len(everything) >= 300
+    assert len({each.key for each in everything}) == len(everything)
+    assert len({each.prototype for each in everything[:70]}) >= 50  # the cheapest count is diverse
+    groups = {"spinel": 227, "anatase": 141, "olivine": 62, "perovskite-tilted": 140,
+              "perovskite-rhombohedral": 167, "perovskite-orthorhombic": 62, "monolayer-h": 187,
+              "chalcopyrite": 122, "half-heusler": 216, "lithium-niobate": 161}  # fmt: skip
+    for each in everything:
+        if each.prototype in groups:
+            atoms = each.build()
+            cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+            assert spglib.get_symmetry_dataset(cell, 1e-3).number == groups[each.prototype]
+            assert len(spglib.find_primitive(cell, 1e-3)[2]) == len(atoms)
+
+
+@pytest.mark.parametrize("name", ["perovskite", "half-heusler", "b2", "monolayer-h", "olivine"])
+def test_supercells_are_small_and_wide_enough(name):
+    atoms = next(each for each in candidates() if each.prototype == name).build()
+    flat = name in FLAT
+    matrix = teach.small_supercell(atoms, flat=flat)
+    cell = matrix.T @ atoms.cell.array
+    count = round(np.linalg.det(matrix)) * len(atoms)
+    assert count <= teach.AT_MOST
+    widths = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    assert widths[: 2 if flat else 3].min() >= 4.7
+    if flat:
+        assert matrix[:, 2].tolist() == [0, 0, 1]
