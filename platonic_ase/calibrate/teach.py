@@ -29,14 +29,12 @@ from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
 from platonic_ase.calibrate.compute_crystals import read_crystal, write_crystal
 from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
-from platonic_ase.phonons.features import LATENT, Probe
+from platonic_ase.phonons.crystal import DisplacedCrystal
+from platonic_ase.phonons.features import LATENT
+from platonic_ase.phonons.sites import Probe
 from platonic_ase.phonons.spectrum import IMAGINARY, commensurate_points, frequency_quantiles
 from platonic_ase.phonons.structure import face_distances, space_group, to_ase
-from platonic_ase.phonons.supercells import (
-    DisplacedCrystal,
-    displacements,
-    single_displacement,
-)
+from platonic_ase.phonons.supercells import displacements, single_displacement
 
 if TYPE_CHECKING:
     from ase import Atoms
