@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from platonic_ase.monitor.symmetry.generators import site_permutation
 from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
 from platonic_ase.phonons.chemistry import formal_valences
 from platonic_ase.phonons.features import DisplacementFeatures, combine, orbit_row
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from platonic_ase.space.reference import ReferenceManifold
 
-_SYMPREC = 1e-2
+_SYMPREC, _NEAR = 1e-2, 0.1
 
 
 def mirrored(atoms: Atoms, rotations: np.ndarray, probe: Probe) -> Probe | None:
@@ -41,35 +42,25 @@ def mirrored(atoms: Atoms, rotations: np.ndarray, probe: Probe) -> Probe | None:
     Probe or None
     """
     cell = atoms.cell.array
-    inverse = np.linalg.inv(cell)
     u = probe.displacement
-    cartesian = np.einsum("ab,nbc,cd->nad", cell.T, rotations, inverse.T)
+    fractional = atoms.get_scaled_positions(wrap=False)
+    cartesian = np.einsum("ab,nbc,cd->nad", cell.T, rotations, np.linalg.inv(cell).T)
     turned = np.linalg.norm(cartesian @ u + u, axis=1) < 1e-3 * np.linalg.norm(u)
-    centre = atoms.positions[probe.atom]
-    for rotation in cartesian[turned]:
-        target = _map_onto(atoms, (atoms.positions - centre) @ rotation.T + centre)
-        if target is None:
+    centre = fractional[probe.atom]
+    for rotation, matrix in zip(rotations[turned], cartesian[turned], strict=True):
+        shift = centre - rotation @ centre
+        target = site_permutation(fractional, rotation, shift)
+        gap = fractional @ rotation.T + shift - fractional[target]
+        far = np.linalg.norm((gap - np.rint(gap)) @ cell, axis=1).max()
+        if far > _NEAR or len(np.unique(target)) < len(target):
+            continue
+        if (atoms.numbers[target] != atoms.numbers).any():
             continue
         forces, platonic = np.empty_like(probe.forces), np.empty_like(probe.platonic)
-        forces[target] = probe.forces @ rotation.T
+        forces[target] = probe.forces @ matrix.T
         platonic[target] = probe.platonic
         return Probe(probe.atom, -u, forces, platonic)
     return None
-
-
-def _map_onto(atoms: Atoms, positions: np.ndarray) -> np.ndarray | None:
-    """Which atoms sit at these positions, all of them and with the same elements."""
-    from scipy.spatial import cKDTree
-
-    lengths = atoms.cell.lengths()
-    inverse = np.linalg.inv(atoms.cell.array)
-    scaled = (atoms.positions @ inverse) % 1.0 % 1.0 * lengths
-    _, target = cKDTree(scaled, boxsize=lengths).query(
-        (positions @ inverse) % 1.0 % 1.0 * lengths, distance_upper_bound=0.1
-    )
-    if (target == len(atoms)).any() or len(np.unique(target)) < len(target):
-        return None
-    return None if (atoms.numbers[target] != atoms.numbers).any() else np.asarray(target)
 
 
 @dataclass

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from platonic_ase.errors import PhononWarning
+from platonic_ase.errors import ModelMismatchError, PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.kinds import why_no_bulk
 
 if TYPE_CHECKING:
+    from platonic_ase.space.anchors import AnchorSet
+    from platonic_ase.space.identity import ModelIdentity
+
     pass
 
 OWN_DISPLACEMENTS = (0.02, 0.045)
@@ -89,6 +92,36 @@ class PhononRiskModel(Protocol):
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
         """Risks of one crystal, which may be unlike all of the calibration for some reason."""
+
+
+def require_same_model(
+    name: str, identity: ModelIdentity | None, anchors: AnchorSet, digest: str = ""
+) -> None:
+    """Refuse a model, or anchors, that a pack was not made with.
+
+    Parameters
+    ----------
+    name : str
+        Of the pack.
+    identity : ModelIdentity or None
+        Of the pack; None where it holds for any model.
+    anchors : AnchorSet
+        In use.
+    digest : str
+        Of the anchors of the pack; empty where it does not depend on them.
+
+    Raises
+    ------
+    ModelMismatchError
+    """
+    differences = [] if identity is None else identity.differences(anchors.identity)
+    if digest and digest != anchors.digest:
+        differences.append(f"anchors {digest} against {anchors.digest}")
+    if differences:
+        raise ModelMismatchError(
+            f"the phonon pack {name!r} belongs to another model: {'; '.join(differences)} (pack "
+            "against model in use). Use the pack of this model."
+        )
 
 
 def estimate(

@@ -2,11 +2,12 @@ r"""Features of a crystal: what all of its displaced supercells say, before any 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.sites import SiteResponse
 
 
@@ -77,6 +78,24 @@ LATENT = frozenset(
     }
 )  # fmt: skip
 """Features that depend on the anchors in use."""
+
+
+def require_known(names: Iterable[str]) -> None:
+    """Refuse features that this version does not compute.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Raises
+    ------
+    SpaceFileError
+    """
+    if unknown := sorted(set(names) - set(FEATURES)):
+        raise SpaceFileError(
+            f"unknown features {', '.join(unknown)}; this version of platonic_ase computes "
+            f"{', '.join(FEATURES)}"
+        )
 
 
 _AVERAGED = (

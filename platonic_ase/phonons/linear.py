@@ -10,7 +10,10 @@ import numpy as np
 
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.space.schema import ArraySchema, list_of, number, record, text
 
+PART = record(features=list_of(text), intercept=number(-1e6, 1e6))
+"""What the header of a stored part has to be."""
 _CLIP = 4.0  # standard deviations: a linear model must not extrapolate far
 
 
@@ -80,6 +83,17 @@ class LinearPart:
     def standardise(self, x: np.ndarray) -> np.ndarray:
         """Standardised and clipped features, same shape."""
         return np.asarray(np.clip((x - self.mean) / self.scale, -_CLIP, _CLIP))
+
+
+def part_arrays(*names: str) -> dict[str, ArraySchema]:
+    """What the arrays of stored parts have to be, where the file holds such a part."""
+    return {
+        f"{name}.{array}": ArraySchema(
+            (f"features of {name}",), low=1e-12 if array == "scale" else -1e30, required=False
+        )
+        for name in names
+        for array in ("mean", "scale", "coefficients")
+    }
 
 
 def feature_matrix(crystals: Sequence[DisplacementFeatures], names: Sequence[str]) -> np.ndarray:

@@ -25,12 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate, FrequencyFactor
-from platonic_ase.phonons.estimate import DISPLACEMENT, PhononRiskEstimate
-from platonic_ase.phonons.features import FEATURES, LATENT, DisplacementFeatures
-from platonic_ase.phonons.linear import LinearPart
+from platonic_ase.phonons.estimate import DISPLACEMENT, PhononRiskEstimate, require_same_model
+from platonic_ase.phonons.features import LATENT, DisplacementFeatures, require_known
+from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
 from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
@@ -44,7 +44,6 @@ from platonic_ase.space.schema import (
     mapping_of,
     number,
     optional,
-    record,
     text,
     whole,
 )
@@ -52,8 +51,8 @@ from platonic_ase.space.schema import (
 KIND = "phonon_risk"
 LOW_THRESHOLD, ERROR_THRESHOLD = 0.15, 0.25
 _PROBABILITY = number(0, 1, above=True)
-_PART = record(features=list_of(text), intercept=number(-1e6, 1e6))
 SCHEMA = PackSchema(
+    arrays=part_arrays("error", "imaginary", "factor"),
     header={
         "name": text,
         "sigma": number(0, above=True),
@@ -66,7 +65,7 @@ SCHEMA = PackSchema(
         "octet": boolean,
         "element_counts": list_of(whole(1, 118)),
         "provenance": mapping,
-        "parts": mapping_of(_PART),
+        "parts": mapping_of(PART),
     },
 )
 _Z90 = 1.6448536269514722  # half width of the central 90 % of a normal distribution
@@ -129,12 +128,7 @@ class PhononRisk:
         for name in ("alarm_error", "alarm_imaginary"):
             if not 0 < getattr(self, name) <= 1:
                 raise SpaceFileError(f"{name} = {getattr(self, name)}; a probability is needed")
-        used = {name for part in self._parts().values() for name in part.features}
-        if unknown := sorted(used - set(FEATURES)):
-            raise SpaceFileError(
-                f"unknown features {', '.join(unknown)}; this version of platonic_ase computes "
-                f"{', '.join(FEATURES)}"
-            )
+        require_known(name for part in self._parts().values() for name in part.features)
         if self.is_latent and not self.anchors_digest:
             raise SpaceFileError(
                 f"the pack {self.name!r} uses Platonic features but does not say of which anchors"
@@ -246,15 +240,7 @@ class PhononRisk:
         ------
         ModelMismatchError
         """
-        differences = [] if self.identity is None else self.identity.differences(anchors.identity)
-        if self.anchors_digest and self.anchors_digest != anchors.digest:
-            differences.append(f"anchors {self.anchors_digest} against {anchors.digest}")
-        if differences:
-            raise ModelMismatchError(
-                f"the phonon pack {self.name!r} belongs to another model: "
-                + "; ".join(differences)
-                + " (pack against model in use). Use the pack of this model."
-            )
+        require_same_model(self.name, self.identity, anchors, self.anchors_digest)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a safetensors file with a JSON header."""

@@ -142,18 +142,15 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 
     The chance that a crystal with the label scores higher than one without; ties count a half.
     """
-    from scipy.stats import rankdata
+    from sklearn.metrics import roc_auc_score
 
-    positive = int(labels.sum())
-    negative = len(labels) - positive
-    if not positive or not negative or np.isnan(scores).any():
+    if len(np.unique(labels)) < 2 or np.isnan(scores).any():
         return float("nan")
-    above = rankdata(scores)[labels].sum() - positive * (positive + 1) / 2
-    return float(above / (positive * negative))
+    return float(roc_auc_score(labels, scores))
 
 
 def spearman(one: np.ndarray, other: np.ndarray) -> float:
     """Rank correlation."""
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    return float(spearmanr(one, other).statistic)

@@ -215,29 +215,14 @@ def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
     )
 
 
-def commensurate_points(supercell_matrix: np.ndarray) -> np.ndarray:
-    """Wave vectors that a supercell holds, shape (n, 3), in reciprocal primitive vectors.
-
-    Parameters
-    ----------
-    supercell_matrix : ndarray of int, shape (3, 3)
-        Columns of primitive vectors times this are those of the supercell.
-    """
-    inverse = np.linalg.inv(supercell_matrix.T)
-    count = round(abs(float(np.linalg.det(supercell_matrix))))
-    reach = range(int(np.abs(supercell_matrix).sum()) + 1)
-    grid = np.array(np.meshgrid(reach, reach, reach)).reshape(3, -1).T
-    points = np.unique(np.round((grid @ inverse.T) % 1.0, 9) % 1.0, axis=0)
-    assert len(points) == count
-    return points
-
-
 def _imaginary_modes(
     phonon: Any, mesh_points: np.ndarray, frequencies: np.ndarray
 ) -> tuple[tuple[ImaginaryMode, ...], float]:
     """The most imaginary modes of the mesh and the commensurate points; the lowest frequency."""
+    from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
+
     in_primitive = np.linalg.inv(phonon.primitive_matrix) @ phonon.supercell_matrix
-    exact = commensurate_points(np.rint(in_primitive).astype(int))
+    exact = get_commensurate_points(np.rint(in_primitive).astype(int))
     phonon.run_qpoints(exact)
     exact_frequencies = np.array(phonon.qpoints.frequencies)
     held = np.abs(mesh_points @ in_primitive - np.rint(mesh_points @ in_primitive)).max(axis=1)

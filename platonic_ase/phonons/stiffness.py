@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.space.schema import ArraySchema, list_of, number, record, text
 
 STRUCTURE_FEATURES = (
     "log_coordination", "bond_polarity", "log_valence", "log_bond", "mean_radius", "log_stretch",
@@ -29,6 +31,22 @@ _AMPLITUDES, _NOISES = (0.3, 0.6, 1.2, 2.4), (0.1, 0.2, 0.3)
 _LENGTHS = (0.7, 1.0, 1.5, 2.2, 3.3, 5.0)
 _SLOPES = (0.0, 0.1, 0.2, 0.3)
 _FAR = 3.0
+_POSITIVE = number(0, 1e6, above=True)
+LAW = record(
+    features=list_of(text),
+    amplitude=_POSITIVE,
+    length=_POSITIVE,
+    noise=_POSITIVE,
+    slope=number(0, 1e6),
+)
+"""What the header of a stored law has to be."""
+LAW_ARRAYS = {
+    "law.mean": ArraySchema(("p",)),
+    "law.scale": ArraySchema(("p",), low=1e-12),
+    "law.points": ArraySchema(("m", "p"), low=-1e6, high=1e6),
+    "law.values": ArraySchema(("m",), low=-1e3, high=1e3),
+}
+"""What its arrays have to be."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +101,30 @@ class StiffnessLaw:
         variance = self.noise**2 + own - float(known @ near)
         predicted = centre + float(known @ (self.values - centre))
         return predicted, float(np.sqrt(max(variance, self.noise**2)))
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Header and arrays to write to a file."""
+        arrays = {
+            f"law.{name}": np.asarray(getattr(self, name), dtype=np.float64)
+            for name in ("mean", "scale", "points", "values")
+        }
+        sizes = {name: getattr(self, name) for name in ("amplitude", "length", "noise", "slope")}
+        return {**sizes, "features": list(self.features)}, arrays
+
+    @classmethod
+    def read(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> StiffnessLaw:
+        """Inverse of :meth:`stored`."""
+        return cls(
+            tuple(header["features"]),
+            arrays["law.mean"],
+            arrays["law.scale"],
+            arrays["law.points"],
+            arrays["law.values"],
+            float(header["amplitude"]),
+            float(header["length"]),
+            float(header["noise"]),
+            float(header["slope"]),
+        )
 
     def outside(self, values: Mapping[str, float]) -> tuple[str, ...]:
         """Features more than three standard deviations from the mean of the crystals."""

@@ -30,19 +30,53 @@ from typing import Any
 
 import numpy as np
 
-from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate
-from platonic_ase.phonons.estimate import PhononRiskEstimate
-from platonic_ase.phonons.features import DisplacementFeatures
-from platonic_ase.phonons.linear import LinearPart
-from platonic_ase.phonons.stiffness import StiffnessLaw
+from platonic_ase.phonons.estimate import PhononRiskEstimate, require_same_model
+from platonic_ase.phonons.features import DisplacementFeatures, require_known
+from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
+from platonic_ase.phonons.stiffness import LAW, LAW_ARRAYS, StiffnessLaw
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.schema import (
+    ArraySchema,
+    PackSchema,
+    entries,
+    identity,
+    mapping,
+    mapping_of,
+    number,
+    optional,
+    text,
+    whole,
+)
 
 KIND = "universal_phonon_risk"
 THRESHOLDS = (0.15, 0.25)
+_POSITIVE, _PROBABILITY = number(0, 1e6, above=True), number(0, 1, above=True)
+_LEVEL = entries(number(-5, 5), number(0, 10, above=True), whole(0, 10_000_000))
+SCHEMA = PackSchema(
+    arrays={
+        "mismatches": ArraySchema(("n",), low=0, high=1e3),
+        **LAW_ARRAYS,
+        **part_arrays("imaginary"),
+    },
+    header={
+        "name": text,
+        "law": LAW,
+        "spread": entries(_POSITIVE, _POSITIVE),
+        "imaginary": optional(PART),
+        "base_imaginary": number(0, 1),
+        "levels": mapping_of(_LEVEL),
+        "level": _LEVEL,
+        "alarm_error": _PROBABILITY,
+        "alarm_imaginary": _PROBABILITY,
+        "identity": optional(identity),
+        "provenance": mapping,
+    },
+)
 _TAIL = 0.05
 _NODES = (np.arange(101) + 0.5) / 101
 
@@ -127,6 +161,8 @@ class UniversalRisk:
         for name in ("spread_octet", "spread_other"):
             if not getattr(self, name) > 0:
                 raise SpaceFileError(f"{name} = {getattr(self, name)}; a positive number is needed")
+        require_known(self.law.features)
+        require_known(() if self.imaginary is None else self.imaginary.features)
 
     def softening(
         self, values: Mapping[str, float], numbers: np.ndarray, unlike: tuple[str, ...] = ()
@@ -207,13 +243,7 @@ class UniversalRisk:
         ------
         ModelMismatchError
         """
-        differences = [] if self.identity is None else self.identity.differences(anchors.identity)
-        if differences:
-            raise ModelMismatchError(
-                f"the phonon pack {self.name!r} belongs to another model: "
-                + "; ".join(differences)
-                + " (pack against model in use). Use the pack of this model."
-            )
+        require_same_model(self.name, self.identity, anchors)
 
     def for_model(self, identity: ModelIdentity) -> UniversalRisk:
         """With the level of a model, where the calibration knows it."""
@@ -243,14 +273,11 @@ class UniversalRisk:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a safetensors file with a JSON header."""
-        arrays = {"mismatches": np.asarray(self.mismatches, dtype=np.float64)}
-        for name in ("mean", "scale", "points", "values"):
-            arrays[f"law.{name}"] = np.asarray(getattr(self.law, name), dtype=np.float64)
-        sizes = ("amplitude", "length", "noise", "slope")
+        law, arrays = self.law.stored()
+        arrays["mismatches"] = np.asarray(self.mismatches, dtype=np.float64)
         header: dict[str, Any] = {
             "name": self.name,
-            "law": {name: getattr(self.law, name) for name in sizes}
-            | {"features": list(self.law.features)},
+            "law": law,
             "spread": [self.spread_octet, self.spread_other],
             "imaginary": None,
             "base_imaginary": self.base_imaginary,
@@ -275,25 +302,12 @@ class UniversalRisk:
         SpaceFileError
             If the file is missing, truncated, malformed or holds values that are not finite.
         """
-        arrays, header = read_arrays(path, KIND)
+        arrays, header = read_arrays(path, KIND, SCHEMA)
         try:
-            law, modes, identity = header["law"], header["imaginary"], header["identity"]
-            mean, scale, points, values = (
-                arrays[f"law.{name}"] for name in ("mean", "scale", "points", "values")
-            )
+            modes, identity = header["imaginary"], header["identity"]
             return cls(
                 name=header["name"],
-                law=StiffnessLaw(
-                    tuple(law["features"]),
-                    mean,
-                    scale,
-                    points,
-                    values,
-                    float(law["amplitude"]),
-                    float(law["length"]),
-                    float(law["noise"]),
-                    float(law["slope"]),
-                ),
+                law=StiffnessLaw.read(header["law"], arrays),
                 spread_octet=float(header["spread"][0]),
                 spread_other=float(header["spread"][1]),
                 mismatches=arrays["mismatches"],
@@ -306,7 +320,7 @@ class UniversalRisk:
                 identity=None if identity is None else ModelIdentity.from_dict(identity),
                 provenance=header["provenance"],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
 
 

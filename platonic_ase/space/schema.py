@@ -141,6 +141,18 @@ def list_of(check: Check, at_most: int = 100_000) -> Check:
     return every
 
 
+def entries(*checks: Check) -> Check:
+    """A list of as many entries as there are checks, one check each."""
+
+    def every(value: Any) -> str | None:
+        if not isinstance(value, list) or len(value) != len(checks):
+            return f"a list of {len(checks)} entries"
+        pairs = zip(checks, value, strict=True)
+        return next((f"{needed}, in its place," for c, v in pairs if (needed := c(v))), None)
+
+    return every
+
+
 def mapping_of(check: Check) -> Check:
     """A JSON object, each value of which a check allows."""
 

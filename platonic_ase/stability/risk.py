@@ -25,11 +25,27 @@ from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons.linear import LinearPart, fit_logistic
 from platonic_ase.space.folders import file_stem, pack_folders
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.schema import PackSchema, boolean, list_of, mapping, number, text
 from platonic_ase.stability.forecast import SymmetryForecast
 
 logger = logging.getLogger("platonic_ase")
 
 KIND, VERSION, SUFFIX = "symmetry_risk", 1, ".symmetry.json"
+SCHEMA = PackSchema(
+    header={
+        "name": text,
+        "package": text,
+        "model": text,
+        "fingerprint": text,
+        "settings": mapping,
+        "intercept": number(-1e6, 1e6),
+        "slope": number(-1e6, 0),
+        "threshold": number(0, 1, above=True),
+        "curvatures": list_of(number(-1e6, 1e6)),
+        "broke": list_of(boolean),
+        "provenance": mapping,
+    }
+)
 SCALE = 0.2
 """κ_0, eV/Å²: what forces of a potential cannot be trusted to tell from zero."""
 
@@ -73,6 +89,11 @@ class SymmetryRisk:
             raise SpaceFileError(
                 f"intercept {self.intercept} and slope {self.slope}; finite numbers and a "
                 "negative slope are needed"
+            )
+        if len(self.curvatures) != len(self.broke):
+            raise SpaceFileError(
+                f"{len(self.curvatures)} curvatures for {len(self.broke)} crystals; one each is "
+                "needed"
             )
         if not 0 < self.threshold < 1:
             raise SpaceFileError(f"threshold = {self.threshold}; a probability is needed")
@@ -120,10 +141,12 @@ class SymmetryRisk:
                     f"{path} is {kind!r}, version {version!r}; {KIND!r}, version {VERSION} is "
                     "needed"
                 )
+            if (problem := SCHEMA.problem({}, values)) is not None:
+                raise SpaceFileError(f"{path} makes no sense: {problem}; make it anew")
             for name in ("curvatures", "broke"):
                 values[name] = tuple(values[name])
             return cls(**values)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, SpaceFileError):
                 raise
             raise SpaceFileError(f"{path} is no symmetry calibration: {error}") from error

@@ -15,7 +15,7 @@ from platonic_ase.phonons import assess_phonopy, run_phonon
 from platonic_ase.phonons import run as workflow
 from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.risk import PhononRisk
-from platonic_ase.phonons.spectrum import choose_mesh, commensurate_points
+from platonic_ase.phonons.spectrum import choose_mesh
 from platonic_ase.phonons.structure import choose_supercell, face_distances, to_ase
 from platonic_ase.testing import SpringCrystal, mock_anchors, spring_frequencies
 
@@ -334,12 +334,6 @@ def test_supercells_have_a_limit():
     diamond = bulk("C", "diamond", a=3.57)
     matrix = choose_supercell(diamond, max_atoms=100)
     assert round(abs(np.linalg.det(matrix))) * 2 == 64
-
-
-def test_commensurate_points():
-    points = commensurate_points(CUBE)
-    assert len(points) == round(abs(np.linalg.det(CUBE)))
-    assert np.allclose(points @ CUBE, np.rint(points @ CUBE), atol=1e-6)
 
 
 def test_mesh_is_odd_and_dense():

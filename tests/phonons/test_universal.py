@@ -1,6 +1,7 @@
 """A law of stiffness, what it says of a model, and that it says little of what it has not seen."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.packs import QUICK, resolve_phonon_risk
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.stiffness import fit_stiffness
-from platonic_ase.phonons.universal import UNKNOWN, Level, UniversalRisk, possible_errors
+from platonic_ase.phonons.universal import KIND, UNKNOWN, Level, UniversalRisk, possible_errors
+from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.folders import identity_key
 from platonic_ase.testing import MockCalculator, mock_anchors
 
@@ -121,6 +123,49 @@ def test_files_keep_everything(pack, law, tmp_path):
     assert back.predict(one, SALT, ("layers",)).probability_imaginary == 0.1
     with pytest.raises(SpaceFileError, match="phonon_risk"):
         UniversalRisk.load(pack.save(tmp_path / "pack.safetensors").with_name("none"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"alarm_error": -0.5}, "alarm_error"),
+        ({"alarm_imaginary": float("nan")}, "alarm_imaginary"),
+        ({"base_imaginary": 3.0}, "base_imaginary"),
+        ({"spread": [1.0]}, "2 entries"),
+        ({"spread": [1.0, -1.0]}, "above 0"),
+        ({"level": [0.0, "wide", 3]}, "level"),
+        ({"levels": {"f00d": [0.0, 0.1]}}, "3 entries"),
+        ({"law": []}, "law"),
+        ({"law": {"noise": 0.0}}, "law"),
+        ({"imaginary": 5}, "imaginary"),
+        ({"name": None}, "name"),
+        ({"identity": {"model": "m"}}, "identity"),
+        ({"mismatches": np.array([-0.1])}, "-0.1"),
+        ({"mismatches": np.array([np.nan])}, "not finite"),
+        ({"mismatches": np.zeros(0)}, "at least one"),
+        ({"mismatches": np.array([1], dtype=np.int8)}, "int8"),
+        ({"law.scale": np.array([0.0])}, "law"),
+        ({"law.points": np.zeros((3, 2))}, "law.values"),
+        ({"law.values": None}, "law.values"),
+    ],
+)
+def test_packs_that_make_no_sense_are_refused(pack, tmp_path, change, said):
+    path = pack.save(tmp_path / "u.phonons.safetensors")
+    arrays, header = read_arrays(path, KIND)
+    for name, value in change.items():
+        where = arrays if "." in name or name == "mismatches" else header
+        where[name] = {**header[name], **value} if name == "law" and value else value
+        if value is None and where is arrays:
+            del arrays[name]
+    write_arrays(path, KIND, arrays, header)
+    with pytest.raises(SpaceFileError, match=said):
+        UniversalRisk.load(path)
+
+
+def test_unknown_features_are_refused(pack, law):
+    unknown = replace(law, features=("colour", *law.features[1:]))
+    with pytest.raises(SpaceFileError, match="unknown features colour"):
+        replace(pack, law=unknown)
 
 
 def test_a_quick_pack_is_found_and_bound_to_its_model(pack, tmp_path, monkeypatch):

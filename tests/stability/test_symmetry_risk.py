@@ -64,6 +64,36 @@ def test_broken_files_are_refused(tmp_path, text):
         SymmetryRisk.load(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"intercept": float("nan")}, "intercept"),
+        ({"slope": "steep"}, "slope"),
+        ({"slope": 10**400}, "slope"),
+        ({"threshold": -1.0}, "threshold"),
+        ({"curvatures": [1.0]}, "1 curvatures for 2 crystals"),
+        ({"curvatures": [1.0, None]}, "curvatures"),
+        ({"broke": [1, 0]}, "broke"),
+        ({"settings": []}, "settings"),
+        ({"provenance": "mine"}, "provenance"),
+        ({"name": 3}, "name"),
+        ({"more": 3}, "more"),
+    ],
+)
+def test_files_that_make_no_sense_are_refused(tmp_path, change, said):
+    path = risk().save(tmp_path / "a.symmetry.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(SpaceFileError, match=said):
+        SymmetryRisk.load(path)
+
+
+def test_a_file_nested_too_deeply_is_refused(tmp_path):
+    path = tmp_path / "a.symmetry.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(SpaceFileError, match="no symmetry calibration"):
+        SymmetryRisk.load(path)
+
+
 def test_senseless_numbers_are_refused():
     with pytest.raises(SpaceFileError, match="negative slope"):
         risk(slope=1.0)
