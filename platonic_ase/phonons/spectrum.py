@@ -215,14 +215,25 @@ def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
     )
 
 
+def commensurate_points(supercell_matrix: np.ndarray) -> np.ndarray:
+    """Wave vectors that a supercell holds, shape (n, 3), in reciprocal primitive vectors.
+
+    Parameters
+    ----------
+    supercell_matrix : ndarray of int, shape (3, 3)
+        Columns of primitive vectors times this are those of the supercell.
+    """
+    from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
+
+    return np.asarray(get_commensurate_points(supercell_matrix))
+
+
 def _imaginary_modes(
     phonon: Any, mesh_points: np.ndarray, frequencies: np.ndarray
 ) -> tuple[tuple[ImaginaryMode, ...], float]:
     """The most imaginary modes of the mesh and the commensurate points; the lowest frequency."""
-    from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
-
     in_primitive = np.linalg.inv(phonon.primitive_matrix) @ phonon.supercell_matrix
-    exact = get_commensurate_points(np.rint(in_primitive).astype(int))
+    exact = commensurate_points(np.rint(in_primitive).astype(int))
     phonon.run_qpoints(exact)
     exact_frequencies = np.array(phonon.qpoints.frequencies)
     held = np.abs(mesh_points @ in_primitive - np.rint(mesh_points @ in_primitive)).max(axis=1)
