@@ -274,6 +274,25 @@ class Reversed(MockEncoder):
         self.receive(np.concatenate(rows[::-1]))
 
 
+class Swapping(Reversed):
+    """Batches in the right order, but with the energy of another structure."""
+
+    evaluates_batches = True
+
+    def run_batch(self, structures):
+        super().run_batch(structures[::-1])
+
+    def evaluate_batch(self, structures):
+        calculator = MockCalculator()
+        found = []
+        for atoms in structures:
+            calculator.calculate(atoms, ["energy"])
+            found.append({k: np.array(v) for k, v in calculator.results.items()})
+        for one, other in zip(found, found[::-1], strict=True):
+            one["energy"] = other["energy"]
+        return found
+
+
 class Forgetful(MockEncoder):
     fingerprint = "always the same"
 
@@ -332,6 +351,7 @@ class Attached(MockEncoder):
         (encoder_checks.check_listening_changes_nothing, Changing),
         (encoder_checks.check_hooks_are_removed, Clinging),
         (encoder_checks.check_batches_are_the_structures_one_by_one, Reversed),
+        (encoder_checks.check_batches_are_the_structures_one_by_one, Swapping),
         (encoder_checks.check_identity_is_stable, Random),
         (encoder_checks.check_elements_hold_the_structure, Ignorant),
         (encoder_checks.check_fingerprint_follows_the_weights, Forgetful),

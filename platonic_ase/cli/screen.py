@@ -48,6 +48,14 @@ def screen(
     ] = None,
     timestep: Annotated[float | None, typer.Option(help="md: in fs.")] = None,
     ensemble: Annotated[EnsembleName | None, typer.Option(help="md: ensemble.")] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="singlepoint: so many atoms, at most, go through the model together, where its "
+            "encoder can: faster for small crystals; numbers are then equal to rounding only.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -113,6 +121,7 @@ def screen(
         wait=wait,
         retry=retry,
         progress=not model.quiet,
+        batch=batch,
         layer=model.layer,
         device=model.device,
         anchors=model.anchors,

@@ -12,6 +12,8 @@ from platonic_ase.models.hooks import output_of
 if TYPE_CHECKING:
     from ase import Atoms
 
+_GPA = 160.21766208  # eV/Å³, as the package has it
+
 
 class CHGNetEncoder(Encoder):
     """Atom features of CHGNet.
@@ -63,13 +65,62 @@ class CHGNetEncoder(Encoder):
     def run_batch(self, structures: Sequence[Atoms]) -> None:
         """Run the model on a batch of graphs, for the energy alone."""
         import torch
-        from pymatgen.io.ase import AseAtomsAdaptor
 
-        model, device = self.calculator.model, self.calculator.device
-        graphs = [model.graph_converter(AseAtomsAdaptor.get_structure(a)) for a in structures]
+        model = self.calculator.model
         model.eval()
         with torch.no_grad():
-            model([graph.to(device) for graph in graphs], task="e")
+            model(self._graphs(structures), task="e")
+
+    @property
+    def evaluates_batches(self) -> bool:
+        """Whether the calculator runs its model as the package does, without site energies."""
+        return self.batches and not self.calculator.return_site_energies
+
+    def evaluate_batch(self, structures: Sequence[Atoms]) -> list[dict[str, Any]]:
+        """Run the model on a batch of graphs, with one backward pass for forces and stresses.
+
+        The package's own batches make two, and keep the graph of both for training.
+        """
+        import torch
+        from chgnet.model.model import BatchedGraph
+
+        calculator, model = self.calculator, self.calculator.model
+        model.eval()
+        graphs = self._graphs(structures)
+        batch = BatchedGraph.from_graphs(
+            graphs,
+            bond_basis_expansion=model.bond_basis_expansion,
+            angle_basis_expansion=model.angle_basis_expansion,
+            compute_stress=True,
+        )
+        found = model._compute(batch, compute_magmom=True, return_crystal_feas=True)
+        energies = found["e"]  # an atom's, where the model is intensive
+        total = (energies * found["atoms_per_graph"] if model.is_intensive else energies).sum()
+        slopes = torch.autograd.grad(total, [*batch.atom_positions, *batch.strains])
+        forces, strains = slopes[: len(graphs)], slopes[len(graphs) :]
+        if model.composition_model is not None:
+            energies = energies + model.composition_model(graphs)
+        arrays = {
+            "energy": energies.detach().cpu().numpy(),
+            "forces": [-each.cpu().numpy() for each in forces],
+            "stress": [
+                (slope * (_GPA / volume)).cpu().numpy() * calculator.stress_weight
+                for slope, volume in zip(strains, batch.volumes, strict=True)
+            ],
+            "magmoms": [each.detach().cpu().numpy() for each in found["m"]],
+            "crystal_fea": found["crystal_fea"].detach().cpu().numpy(),
+        }
+        made = [{name: values[k] for name, values in arrays.items()} for k in range(len(graphs))]
+        for results, atoms in zip(made, structures, strict=True):
+            results["energy"] *= len(atoms) if model.is_intensive else 1
+            results["free_energy"] = results["energy"]
+        return made
+
+    def _graphs(self, structures: Sequence[Atoms]) -> list[Any]:
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        convert, device = self.calculator.model.graph_converter, self.calculator.device
+        return [convert(AseAtomsAdaptor.get_structure(each)).to(device) for each in structures]
 
 
 def open_chgnet(label: str, path: str | None, device: str, dtype: str, options: Options) -> Any:

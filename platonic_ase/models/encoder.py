@@ -219,6 +219,19 @@ class Encoder(ABC):
         """
         raise NotImplementedError(f"the encoder {self.name!r} runs structures one by one")
 
+    @property
+    def evaluates_batches(self) -> bool:
+        """Whether :meth:`evaluate_batch` can be called."""
+        return False
+
+    def evaluate_batch(self, structures: Sequence[Atoms]) -> list[dict[str, Any]]:
+        """Run the network once on several structures: results as the calculator's, one dict each.
+
+        They are equal to rounding, not to the last bit. Listeners are told as by
+        :meth:`run_batch`; what the calculator remembers is left alone.
+        """
+        raise NotImplementedError(f"the encoder {self.name!r} evaluates structures one by one")
+
     def combine(self, captured: list[Array]) -> Array:
         """Make one array of the captures of one calculation; the only one by default."""
         return captured[0]

@@ -15,7 +15,7 @@ from distributed.scheduler import KilledWorker
 from platonic_ase._version import __version__
 from platonic_ase.errors import PlatonicError, ScreenError
 from platonic_ase.screen.evaluate import Evaluator
-from platonic_ase.screen.loop import batches
+from platonic_ase.screen.loop import parcels
 from platonic_ase.screen.rows import failed_row
 from platonic_ase.screen.settings import ScreenSettings
 from platonic_ase.screen.sources import Entry
@@ -63,7 +63,7 @@ def compute(parcel: Sequence[Entry]) -> tuple[dict[str, str], list[dict[str, Any
     parcel : sequence of Entry
     """
     evaluator = get_worker().plugins[_PLUGIN].evaluator()
-    return evaluator.facts, [evaluator.row(entry) for entry in parcel]
+    return evaluator.facts, [*evaluator.rows(parcel)]
 
 
 @dataclass
@@ -141,7 +141,7 @@ class Cluster:
         A structure over which a worker dies is tried again when all others are done, alone.
         """
         suspects: list[_Parcel] = []
-        waiting = map(_Parcel, batches(entries, self._settings.task))
+        waiting = map(_Parcel, parcels(entries, self._settings.task))
         yield from self._run(waiting, suspects, _AHEAD)
         while suspects:
             again, suspects = suspects, []

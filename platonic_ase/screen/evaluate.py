@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
 import time
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.outputs import all_outputs
 
 from platonic_ase._version import __version__
 from platonic_ase.calculator import PlatonicCalculator
+from platonic_ase.models.embed import batches_of
 from platonic_ase.screen.rows import describe, failed_row, json_safe, structure_of
 from platonic_ase.screen.tasks import TASK_FUNCTIONS, Outcome, single_point_diagnostics
+from platonic_ase.structures import require_computable
 
 if TYPE_CHECKING:
     from platonic_ase.screen.settings import ScreenSettings
     from platonic_ase.screen.sources import Entry
+
+logger = logging.getLogger("platonic_ase")
 
 
 class Evaluator:
@@ -80,9 +88,83 @@ class Evaluator:
         KeyboardInterrupt
             On Ctrl-C: there is no row then.
         """
+        return self._timed(entry, partial(self._row, entry))
+
+    def rows(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+        """Compute structures, in batches where the settings say so and the encoder can.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+
+        Yields
+        ------
+        dict
+            In their order; see :meth:`row`.
+        """
+        most = self.settings.batch
+        if most is None or not self._can_batch():
+            yield from map(self.row, entries)
+            return
+        for batch in batches_of([len(e.atoms or ()) for e in entries], most):
+            yield from self._batch([entries[index] for index in batch])
+
+    def _can_batch(self) -> bool:
+        encoder = self._first.encoder
+        # an encoder inside a sum knows a part of the energy only
+        return encoder.evaluates_batches and encoder.calculator is self._first.calculator
+
+    def _batch(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+        """Rows of one batch; where it fails, each structure by itself."""
+        encoder = self._first.encoder
+        structures = [entry.atoms for entry in entries if entry.atoms is not None]
         started = time.perf_counter()
         try:
-            row = self._row(entry)
+            if len(structures) < max(2, len(entries)):
+                raise ValueError("nothing to batch")
+            for atoms in structures:
+                require_computable(atoms, encoder.elements)
+            with encoder.capture() as capture, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                results = encoder.evaluate_batch(structures)
+            captured = capture.take(sum(map(len, structures)))
+            if not all(np.isfinite(each["forces"]).all() for each in results):
+                raise ValueError("forces are not finite")
+        except Exception as error:
+            logger.debug("%d structures go one by one: %s", len(entries), error)
+            yield from map(self.row, entries)
+            return
+        share = (time.perf_counter() - started) / len(entries)
+        start = 0
+        for entry, found in zip(entries, results, strict=True):
+            assert entry.atoms is not None
+            rows = captured[start : start + len(entry.atoms)]
+            start += len(entry.atoms)
+            yield self._timed(entry, partial(self._given, entry, rows, found), share)
+
+    def _given(self, entry: Entry, captured: Any, results: dict[str, Any]) -> dict[str, Any]:
+        """Row of a structure whose results and embeddings are there."""
+        assert entry.atoms is not None
+        atoms, calculator = entry.atoms.copy(), self._watched(entry)
+        session = calculator.session
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                session.open()
+                session.watch.evaluated += 1
+                known = {name: value for name, value in results.items() if name in all_outputs}
+                session.observe(atoms, atoms.copy(), captured, known)
+            finally:
+                calculator.close()
+        outcome = Outcome(atoms, "finished", 0, float(results["energy"]), results["forces"])
+        return self._filled(entry, calculator, outcome)
+
+    def _timed(
+        self, entry: Entry, compute: Callable[[], dict[str, Any]], before: float = 0.0
+    ) -> dict[str, Any]:
+        started = time.perf_counter() - before
+        try:
+            row = compute()
         except Exception as error:
             row = failed_row(entry, f"{type(error).__name__}: {error}")
         row["seconds"] = round(time.perf_counter() - started, 4)

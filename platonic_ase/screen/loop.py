@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from platonic_ase.screen.evaluate import Evaluator
 from platonic_ase.screen.settings import ScreenSettings
 from platonic_ase.screen.sources import Entry
 
-BATCH_ATOMS = 512
+PARCEL_ATOMS = 512
 """Atoms of the single points that go out together; all other tasks go one structure at a time."""
 
 
@@ -34,6 +35,7 @@ class Loop:
 
     def __init__(self, settings: ScreenSettings) -> None:
         self._evaluator = Evaluator(settings)
+        self._task = settings.task
 
     @property
     def facts(self) -> dict[str, str]:
@@ -42,10 +44,10 @@ class Loop:
 
     def rows(self, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
         """See :class:`Engine`."""
-        return map(self._evaluator.row, entries)
+        return chain.from_iterable(map(self._evaluator.rows, parcels(entries, self._task)))
 
 
-def batches(entries: Iterable[Entry], task: str) -> Iterator[Sequence[Entry]]:
+def parcels(entries: Iterable[Entry], task: str) -> Iterator[Sequence[Entry]]:
     """Parcels of structures that are worth sending.
 
     Parameters
@@ -62,7 +64,7 @@ def batches(entries: Iterable[Entry], task: str) -> Iterator[Sequence[Entry]]:
     total = 0
     for entry in entries:
         size = 0 if entry.atoms is None else len(entry.atoms)
-        if parcel and total + size > BATCH_ATOMS:
+        if parcel and total + size > PARCEL_ATOMS:
             yield tuple(parcel)
             parcel, total = [], 0
         parcel.append(entry)

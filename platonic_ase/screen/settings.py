@@ -31,6 +31,10 @@ class ScreenSettings:
         As in :class:`~platonic_ase.PlatonicCalculator`.
     threads : int
         Of torch, in each process: results depend on it in the last bits.
+    batch : int or None
+        Single points only: so many atoms, at most, go through the model together, where the
+        encoder can; one structure at a time if None. In a batch the model's sums are rounded
+        otherwise: rows then depend in their last digits on which structures stand together.
     keep : str or None
         Folder for the log and the trajectory of each structure.
     """
@@ -46,6 +50,7 @@ class ScreenSettings:
     phonon_risk: Any = "default"
     force_bound: Any = "default"
     threads: int = 1
+    batch: int | None = None
     keep: str | None = None
 
     def __post_init__(self) -> None:
@@ -53,6 +58,11 @@ class ScreenSettings:
             raise ScreenError(f"task = {self.task!r}; one of {', '.join(TASKS)} is needed")
         if self.threads < 1:
             raise ScreenError(f"threads = {self.threads}; at least 1 is needed")
+        if self.batch is not None and (self.batch < 1 or self.task != "singlepoint"):
+            raise ScreenError(
+                f"batch = {self.batch} with task = {self.task!r}; at least 1 atom, or None, is "
+                "needed, and 'singlepoint': other tasks go one structure at a time"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """What has to be the same for a screening to go on, JSON-safe."""
@@ -61,6 +71,7 @@ class ScreenSettings:
             "task": self.task,
             "options": {name: _name(value) for name, value in sorted(self.options.items())},
             "threads": self.threads,
+            "batch": self.batch,
         }
 
     def open_calculator(self) -> Any:

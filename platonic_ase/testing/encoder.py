@@ -201,13 +201,18 @@ def check_batches_are_the_structures_one_by_one(
         structures = [_rattled(atoms), _rattled(atoms * (1, 1, 2), seed=1), _rattled(atoms, 0.1)]
         before = _calculate(encoder, structures[0])
         found = embed_batch(encoder, structures)
-        after = _calculate(encoder, structures[0])
         for rows, structure in zip(found, structures, strict=True):
             alone = embed_one(encoder, structure)
             assert rows.shape == alone.shape, f"a batch gives {rows.shape}, one {alone.shape}"
             assert rows.dtype == alone.dtype, f"a batch gives {rows.dtype}, one {alone.dtype}"
             error = _difference(alone, rows)
             assert error <= traits.tolerance, f"a batch changes embeddings by {error:.1e}"
+        if encoder.evaluates_batches:
+            for given, structure in zip(
+                encoder.evaluate_batch(structures), structures, strict=True
+            ):
+                _compare_results(_calculate(encoder, structure), given, traits.tolerance)
+        after = _calculate(encoder, structures[0])
         if traits.exact:
             for name, value in before.items():
                 assert np.array_equal(value, after[name]), f"{name} differs after a batch"
@@ -300,6 +305,16 @@ def _calculate(encoder: Encoder, atoms: Atoms) -> dict[str, Any]:
         calculator.reset()
     calculator.calculate(atoms, ["energy", "forces"], all_changes)
     return {k: np.array(v) for k, v in calculator.results.items() if v is not None}
+
+
+def _compare_results(alone: dict[str, Any], given: dict[str, Any], tolerance: float) -> None:
+    assert given.keys() == alone.keys(), f"a batch gives {[*given]}, one {[*alone]}"
+    for name, value in alone.items():
+        other = np.array(given[name])
+        assert other.shape == value.shape, f"{name}: a batch {other.shape}, one {value.shape}"
+        assert other.dtype == value.dtype, f"{name}: a batch {other.dtype}, one {value.dtype}"
+        error = np.abs(other.astype(float) - value).max() / max(1.0, np.abs(value).max())
+        assert error <= tolerance, f"a batch changes {name} by {error:.1e}"
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:

@@ -3,9 +3,14 @@
 import os
 import signal
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from platonic_ase import register_encoder
+from platonic_ase.models.embed import embed_one
 from platonic_ase.testing import MockCalculator, MockEncoder
 
 
@@ -45,3 +50,43 @@ def make_by_file():
     with _ONE_AT_A_TIME:
         make_counted()
         return make(seed=len(Path(os.environ["LOADS"]).read_text()))
+
+
+class Batching(MockEncoder):
+    """Evaluates batches, and writes their sizes to a file where there is one."""
+
+    evaluates_batches = True
+
+    @classmethod
+    def recognises(cls, calculator):
+        return isinstance(calculator, Batched)
+
+    def evaluate_batch(self, structures):
+        with Path(os.environ["SIZES"]).open("a") as file:
+            file.write(f"{len(structures)} ")
+        if any(47 in atoms.numbers for atoms in structures):
+            raise RuntimeError("no silver in a batch")
+        found, rows = [], []
+        inside = MockCalculator()
+        for atoms in structures:
+            inside.calculate(atoms, ["energy", "forces"])
+            found.append(dict(inside.results))
+            rows.append(embed_one(MockEncoder(inside), atoms))
+        self.receive(torch.as_tensor(np.concatenate(rows)))  # as a forward pass does
+        return found
+
+    @contextmanager
+    def listen(self, receive):
+        self.receive = receive
+        with super().listen(receive):
+            yield
+
+
+class Batched(MockCalculator):
+    """Runs like any other, one by one; its encoder batches."""
+
+
+def make_batched():
+    register_encoder(MockEncoder)
+    register_encoder(Batching)
+    return Batched()

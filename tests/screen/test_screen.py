@@ -11,12 +11,14 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.io import write
-from screening import make
+from screening import make, make_batched
 
+from platonic_ase import find_encoder
 from platonic_ase.errors import ScreenError
 from platonic_ase.screen import screen
 from platonic_ase.screen import store as store_module
 from platonic_ase.screen.store import RowStore, latest_rows
+from platonic_ase.testing import small_space
 
 
 def run(structures, output, space, calculator="screening:make", **options):
@@ -59,6 +61,48 @@ def test_what_cannot_be_computed_is_listed_and_the_rest_goes_on(tmp_path, space)
     assert "holds no atoms" in errors[3]
     again = run([bulk("Cu"), flat, nowhere, Atoms(), bulk("Cu", a=3.8)], tmp_path, space)
     assert (again.computed, again.kept) == (0, 5)
+
+
+def test_batches_give_the_rows_of_each_structure_alone(
+    crystals, tmp_path, space, rows, monkeypatch
+):
+    """The mock gives the same bits in a batch; a batch that fails goes one by one."""
+    monkeypatch.setenv("SIZES", str(tmp_path / "sizes"))
+    mixed = [*crystals[:5], bulk("Ag", a=4.1), bulk("Cu", a=0.2), *crystals[5:]]
+    run(mixed, tmp_path / "one", space, make_batched)
+    assert not (tmp_path / "sizes").exists()
+    result = run(mixed, tmp_path / "many", space, make_batched, batch=6)
+    assert (result.computed, result.failed) == (9, 1)
+    assert (tmp_path / "sizes").read_text() == "3 2 "  # and 4, with what cannot be computed
+    assert rows(tmp_path / "many") == rows(tmp_path / "one")
+    with pytest.raises(ScreenError, match=r"batch None then, 6 now"):
+        run(mixed, tmp_path / "one", space, make_batched, batch=6)
+    with pytest.raises(ScreenError, match=r"batch = 6 with task = 'relax'"):
+        run(mixed, tmp_path / "x", space, make_batched, batch=6, task="relax")
+
+
+def test_a_model_without_batches_goes_one_by_one(crystals, tmp_path, space, rows):
+    run(crystals, tmp_path / "one", space)
+    run(crystals, tmp_path / "many", space, batch=64)
+    assert rows(tmp_path / "many") == rows(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_batches_of_chgnet_are_the_structures_to_rounding(crystals, tmp_path, chgnet):
+    options = {"output": tmp_path / "one", "progress": False, "reference": None}
+    options["anchors"] = str(
+        small_space(find_encoder(chgnet), crystals)[0].save(tmp_path / "a.safetensors")
+    )
+    screen(crystals, chgnet, **options)
+    screen(crystals, chgnet, **{**options, "output": tmp_path / "many"}, batch=64)
+    for one, many in zip(
+        latest_rows(tmp_path / "one"), latest_rows(tmp_path / "many"), strict=True
+    ):
+        assert many["error"] is None
+        assert one["worst"].keys() == many["worst"].keys()
+        assert many["energy"] == pytest.approx(one["energy"], abs=1e-4)
+        assert many["largest_force"] == pytest.approx(one["largest_force"], abs=1e-4)
+        assert np.allclose(many["platonic"], one["platonic"], atol=1e-4)
 
 
 def test_an_interrupted_screening_goes_on(crystals, tmp_path, space, rows, monkeypatch):
