@@ -21,7 +21,8 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.calibrate.candidates import FLAT
-from platonic_ase.calibrate.teach import SETTINGS, stable
+from platonic_ase.calibrate.crystal_phonons import SETTINGS
+from platonic_ase.calibrate.teach import stable
 from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons.chemistry import ELECTRONEGATIVITY
 from platonic_ase.phonons.features import DisplacementFeatures

@@ -8,7 +8,7 @@ import spglib
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
-from platonic_ase.calibrate import teach
+from platonic_ase.calibrate import crystal_phonons, teach
 from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
 from platonic_ase.calibrate.teach_table import build_table, write_table
 from platonic_ase.phonons.table import read_phonon_table
@@ -99,10 +99,10 @@ def test_candidates_are_many_and_what_they_say():
 def test_supercells_are_small_and_wide_enough(name):
     atoms = next(each for each in candidates() if each.prototype == name).build()
     flat = name in FLAT
-    matrix = teach.small_supercell(atoms, flat=flat)
+    matrix = crystal_phonons.small_supercell(atoms, flat=flat)
     cell = matrix.T @ atoms.cell.array
     count = round(np.linalg.det(matrix)) * len(atoms)
-    assert count <= teach.AT_MOST
+    assert count <= crystal_phonons.AT_MOST
     widths = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     assert widths[: 2 if flat else 3].min() >= 4.7
     if flat:
