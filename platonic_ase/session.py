@@ -240,10 +240,10 @@ class Session:
             diagnosis = self.second_opinion.extend(
                 diagnosis, atoms, platonic, results, self.anchors
             )
-        if diagnosis.index == 0:
-            for facts in diagnosis.facts.values():
-                if "notice" in facts:
-                    self.policy.notice(str(facts["notice"]))
+        if diagnosis.index:  # a run, not a single point
+            for finding in diagnosis.findings.values():
+                if "notice" in finding.facts:
+                    self.policy.notice(str(finding.facts["notice"]))
         self.diagnosis, self.geometry = diagnosis, atoms
         self.embeddings, self.platonic = embeddings, platonic
         if self._recorder is not None:

@@ -10,7 +10,7 @@ from platonic_ase.report.plots.style import ALARM, BLUE, INK, legend_beside, new
 
 _LEAST = 1e-3  # eV/Å; smaller errors are drawn on it
 _TENTHS = 10
-_FEWEST = 20  # structures of an element below which its coverage says nothing
+_FEWEST = 20  # compounds of an element below which its coverage says nothing
 
 
 @styled
@@ -42,7 +42,7 @@ def bound_and_error(errors: np.ndarray, bounds: np.ndarray) -> Figure:
 
 @styled
 def coverage_by_size(
-    bounds: np.ndarray, within: np.ndarray, structures: np.ndarray, level: float
+    bounds: np.ndarray, within: np.ndarray, units: np.ndarray, level: float
 ) -> Figure:
     """Share of errors within the bound, by tenths of the atoms ordered by bound.
 
@@ -51,15 +51,15 @@ def coverage_by_size(
     bounds : ndarray, shape (n,)
         eV/Å.
     within : ndarray of bool, shape (n,)
-    structures : ndarray of int, shape (n,)
-        For the bars: two standard errors, with whole structures as units.
+    units : ndarray of int, shape (n,)
+        For the bars: two standard errors, with whole compounds as units.
     level : float
         Aimed at.
     """
     figure = new_figure(2.6)
     ax = figure.subplots()
     for part in np.array_split(np.argsort(bounds, kind="stable"), _TENTHS):
-        share, error = _share(within[part], structures[part])
+        share, error = _share(within[part], units[part])
         ax.errorbar(np.median(bounds[part]), share, error, fmt="o", color=BLUE, ms=4, capsize=2)
     ax.axhline(level, color=INK, ls="--", lw=1, label="aimed at")
     ax.set_xscale("log")
@@ -72,26 +72,26 @@ def coverage_by_size(
 
 @styled
 def coverage_by_element(
-    numbers: np.ndarray, within: np.ndarray, structures: np.ndarray, level: float
+    numbers: np.ndarray, within: np.ndarray, units: np.ndarray, level: float
 ) -> Figure | None:
     """Share of errors within the bound, by element.
 
     Parameters
     ----------
     numbers : ndarray of int, shape (n,)
-    within, structures, level
+    within, units, level
         See :func:`coverage_by_size`.
 
     Returns
     -------
     Figure or None
-        None where no element is in twenty structures.
+        None where no element is in twenty compounds.
     """
     rows = []
     for z in np.unique(numbers):
         own = numbers == z
-        if len(np.unique(structures[own])) >= _FEWEST:
-            rows.append((chemical_symbols[z], *_share(within[own], structures[own])))
+        if len(np.unique(units[own])) >= _FEWEST:
+            rows.append((chemical_symbols[z], *_share(within[own], units[own])))
     if not rows:
         return None
     rows.sort(key=lambda row: row[1])
@@ -109,8 +109,8 @@ def coverage_by_element(
     return figure
 
 
-def _share(within: np.ndarray, structures: np.ndarray) -> tuple[float, float]:
-    """Share, each structure counting as one, and two standard errors of it."""
-    _, inverse, counts = np.unique(structures, return_inverse=True, return_counts=True)
+def _share(within: np.ndarray, units: np.ndarray) -> tuple[float, float]:
+    """Share, each unit counting as one, and two standard errors of it."""
+    _, inverse, counts = np.unique(units, return_inverse=True, return_counts=True)
     each = np.bincount(inverse, within) / counts
     return float(each.mean()), float(2 * each.std() / np.sqrt(len(each)))

@@ -7,11 +7,12 @@ The pinball loss at the level :math:`\tau`
     \rho_\tau(\ln \epsilon - \ln s), \qquad
     \ln s = t + \gamma \ln(b + \|F\|) + c \cdot x / w^2 + \ln w
 
-(smoothed at zero) is minimised over t, γ, b and c, each structure counting as one; see
+(smoothed at zero) is minimised over t, γ, b and c, each compound counting as one: its strained and
+rattled copies, or the frames of its trajectory, are not independent. See
 :mod:`~platonic_ase.monitor.error_scale` for the terms. The widening w is not fitted: labels of the
-calibration cannot say how errors grow beyond it. Ratios of errors to sizes come from structures
-left out of the fit in turn (cross-conformal: Vovk, Ann. Math. Artif. Intell. 74, 9 (2015)), all
-copies of a compound together, and distances are always to references of other compounds.
+calibration cannot say how errors grow beyond it. Ratios of errors to sizes come from compounds
+left out of the fit in turn (cross-conformal: Vovk, Ann. Math. Artif. Intell. 74, 9 (2015)), and
+distances are always to references of other compounds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.calibrate.force_reference import choose_references, distances_to_others
-from platonic_ase.calibrate.force_table import ForceErrors, deal
+from platonic_ase.calibrate.force_table import GROUP_REMEDY, ForceErrors, deal
 from platonic_ase.errors import CalibrationError
 from platonic_ase.monitor.error_scale import ErrorScale, components, unfamiliarity, widths
 from platonic_ase.monitor.force_bound import ForceBound
@@ -33,7 +34,7 @@ from platonic_ase.space.reference import conformal_quantile
 
 LEVEL = 0.9
 REACH_LEVEL = 0.97
-"""Share of the calibration's structures, or rather of their atoms, within the reach."""
+"""Share of the calibration's compounds, or rather of their atoms, within the reach."""
 N_COMPONENTS = 32
 FOLDS = 5
 RATIOS = 501
@@ -51,7 +52,7 @@ class FittedErrors:
     scale : ErrorScale
         Of all structures.
     ratios : ndarray, shape (RATIOS,)
-        Equidistant quantiles of error over size, each structure counting as one.
+        Equidistant quantiles of error over size, each compound counting as one.
     quantile : float
         The conformal one at the level asked.
     """
@@ -102,14 +103,16 @@ def fit_force_bound(
     Raises
     ------
     CalibrationError
-        With too few structures for the level, or a single compound.
+        With too few compounds for the level.
     """
     fitted = fit_errors(table, level, folds, seed)
     present = np.unique(table.structures)
-    if not math.isfinite(fitted.quantile):
+    compounds = len(set(table.groups[present]))
+    needed = fewest_compounds(level) + 1
+    if compounds < needed:
         raise CalibrationError(
-            f"{len(present)} structures are too few for a bound at {level:.0%}; at least "
-            f"{math.ceil(round(level / (1 - level), 9))} are needed"
+            f"{compounds} compounds are too few for a bound at {level:.0%} that is tested on what "
+            f"it has not seen; at least {needed} are needed. {GROUP_REMEDY}"
         )
     return ForceBound(
         name=name,
@@ -123,10 +126,15 @@ def fit_force_bound(
         provenance={
             "structures": len(present),
             "atoms": len(table),
-            "compounds": len(set(table.groups[present])),
+            "compounds": compounds,
             **(provenance or {}),
         },
     )
+
+
+def fewest_compounds(level: float) -> int:
+    """How many compounds set a conformal bound at a level, at least."""
+    return math.ceil(round(level / (1 - level), 9))
 
 
 def fit_errors(
@@ -152,8 +160,8 @@ def fit_errors(
     fold = deal(table, folds, seed)
     references = choose_references(table)
     unfamiliar = unfamiliarity(distances_to_others(table, references), table.structures)
-    reach = conformal_quantile(unfamiliar, REACH_LEVEL, table.structures)
-    if not math.isfinite(reach):  # few structures
+    reach = conformal_quantile(unfamiliar, REACH_LEVEL, table.compounds)
+    if not math.isfinite(reach):  # few compounds
         reach = float(unfamiliar.max())
     reach = max(reach, 1e-12)  # all environments are one
     width = widths(unfamiliar, reach)
@@ -170,7 +178,7 @@ def fit_errors(
     return FittedErrors(
         _fit(table, width, reach, known),
         ratios[order][np.minimum(np.searchsorted(share, asked), len(order) - 1)],
-        conformal_quantile(ratios, level, table.structures),
+        conformal_quantile(ratios, level, table.compounds),
     )
 
 
@@ -257,7 +265,8 @@ def left_out_bounds(
     Returns
     -------
     ndarray, shape (n,)
-        eV/Å; NaN for atoms that are in no part, or whose part leaves less than two compounds.
+        eV/Å; NaN for atoms that are in no part, or whose part leaves too few compounds for the
+        level.
     """
     from tqdm.auto import tqdm
 
@@ -269,5 +278,6 @@ def left_out_bounds(
         rest = table.take(~unseen)
         if len(set(rest.groups[rest.structures])) >= 2:
             fitted = fit_errors(rest, level)
-            bounds[own] = fitted.quantile * fitted.sizes(table.take(own))
+            if math.isfinite(fitted.quantile):
+                bounds[own] = fitted.quantile * fitted.sizes(table.take(own))
     return bounds

@@ -69,6 +69,8 @@ def distances_to_others(
             others = near[compound[near] != group]
             if not len(others):
                 others = references[compound[references] != group]
+            if not len(others):  # other compounds have no environment of their own
+                others = near
             k = min(neighbours, len(others))
             found, _ = nearest_distances(table.embeddings[asked], table.embeddings[others], k)
             distances[asked] = found.mean(axis=1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
-from platonic_ase.calibrate.force_fit import LEVEL, left_out_bounds
+from platonic_ase.calibrate.force_fit import LEVEL, fewest_compounds, left_out_bounds
 from platonic_ase.calibrate.force_table import ForceErrors, deal
 from platonic_ase.phonons.scores import auroc
 
@@ -29,14 +29,14 @@ def score_bounds(
     bounds : ndarray, shape (n,)
         eV/Å; atoms whose bound is NaN are left out.
     resamples : int
-        Of the 95 % interval of the coverage: whole structures are drawn again.
+        Of the 95 % interval of the coverage: whole compounds are drawn again.
     seed : int
         Of the draws.
 
     Returns
     -------
     dict
-        ``coverage``: share of atoms whose error is within the bound, each structure counting as
+        ``coverage``: share of atoms whose error is within the bound, each compound counting as
         one, which is what the level means; ``coverage_interval``; ``coverage_of_atoms``, each atom
         counting as one; ``median_ratio``: median bound over median error; ``auroc_worst_tenth``:
         chance that an atom of the tenth with the largest errors has a larger bound than another.
@@ -44,14 +44,15 @@ def score_bounds(
     kept = ~np.isnan(bounds)
     table, bounds = table.take(kept), bounds[kept]
     within = table.errors <= bounds
-    _, structure, counts = np.unique(table.structures, return_inverse=True, return_counts=True)
-    each = np.bincount(structure, within) / counts
+    compounds = table.compounds
+    each = np.bincount(compounds, within) / np.bincount(compounds)
     rng = np.random.default_rng(seed)
     draws = [each[rng.integers(len(each), size=len(each))].mean() for _ in range(resamples)]
     median_bound, median_error = float(np.median(bounds)), float(np.median(table.errors))
     worst = table.errors >= np.quantile(table.errors, 1 - WORST)
     return {
-        "structures": len(each),
+        "structures": len(np.unique(table.structures)),
+        "compounds": len(each),
         "atoms": len(table),
         "coverage": float(each.mean()),
         "coverage_interval": [float(x) for x in np.quantile(draws, [0.025, 0.975])],
@@ -115,6 +116,9 @@ def bounds_left_out(
         left out, where there are several; eV/Å, NaN for atoms in no part.
     """
     parts, barred, _ = chemistries(table)
+    compounds = len(np.unique(table.compounds))
+    if compounds - -(-compounds // folds) < fewest_compounds(level):
+        folds = compounds  # too few to leave several out
     fold = deal(table, folds, seed=1)
     found = {"compounds": left_out_bounds(table, fold, level=level, progress=progress)}
     if barred:

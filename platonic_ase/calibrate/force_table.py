@@ -67,9 +67,15 @@ class ForceErrors:
         return np.asarray(np.linalg.norm(self.forces - self.true_forces, axis=1))
 
     @property
+    def compounds(self) -> np.ndarray:
+        """Number of each atom's compound, shape (n,): what is exchangeable, not its copies."""
+        return np.asarray(np.unique(self.groups[self.structures], return_inverse=True)[1])
+
+    @property
     def weights(self) -> np.ndarray:
-        """One over the atoms of each atom's structure, shape (n,)."""
-        return np.asarray(1 / np.bincount(self.structures)[self.structures])
+        """One over the atoms of each atom's compound, shape (n,)."""
+        compounds = self.compounds
+        return np.asarray(1 / np.bincount(compounds)[compounds])
 
     def take(self, kept: np.ndarray) -> ForceErrors:
         """Only the atoms where ``kept``, a mask of shape (n,), is true."""

@@ -57,14 +57,14 @@ def write_force_bound(
         ),
         (
             "Is it as good for small and for large bounds?",
-            "Share of errors within the bound, each structure counting as one; bars are two "
+            "Share of errors within the bound, each compound counting as one; bars are two "
             "standard errors. The level is promised for all atoms together, not for each tenth.",
-            coverage_by_size(left_out, within, errors.structures, bound.level),
+            coverage_by_size(left_out, within, errors.compounds, bound.level),
         ),
         (
             "And for each element?",
-            "The same by element, for those in at least 20 structures.",
-            coverage_by_element(errors.numbers, within, errors.structures, bound.level),
+            "The same by element, for those in at least 20 compounds.",
+            coverage_by_element(errors.numbers, within, errors.compounds, bound.level),
         ),
     ]
     model = bound.identity.model
@@ -111,7 +111,7 @@ def _verdict(bound: ForceBound) -> str:
 
 def _scores(bound: ForceBound) -> str:
     columns = [
-        ("left out", ""), ("structures", "n"), ("coverage", "n"), ("95 %", "n"),
+        ("left out", ""), ("compounds", "n"), ("coverage", "n"), ("95 %", "n"),
         ("of all atoms", "n"), ("median bound (eV/Å)", "n"), ("over median error", "n"),
         ("AUROC, worst tenth", "n"),
     ]  # fmt: skip
@@ -121,7 +121,7 @@ def _scores(bound: ForceBound) -> str:
         rows.append(
             (
                 escape(_TESTS[name]),
-                number(score["structures"]),
+                number(score["compounds"]),
                 f"{score['coverage']:.3f}",
                 f"{low:.3f}–{high:.3f}",
                 f"{score['coverage_of_atoms']:.3f}",

@@ -148,7 +148,10 @@ class OrbitSplitting(Diagnostic):
     def examine(self, frame: Frame, state: _State) -> Finding:
         """Measure the splitting of every orbit and the asymmetry of the structure."""
         if state.waiting is not None and frame.index:
-            vars(state).update(vars(self._search(state.waiting)))
+            found = self._search(state.waiting)
+            if found.orbits is None:
+                found.facts = state.facts
+            vars(state).update(vars(found))
         orbits = state.orbits
         if orbits is None:
             if frame.index == 0 and state.facts and is_displaced(frame):
