@@ -18,6 +18,7 @@ from platonic_ase._version import __version__
 from platonic_ase.cli import models, runs
 from platonic_ase.cli.calibrate import calibrate
 from platonic_ase.cli.doctor import doctor
+from platonic_ase.cli.examples import epilog
 from platonic_ase.cli.flatten import flatten
 from platonic_ase.cli.forecast import forecast
 from platonic_ase.cli.screen import screen
@@ -26,35 +27,31 @@ from platonic_ase.compare.command import compare
 from platonic_ase.errors import PlatonicError, PlatonicWarning
 from platonic_ase.outputs import show_path
 
-_EXAMPLES: dict[Callable[..., None], str] = {
-    runs.md: "md NaCl.cif --calculator chgnet --temperature 600 --steps 500",
-    runs.relax: "relax POSCAR --calculator chgnet --cell --fix-symmetry",
-    runs.phonon: "phonon NaCl.cif --calculator chgnet --json NaCl.json --report NaCl.html",
-    forecast: "forecast SrTiO3.cif --calculator chgnet --report SrTiO3.html",
-    screen: "screen my.xyz --calculator chgnet --task relax --cell --output screening",
-    runs.replay: "replay run.traj --calculator 7net-0 --report replay.html",
-    watch: "watch run.jsonl --serve",
-    runs.report: "report run.jsonl --output run.html",
-    compare: "compare my.xyz --calculators chgnet-0.3.0 7net-0 --report compare.html",
-    models.embed: "embed my.xyz --calculator 7net-0 --output my.safetensors",
-    models.audit: "audit Si.cif --calculator chgnet --report audit.html --json audit.json",
-    doctor: "doctor --calculator chgnet --json chgnet.json",
-    calibrate: "calibrate --calculator 7net-0 --data frames.xyz --output mine",
-    models.models: "models",
-}
-_ANCHORS: dict[str, tuple[Callable[..., None], str]] = {
-    "build": (
-        models.anchors_build,
-        "--calculator chgnet --structures my.xyz --output my.anchors.safetensors",
-    ),
-    "show": (models.anchors_show, "my.anchors.safetensors"),
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    runs.md,
+    runs.relax,
+    runs.phonon,
+    forecast,
+    screen,
+    runs.replay,
+    watch,
+    runs.report,
+    compare,
+    models.embed,
+    models.audit,
+    doctor,
+    calibrate,
+    models.models,
+)
+_ANCHORS: dict[str, Callable[..., None]] = {
+    "build": models.anchors_build,
+    "show": models.anchors_show,
 }
 
 
 def _assemble() -> typer.Typer:
     app = typer.Typer(
         name="platonic-ase",
-        help="Run simulations with a foundation potential under watch of its latent geometry.",
         no_args_is_help=True,
         invoke_without_command=True,
         add_completion=False,
@@ -62,13 +59,11 @@ def _assemble() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for function, example in _EXAMPLES.items():
-        app.command(epilog=f"Example: platonic-ase {example}")(flatten(function))
+    for function in _COMMANDS:
+        app.command(epilog=epilog(function.__name__))(flatten(function))
     anchors = typer.Typer(help="Make and look at anchors.", no_args_is_help=True)
-    for name, (function, example) in _ANCHORS.items():
-        anchors.command(name, epilog=f"Example: platonic-ase anchors {name} {example}")(
-            flatten(function)
-        )
+    for name, function in _ANCHORS.items():
+        anchors.command(name, epilog=epilog(f"anchors {name}"))(flatten(function))
     app.add_typer(anchors, name="anchors")
     return app
 
@@ -76,7 +71,10 @@ def _assemble() -> typer.Typer:
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
-    """Run simulations with a foundation potential under watch of its latent geometry."""
+    """Simulations with a foundation potential, watched: warned before it fails.
+
+    COMMAND --help shows the options of a command, with examples.
+    """
     if version:
         typer.echo(f"platonic-ase {__version__}")
         raise typer.Exit

@@ -15,41 +15,54 @@ def calibrate(
     model: ModelOptions,
     data: Annotated[
         list[Path] | None,
-        typer.Option(help="Structures with DFT forces, such as extxyz; may be given again."),
+        typer.Option(
+            metavar="FILE", help="Structures with DFT forces, such as extxyz; may be given again."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Folder for the result.  [default: CALCULATOR-calibration]",
+            metavar="FOLDER",
+            help="Folder of the result; CALCULATOR-calibration by default.",
             show_default=False,
         ),
     ] = None,
     forces_key: Annotated[
-        str | None, typer.Option(help="Array with the forces, where its name is unusual.")
+        str | None,
+        typer.Option(metavar="NAME", help="Array of the forces, where its name is unusual."),
     ] = None,
     source: Annotated[
-        str, typer.Option(help="Where the data come from, and their licence; recorded.")
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Where the data come from, and their licence; recorded.",
+            show_default=False,
+        ),
     ] = "",
     generated: Annotated[
         bool,
         typer.Option(
             "--generated/--no-generated",
-            help="Put some 2,500 generated crystals into the reference manifold as well.",
+            help="Put some 2,500 generated crystals into the reference as well.",
         ),
     ] = True,
     spectra: Annotated[
-        Path | None, typer.Option(help="DFT phonon spectra (JSON), for the phonon risk.")
+        Path | None,
+        typer.Option(metavar="FILE", help="DFT phonon spectra, JSON, for the phonon risk."),
     ] = None,
     teacher: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="A better model, whose phonons of generated crystals, and whose forces of data "
-            "without any, stand for the truth."
+            "without any, stand for the truth.",
         ),
     ] = None,
-    crystals: Annotated[int, typer.Option(min=20, help="Of the teacher, at most.")] = 60,
+    crystals: Annotated[
+        int, typer.Option(min=20, help="Crystals that the teacher computes, at most.")
+    ] = 60,
     level: Annotated[
         float,
         typer.Option(
@@ -60,12 +73,12 @@ def calibrate(
         bool,
         typer.Option(
             "--quick",
-            help="The level of the model's phonons, from fifteen crystals whose DFT spectra are "
-            "shipped; minutes.",
+            help="Only how stiff the model is: phonons of fifteen crystals whose DFT spectra come "
+            "with the package; minutes.",
         ),
     ] = False,
 ) -> None:
-    """Calibrate a model: reference manifold, bound of its force errors, risk of its phonons.
+    """Thresholds and risks for a model of your own.
 
     Use the folder as --calibration of md, relax, phonon and replay, or as
     PlatonicCalculator(..., calibration=FOLDER). The same command goes on after a kill.
@@ -99,3 +112,7 @@ def calibrate(
         )
         raise typer.Exit(130) from None
     typer.echo(made.describe())
+    typer.echo(
+        f"use: platonic-ase md STRUCTURE --calculator {model.calculator} --calibration "
+        f"{show_path(folder)}"
+    )

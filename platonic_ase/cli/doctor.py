@@ -14,14 +14,17 @@ from platonic_ase.outputs import check_outputs, keep_previous, show_path, write_
 def doctor(
     calculator: CalculatorOpt = "chgnet",
     model_path: Annotated[
-        Path | None, typer.Option(help="Weights on this machine, instead of a download.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights on this machine, instead of a download."),
     ] = None,
     device: DeviceOpt = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here.")
+    ] = None,
 ) -> None:
-    """Is the model what it claims to be: derivatives, textbook crystals, frames with DFT labels.
+    """Is the model sane as it is installed here?
 
-    Ends with exit code 1 where it is not.
+    Derivatives, textbook crystals, frames with DFT labels. Ends with exit code 1 where it is not.
     """
     import json as jsonlib
 

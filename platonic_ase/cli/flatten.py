@@ -15,6 +15,8 @@ from typing import Any, get_type_hints
 def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """The same command with the fields of its groups of options for arguments, for Typer.
 
+    The command's own options come first in its help, those of the groups after them.
+
     Parameters
     ----------
     command : callable
@@ -23,6 +25,7 @@ def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """
     hints = get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
+    shared: list[inspect.Parameter] = []
     groups: dict[str, tuple[type, list[str]]] = {}
     for name, parameter in inspect.signature(command).parameters.items():
         kind = hints[name]
@@ -32,7 +35,7 @@ def flatten(command: Callable[..., None]) -> Callable[..., None]:
         assert isinstance(kind, type)
         of_group = get_type_hints(kind, include_extras=True)
         groups[name] = (kind, [each.name for each in fields(kind)])
-        parameters += [
+        shared += [
             inspect.Parameter(
                 each.name,
                 _KEYWORD,
@@ -41,6 +44,7 @@ def flatten(command: Callable[..., None]) -> Callable[..., None]:
             )
             for each in fields(kind)
         ]
+    parameters += shared
 
     @functools.wraps(command)
     def flat(**values: Any) -> None:

@@ -37,13 +37,14 @@ def forecast(
     fmax: ForceOpt = 2e-3,
     displacement: DisplacementOpt = 0.03,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Result.  [default: STRUCTURE-forecast.json]")
+        Path | None, typer.Option("--json", help="All numbers.  [default: STRUCTURE-forecast.json]")
     ] = None,
     report: ReportOpt = None,
 ) -> None:
-    """Will this symmetric structure break? Probability, soft mode, and the subgroup it heads for.
+    """Will this symmetric structure break?
 
-    From some ten displaced supercells of the relaxed structure, without a relaxation that breaks.
+    Its probability, the soft mode and the subgroup it heads for, from some ten displaced supercells
+    of the relaxed structure; no relaxation has to break for that.
     """
     from platonic_ase.stability.run import run_forecast
 

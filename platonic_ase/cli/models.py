@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from platonic_ase.cli.options import (
@@ -19,7 +20,7 @@ from platonic_ase.outputs import check_outputs, keep_previous, show_path, write_
 
 
 def models() -> None:
-    """What is installed, which encoder reads it, and which checkpoints work offline."""
+    """Names, what is installed, licences of weights."""
     from platonic_ase.models import format_models_table
 
     typer.echo(format_models_table())
@@ -29,21 +30,28 @@ def anchors_build(
     model: ModelOptions,
     structures: Annotated[
         Path | None,
-        typer.Option(help="Structures to choose from; the generated pool by default."),
+        typer.Option(
+            metavar="FILE", help="Structures to choose from; generated crystals by default."
+        ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Anchors file; the reference goes beside it.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Anchors file; the reference goes beside it."
+        ),
     ] = Path("mine.anchors.safetensors"),
     n: Annotated[int, typer.Option("--number", "-k", min=1, help="How many anchors.")] = 100,
-    method: Annotated[Selection, typer.Option(help="Selection.")] = Selection.DIRECT,
+    method: Annotated[Selection, typer.Option(help="How they are chosen.")] = Selection.DIRECT,
     centred: Annotated[
-        bool, typer.Option("--centred", help="Subtract the mean before cosines.")
+        bool, typer.Option("--centred", help="Subtract the mean embedding before cosines.")
     ] = False,
     seed: Annotated[
-        int, typer.Option(help="Of selection and split.", callback=within(0, 2**32 - 1))
+        int, typer.Option(help="Seed of selection and split.", callback=within(0, 2**32 - 1))
     ] = 0,
 ) -> None:
-    """Choose anchors among structures and make the reference manifold that goes with them."""
+    """Choose anchors, and make their reference."""
+    from ase.symbols import Symbols
+
     from platonic_ase.crystals.pool import generate_pool
     from platonic_ase.models import find_encoder
     from platonic_ase.models.default_anchors import GENERATED
@@ -67,11 +75,28 @@ def anchors_build(
         source=GENERATED if structures is None else structures.name,
         progress=not model.quiet,
     )
-    typer.echo(f"anchors: {show_path(made.save(keep_previous(output)))}")
+    elements = ", ".join(sorted(set(Symbols(made.numbers))))
+    typer.echo(
+        f"{len(made)} anchors of {made.identity.model} among {len(chosen):,d} structures, of "
+        f"{elements}."
+    )
+    use = f"--anchors {show_path(output)}"
     if reference is None:
-        typer.echo("reference: none (too few structures to calibrate; distances are uncalibrated)")
+        typer.echo(
+            "No reference: the structures are too few to say what is usual, so extrapolation will "
+            "not be judged. Give some hundred, of several compounds."
+        )
+        use += " --reference none"
     else:
+        typer.echo(
+            f"The reference holds {len(reference):,d} environments; atoms further out than "
+            f"{100 * reference.level:g} % of held-out ones are beyond the threshold."
+        )
+        use += f" --reference {show_path(beside)}"
+    typer.echo(f"anchors: {show_path(made.save(keep_previous(output)))}")
+    if reference is not None:
         typer.echo(f"reference: {show_path(reference.save(keep_previous(beside)))}")
+    typer.echo(f"use: platonic-ase md STRUCTURE --calculator {model.calculator} {use}")
 
 
 def anchors_show(
@@ -79,7 +104,7 @@ def anchors_show(
         Path | None, typer.Argument(help="Anchors file; those stored on this machine by default.")
     ] = None,
 ) -> None:
-    """Say what anchors hold: model, layer, elements, origin."""
+    """What anchors hold: model, layer, origin."""
     from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.folders import pack_folders
 
@@ -102,20 +127,23 @@ def embed(
     structures: Annotated[Path, typer.Argument(help="Structures: anything that ase.io reads.")],
     model: ModelOptions,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Embeddings file, for any environment.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Embeddings file, for any environment."
+        ),
     ] = Path("embeddings.safetensors"),
     batch_atoms: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Most atoms in a batch of structures.  [default: 64 on a CPU, else 1024]",
-            show_default=False,
+            help="Atoms in a batch of structures, at most; 64 on a CPU and 1024 elsewhere by "
+            "default.",
         ),
     ] = None,
 ) -> None:
-    """Embed all atoms of many structures, in batches where the model's package can.
+    """Embeddings of all atoms of many structures.
 
-    The same command goes on after a kill.
+    In batches, where the package of the model can. The same command goes on after a kill.
     """
     from platonic_ase.runs.embed import embed_file
 
@@ -130,18 +158,30 @@ def embed(
     )
     for index, reason in made.failures.items():
         typer.echo(f"structure {index} failed: {reason}", err=True)
-    typer.echo(f"embeddings: {show_path(output)} ({len(made)} atoms, width {made.identity.width})")
+    failed = f", {len(made.failures)} failed" if made.failures else ""
+    typer.echo(
+        f"{len(made):,d} atoms of {len(np.unique(made.structures)):,d} structures embedded by "
+        f"{made.identity.model}, layer {made.identity.layer}, {made.identity.width} numbers "
+        f"each{failed}. Use the file in 'platonic-ase compare --embeddings', or read it with "
+        "platonic_ase.EmbeddingSet.load."
+    )
+    typer.echo(f"embeddings: {show_path(output)}")
 
 
 def audit(
     structure: StructureArg,
     model: ModelOptions,
     supercell: SupercellOpt = (1, 1, 1),
-    json: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers here.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML report here.")
+    ] = None,
 ) -> None:
-    """What the model gets wrong by construction: symmetry, force constants, work around a loop.
+    """Which laws does the model not keep?
 
+    Equivalent sites, rotated copies, force constants, work around a closed loop.
     Give a structure near equilibrium with sites that rotations relate, such as diamond silicon.
     """
     import json as jsonlib
@@ -156,6 +196,8 @@ def audit(
     encoder = find_encoder(calculator, model.layer)
     found = run_audit(calculator, atoms, encoder=encoder, progress=not model.quiet)
     typer.echo(str(found))
+    if not found.broken:
+        typer.echo(f"All {len(found.laws)} laws are kept, up to rounding.")
     if json is not None:
         write_atomically(keep_previous(json), jsonlib.dumps(found.to_dict(), indent=2))
         typer.echo(f"json: {show_path(json)}")

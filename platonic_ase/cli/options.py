@@ -90,25 +90,36 @@ StructureArg = Annotated[
 ]
 SupercellOpt = Annotated[
     tuple[int, int, int],
-    typer.Option(help="Repeat the cell along its three vectors.", callback=within(1, 1000)),
+    typer.Option(
+        metavar="A B C",
+        help="Repeat the cell along its three vectors; 1 1 1 by default.",
+        show_default=False,
+        callback=within(1, 1000),
+    ),
 ]
 ReportOpt = Annotated[
-    Path | None, typer.Option(help="HTML report.  [default: STRUCTURE-<command>.html]")
+    Path | None,
+    typer.Option(metavar="FILE", help="HTML report; INPUT-COMMAND.html by default."),
 ]
 StepsOpt = Annotated[
-    int, typer.Option("--steps", "-n", help="At most so many.", callback=within(0, 1e10))
+    int, typer.Option("--steps", "-n", help="Steps, at most.", callback=within(0, 1e10))
 ]
 SeedOpt = Annotated[
     int | None,
-    typer.Option(help="Of velocities and thermostat.", callback=within(0, 2**32 - 1)),
+    typer.Option(
+        help="Seed of velocities and thermostat; a random one by default.",
+        callback=within(0, 2**32 - 1),
+    ),
 ]
-PressureOpt = Annotated[float, typer.Option(help="In GPa.", callback=within(-1e4, 1e4))]
+PressureOpt = Annotated[float, typer.Option(help="Pressure, GPa.", callback=within(-1e4, 1e4))]
 DisplacementOpt = Annotated[
-    float, typer.Option(help="Of the atoms, Å.", callback=within(0, 0.5, above=True))
+    float, typer.Option(help="How far an atom is moved, Å.", callback=within(0, 0.5, above=True))
 ]
 ForceOpt = Annotated[
     float,
-    typer.Option(help="Largest force at the end, eV/Å.", callback=within(0, 100, above=True)),
+    typer.Option(
+        help="Largest force of the relaxed structure, eV/Å.", callback=within(0, 100, above=True)
+    ),
 ]
 RelaxFirstOpt = Annotated[
     bool, typer.Option("--relax/--no-relax", help="Relax first, with the symmetry kept.")
@@ -116,10 +127,12 @@ RelaxFirstOpt = Annotated[
 
 
 CalculatorOpt = Annotated[
-    str, typer.Option("--calculator", "-c", help="Model; see 'platonic-ase models'.")
+    str,
+    typer.Option("--calculator", "-c", metavar="NAME", help="Model; see 'platonic-ase models'."),
 ]
 DeviceOpt = Annotated[
-    str | None, typer.Option(help="cpu, cuda, ...; the package's choice by default.")
+    str | None,
+    typer.Option(metavar="NAME", help="cpu, cuda, ...; the package's choice by default."),
 ]
 
 
@@ -129,10 +142,13 @@ class ModelOptions:
 
     calculator: CalculatorOpt = "chgnet"
     layer: Annotated[
-        str | None, typer.Option(help="Layer to read; the encoder's first by default.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Layer of the model to read embeddings from; its usual by default."
+        ),
     ] = None
     device: DeviceOpt = None
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress shown.")] = False
 
     def load(self) -> Any:
         """The calculator, bare."""
@@ -145,13 +161,21 @@ class ModelOptions:
 class SpaceOptions(ModelOptions):
     """The model, and what its embeddings are held against."""
 
-    anchors: Annotated[str, typer.Option(help="'default' or an anchors file.")] = "default"
-    reference: Annotated[str, typer.Option(help="'default', 'none' or a reference file.")] = (
-        "default"
-    )
+    anchors: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Anchors of 'anchors build'.", show_default="packaged"),
+    ] = "default"
+    reference: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="What the model is known to handle; 'none' judges no extrapolation.",
+            show_default="packaged",
+        ),
+    ] = "default"
     calibration: Annotated[
         Path | None,
-        typer.Option(help="Folder of 'platonic-ase calibrate'; what is packaged by default."),
+        typer.Option(metavar="FOLDER", help="Folder of 'calibrate', instead of what is packaged."),
     ] = None
 
     @property
@@ -172,18 +196,31 @@ class WatchOptions(SpaceOptions):
 
     without: Annotated[
         list[DiagnosticName] | None,
-        typer.Option(help="Switch a diagnostic off; may be given again."),
+        typer.Option(
+            metavar="NAME",
+            help="Switch off extrapolation, force_error, symmetry, physics or displacement; may be "
+            "given again.",
+        ),
     ] = None
     second_opinion: Annotated[
         str | None,
-        typer.Option(help="Another model, run once on a geometry that raises a warning."),
+        typer.Option(
+            metavar="NAME", help="Another model, run once on each geometry that raises a warning."
+        ),
     ] = None
     on_warning: Annotated[
-        OnWarning, typer.Option("--on-warning", help="What a warning does to the run.")
+        OnWarning,
+        typer.Option(
+            "--on-warning",
+            help="What a warning does: it is said, ends the run after the step, or at once as an "
+            "error, or is logged only.",
+        ),
     ] = OnWarning.WARN
     log: Annotated[
         Path | None,
-        typer.Option(help="Run log (JSON Lines).  [default: STRUCTURE-<command>.jsonl]"),
+        typer.Option(
+            metavar="FILE", help="Run log, JSON Lines, appended to; INPUT-COMMAND.jsonl by default."
+        ),
     ] = None
 
     def wrap(self, log: Path | None, *, interval: int = 1, risk: str = "default") -> Any:
@@ -212,13 +249,13 @@ class WatchOptions(SpaceOptions):
 class RunOptions(WatchOptions):
     """The same for a run of many geometries."""
 
-    interval: Annotated[int, typer.Option(min=1, help="Diagnose every so many geometries.")] = 1
+    interval: Annotated[int, typer.Option(min=1, help="Look at every so many geometries.")] = 1
     ideal: Annotated[
         Path | None,
         typer.Option(
-            help="The ideal structure, in the same order of atoms: what counts as symmetric.  "
-            "[default: the first geometry]",
-            show_default=False,
+            metavar="FILE",
+            help="The ideal structure, atoms in the same order: what counts as symmetric. The "
+            "first geometry by default.",
         ),
     ] = None
 
@@ -244,8 +281,8 @@ class AuditOptions:
         bool,
         typer.Option(
             "--audit",
-            help="First measure what the model gets wrong by construction on this cell, in some "
-            "fifty calculations, for the log and the report; see 'platonic-ase audit'.",
+            help="First check on this cell which laws the model keeps, in some fifty "
+            "calculations; see 'platonic-ase audit'.",
         ),
     ] = False
 
@@ -315,10 +352,17 @@ def read_input(path: Path, supercell: tuple[int, int, int] = (1, 1, 1)) -> Any:
     return atoms
 
 
-def conclude(result: Any) -> None:
-    """Say how a run ended and what it left behind."""
-    typer.echo(f"{result.steps} steps, {result.ended}. {result.summary}")
-    for role, path in result.files.items():
+def conclude(result: Any, **written: Path) -> None:
+    """Say how a run ended, what was seen, and what it left behind.
+
+    Parameters
+    ----------
+    result : RunResult or PhononResult
+    written : Path
+        Files besides, by role.
+    """
+    typer.echo(result.describe())
+    for role, path in {**written, **result.files}.items():
         typer.echo(f"{role}: {show_path(path)}")
     if result.ended == "interrupted":
         raise typer.Exit(130)

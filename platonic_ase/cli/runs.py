@@ -39,8 +39,9 @@ from platonic_ase.runs.trajectory import trajectory_kind
 TrajectoryOpt = Annotated[
     Path | None,
     typer.Option(
-        help="Frames: .traj, which is exact, or .xyz or .h5, with what was seen of every atom.  "
-        "[default: STRUCTURE-<command>.traj]"
+        metavar="FILE",
+        help="Frames: .traj, which is exact, or .xyz or .h5, with what was seen of every atom; "
+        "INPUT-COMMAND.traj by default.",
     ),
 ]
 
@@ -50,18 +51,22 @@ def md(
     run: RunOptions,
     audit: AuditOptions,
     temperature: Annotated[
-        float, typer.Option("--temperature", "-t", help="In K.", callback=within(0, 1e5))
+        float, typer.Option("--temperature", "-t", help="Temperature, K.", callback=within(0, 1e5))
     ] = 300.0,
     steps: StepsOpt = 500,
     timestep: Annotated[
-        float, typer.Option(help="In fs.", callback=within(0, 100, above=True))
+        float, typer.Option(help="Time step, fs.", callback=within(0, 100, above=True))
     ] = 2.0,
-    ensemble: Annotated[EnsembleName, typer.Option(help="Ensemble.")] = EnsembleName.NVT,
-    thermostat: Annotated[ThermostatName, typer.Option(help="Of nvt.")] = ThermostatName.BUSSI,
+    ensemble: Annotated[
+        EnsembleName, typer.Option(help="What is kept constant.")
+    ] = EnsembleName.NVT,
+    thermostat: Annotated[
+        ThermostatName, typer.Option(help="Thermostat of nvt.")
+    ] = ThermostatName.BUSSI,
     friction: Annotated[
         float,
         typer.Option(
-            help="Of langevin, or one over the relaxation time of the other thermostats, 1/ps.",
+            help="Friction of langevin; of the others, one over the relaxation time, 1/ps.",
             callback=within(0, 1e4, above=True),
         ),
     ] = 10.0,
@@ -73,14 +78,13 @@ def md(
         bool,
         typer.Option(
             "--restart",
-            help="Go on from the last frame of the trajectory, which is appended to, for so many "
-            "steps more.",
+            help="Go on from the last frame of the trajectory (.traj), for --steps more.",
         ),
     ] = False,
     report: ReportOpt = None,
     seed: SeedOpt = None,
 ) -> None:
-    """Molecular dynamics under watch: trajectory, log and report."""
+    """Molecular dynamics: trajectory, log and report."""
     from platonic_ase.runs.md import check_settings, last_frame, run_md
 
     check_settings(temperature, timestep, friction, pressure, ensemble.value)
@@ -128,21 +132,32 @@ def relax(
     fix_symmetry: Annotated[
         bool, typer.Option("--fix-symmetry", help="Keep the space group.")
     ] = False,
-    optimizer: Annotated[str, typer.Option(help="From ase.optimize.")] = "FIRE",
+    optimizer: Annotated[
+        str, typer.Option(metavar="NAME", help="Optimiser of ase.optimize.")
+    ] = "FIRE",
     rattle: Annotated[
         float,
         typer.Option(
-            help="Displace atoms by this first (Å), to test stability.", callback=within(0, 2)
+            help="First move all atoms at random by so much, Å: does it find back?",
+            callback=within(0, 2),
         ),
     ] = 0.0,
     supercell: SupercellOpt = (1, 1, 1),
     output: Annotated[
-        Path | None, typer.Option(help="Relaxed structure.  [default: STRUCTURE-relaxed.xyz]")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Relaxed structure; INPUT-relaxed.xyz by default, with what was seen of every "
+            "atom.",
+        ),
     ] = None,
     trajectory: TrajectoryOpt = None,
     report: ReportOpt = None,
 ) -> None:
-    """Relaxation under watch: relaxed structure, trajectory, log and report."""
+    """Relaxation of positions, or of the cell too.
+
+    Leaves the relaxed structure, the trajectory, a log and a report.
+    """
     from platonic_ase.runs.relax import OPTIMIZERS, run_relaxation
 
     if optimizer not in OPTIMIZERS:
@@ -176,8 +191,7 @@ def relax(
     if calc.diagnosis is not None:
         calc.annotate(atoms)
     write_structure(relaxed, atoms)
-    typer.echo(f"structure: {show_path(relaxed)}")
-    conclude(result)
+    conclude(result, structure=relaxed)
 
 
 def phonon(
@@ -205,7 +219,7 @@ def phonon(
         ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Result.  [default: STRUCTURE-phonon.json]")
+        Path | None, typer.Option("--json", help="All numbers.  [default: STRUCTURE-phonon.json]")
     ] = None,
     report: ReportOpt = None,
     params: Annotated[
@@ -218,8 +232,9 @@ def phonon(
     ] = None,
     risk: Annotated[str, typer.Option(help="'default', 'none' or a phonon pack.")] = "default",
 ) -> None:
-    """Phonons, and the risk that they are wrong: bands, DOS, thermal properties, report.
+    """Phonons, and the risk that they are wrong.
 
+    Bands, density of states, thermal properties, and a report.
     An interrupted run goes on where it was when the command is given again.
     """
     from platonic_ase.phonons import run_phonon
@@ -246,7 +261,6 @@ def phonon(
         progress=not watch.quiet,
     )
     calc.close()
-    typer.echo(result.describe())
     conclude(result)
 
 
@@ -256,12 +270,16 @@ def replay(
     annotated: Annotated[
         Path | None,
         typer.Option(
-            help="Frames with what was seen of every atom: .xyz, for OVITO and ASE GUI, or .h5."
+            metavar="FILE",
+            help="Frames with what was seen of every atom: .xyz, for OVITO and ASE GUI, or .h5.",
         ),
     ] = None,
     report: ReportOpt = None,
 ) -> None:
-    """The same diagnostics over a trajectory that exists already."""
+    """The same diagnostics over a trajectory that exists.
+
+    Energies and forces are computed anew, by the model that is given here.
+    """
     from platonic_ase.runs.replay import read_frames, require_frames
     from platonic_ase.runs.replay import replay as run_replay
 
@@ -285,14 +303,16 @@ def replay(
 def report(
     log: Annotated[Path, typer.Argument(help="Run log of an earlier run, also of one killed.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML file.  [default: LOG.html]")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="HTML file; LOG.html by default."),
     ] = None,
     run: Annotated[int, typer.Option(help="Which run of the log; -1 is the last.")] = -1,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for the same as figures: PDF, SVG and PNG.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The same as figures for papers: PDF, SVG and PNG."),
     ] = None,
 ) -> None:
-    """Make the HTML report of a run log."""
+    """The report of a log, one HTML file."""
     from platonic_ase.report.report import write_report
 
     target = output or log.with_name(f"{log.stem}.html")

@@ -91,11 +91,12 @@ def screen(
         bool, typer.Option("--retry", help="Compute again what failed in an earlier run.")
     ] = False,
 ) -> None:
-    """Many structures, one row each, and a page that ranks what needs a look. Resumable.
+    """Many structures: a row each, ranked by risk.
 
+    A page shows which need a look.
     The same command goes on where an earlier one was interrupted or killed.
     """
-    from platonic_ase.screen import conclude_screening
+    from platonic_ase.screen import conclude_screening, describe_screening
     from platonic_ase.screen import screen as run_screen
 
     check_outputs({"folder": output})
@@ -129,7 +130,9 @@ def screen(
         calibration=None if model.calibration is None else str(model.calibration.absolute()),
     )
     typer.echo(str(result))
-    for role, path in conclude_screening(result.folder, by, top, database).items():
+    files = conclude_screening(result.folder, by, top, database)
+    typer.echo(describe_screening(result.folder, by))
+    for role, path in files.items():
         typer.echo(f"{role}: {show_path(path)}")
     if result.ended == "interrupted":
         typer.echo("the same command goes on from here", err=True)

@@ -18,7 +18,10 @@ def watch(
     port: Annotated[int, typer.Option(help="For --serve; any free one by default.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="Show the state of now and end.")] = False,
 ) -> None:
-    """Follow a run that another process writes, or list the runs of a folder."""
+    """Follow a run that another process writes.
+
+    Of a folder, the runs are listed.
+    """
     from platonic_ase.errors import LogError
 
     logs = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]

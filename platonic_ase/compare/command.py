@@ -18,67 +18,85 @@ def compare(
         typer.Option(
             "--calculators",
             "-c",
-            help="Models, see 'platonic-ase models'; repeat the option or separate by commas. "
-            "'NAME*random' is the model with shuffled weights, a negative control.",
+            metavar="NAME...",
+            help="Models, see 'platonic-ase models'. NAME*random is a model with shuffled weights, "
+            "which a comparison has to tell from the others.",
         ),
     ] = None,
     more: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Further models or embedding files, after the options that begin them."
+            metavar="...",
+            help="The rest of the names or files after --calculators or --embeddings.",
         ),
     ] = None,
     embeddings: Annotated[
         list[Path] | None,
-        typer.Option(help="Embedding file of a model, made in another environment; repeatable."),
+        typer.Option(
+            metavar="FILE...", help="Embedding files of models, made in other environments."
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="For embedding files.  [default: STRUCTURES-compare]"),
+        typer.Option(metavar="FOLDER", help="For embedding files; STRUCTURES-compare by default."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="HTML report.  [default: STRUCTURES-compare.html]")
+        Path | None,
+        typer.Option(metavar="FILE", help="HTML report; STRUCTURES-compare.html by default."),
     ] = None,
     json: Annotated[
-        Path | None, typer.Option(help="All tables.  [default: STRUCTURES-compare.json]")
+        Path | None,
+        typer.Option(metavar="FILE", help="All tables; STRUCTURES-compare.json by default."),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for figures as PDF, SVG and PNG.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The figures for papers: PDF, SVG and PNG."),
     ] = None,
     embed_only: Annotated[
-        bool, typer.Option("--embed-only", help="Write embedding files and stop.")
+        bool, typer.Option("--embed-only", help="Write the embedding files only.")
     ] = False,
     centred: Annotated[
         bool, typer.Option("--centred", help="Subtract the mean anchor before cosines.")
     ] = False,
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbours.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", min=1, help="How many neighbours of an atom are compared.")
+    ] = 10,
     resamples: Annotated[
-        int, typer.Option(min=0, help="For intervals and permutation baselines; 0 for none.")
+        int, typer.Option(min=0, help="Draws for intervals and baselines; 0 for none.")
     ] = 50,
     transport_atoms: Annotated[
-        int, typer.Option(min=2, help="Distinct atoms transported, at most.")
+        int, typer.Option(min=2, help="Distinct atoms matched by optimal transport, at most.")
     ] = 800,
     gromov_atoms: Annotated[
-        int, typer.Option(min=2, help="The same, for transport without anchors.")
+        int, typer.Option(min=2, help="The same, for transport between raw embeddings.")
     ] = 200,
     moments_of: Annotated[
         str | None,
         typer.Option(
-            help="Model whose predicted magnetic moments are stitched where the structures have "
-            "none, such as chgnet-0.3.0; the tables say so."
+            metavar="NAME",
+            help="Model, such as chgnet-0.3.0, whose magnetic moments stand for those that the "
+            "structures lack; the tables say so.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, ...")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="cpu, cuda, ...; the package's choice by default."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress shown.")] = False,
 ) -> None:
-    """Compare models on the same atoms: neighbours, transport, stitching, arithmetic, bias."""
+    """Where do two or more models agree?
+
+    Compared on the same atoms: neighbours, transport, stitching, arithmetic, bias; tables, figures
+    and a report.
+    """
     from platonic_ase.compare.catalogue import describe
     from platonic_ase.compare.controls import load_model
     from platonic_ase.compare.embedding import stream
     from platonic_ase.compare.figures import draw_all, save_all
     from platonic_ase.compare.report import write_report
     from platonic_ase.compare.run import compare_models, embed_models, file_name
+    from platonic_ase.compare.summary import describe as conclusion
     from platonic_ase.outputs import check_outputs, keep_previous
 
     # the shell's "--calculators A B C" gives A to the option and leaves the rest
@@ -120,6 +138,7 @@ def compare(
     for name, failures in comparison.failures.items():
         if failures:
             typer.echo(f"warning: {name} failed on {len(failures)} structures", err=True)
+    typer.echo(conclusion(comparison))
     typer.echo(f"tables: {comparison.save(keep_previous(table))}")
     page = write_report(comparison, drawings, keep_previous(target), progress=not quiet)
     typer.echo(f"report: {page}")

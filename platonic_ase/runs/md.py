@@ -107,10 +107,23 @@ def run_md(
         atoms, ensemble, temperature, timestep * units.fs, pressure, rng, thermostat, friction
     )
 
+    late: list[float] = []
+
+    def measure() -> None:
+        if 2 * dynamics.nsteps > steps:
+            late.append(atoms.get_temperature())
+
     def start() -> str:
         dynamics.run(steps)
         return "finished"
 
+    def outcome() -> str:
+        if not late:
+            return ""
+        asked = "" if ensemble == "nve" else f" ({temperature:g} K asked for)"
+        return f"mean temperature {np.mean(late):.0f} K in the second half{asked}"
+
+    dynamics.attach(measure)
     return record_run(
         start,
         dynamics,
@@ -130,6 +143,7 @@ def run_md(
             "seed": seed,
         },
         append=append,
+        outcome=outcome,
     )
 
 

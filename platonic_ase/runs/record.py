@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.errors import LogError, OutputError, RecordingWarning, warn_outside
+from platonic_ase.monitor.diagnosis import Event
 from platonic_ase.monitor.watch import RunSummary
 from platonic_ase.outputs import check_outputs, keep_previous, show_path
 from platonic_ase.runs.trajectory import FrameWriter, open_trajectory, trajectory_kind
@@ -35,6 +37,15 @@ class RunResult:
     ended : str
         Why the run ended: ``"finished"``, ``"converged"``, ``"not converged"``,
         ``"interrupted"``, or the event that stopped it.
+    events : tuple of Event
+        Warnings that were raised, in order.
+    outcome : str
+        What it came to, such as the energy of a relaxed structure; empty where nothing was
+        computed.
+    calibrated : bool
+        Whether there was a reference, so that extrapolation was judged.
+    unit : str
+        What a step is.
     """
 
     summary: RunSummary
@@ -43,12 +54,46 @@ class RunResult:
     report: Path | None
     steps: int
     ended: str
+    events: tuple[Event, ...] = ()
+    outcome: str = ""
+    calibrated: bool = True
+    unit: str = "step"
 
     @property
     def files(self) -> dict[str, Path]:
         """The files that exist, by role."""
         roles = {"trajectory": self.trajectory, "log": self.log, "report": self.report}
         return {role: path for role, path in roles.items() if path is not None and path.exists()}
+
+    def describe(self) -> str:
+        """How it ended, what it came to and what was seen; two lines, three where warned."""
+        from platonic_ase.report.html import plural
+
+        stopped = self.events[-1] if self.events and self.ended == str(self.events[-1]) else None
+        ended = self.ended if stopped is None else "stopped by a warning"
+        said = [f"{plural(self.steps, self.unit)}, {ended}{self.outcome and f': {self.outcome}'}."]
+        summary = self.summary
+        seen = f"{summary.diagnosed} of {summary.evaluated} geometries diagnosed"
+        if self.events:
+            kinds = []
+            for kind, count in Counter(event.kind for event in self.events).items():
+                further = summary.held_back.get(kind)
+                kinds.append(
+                    f"{kind.replace('_', ' ')}{f' ×{count}' if count > 1 else ''}"
+                    + (f" (not repeated in {further:,d} more geometries)" if further else "")
+                )
+            said.append(f"{plural(len(self.events), 'warning')}, {seen}: {', '.join(kinds)}.")
+            said.append(f"{'Last' if stopped else 'First'}: {stopped or self.events[0]}")
+        else:
+            said.append(f"Quiet: {seen}, no warning." if summary.diagnosed else f"{seen}.")
+        if summary.diagnosed and not self.calibrated:
+            said.append(
+                "There is no reference for this model, so extrapolation was not judged: check a "
+                "few geometries by other means, or make one with 'platonic-ase calibrate'."
+            )
+        if summary.switched_off:
+            said.append(f"Failed and switched off: {', '.join(summary.switched_off)}.")
+        return "\n".join(said)
 
 
 def record_run(
@@ -65,6 +110,7 @@ def record_run(
     progress: bool,
     provenance: Mapping[str, Any] | None = None,
     append: bool = False,
+    outcome: Callable[[], str] = str,
 ) -> RunResult:
     """Run dynamics with trajectory, live panel, log and report, complete also on Ctrl-C.
 
@@ -94,6 +140,8 @@ def record_run(
         What the log is to know of the run, such as ensemble and seed.
     append : bool
         Whether the trajectory is that of the run that goes on here: its frames are kept.
+    outcome : callable
+        Says, at the end, what the run came to.
 
     Raises
     ------
@@ -115,7 +163,7 @@ def record_run(
     display.begin(label, steps)
     dynamics.attach(lambda: display.update(dynamics.nsteps))
     try:
-        with display:
+        with display, calculator.policy.listening() as events:
             ended = start()
         if calculator.stopped_by is not None:
             ended = str(calculator.stopped_by)
@@ -127,7 +175,17 @@ def record_run(
         calculator.close()
         log = calculator.log_path
         html = try_report(log, report)
-    return RunResult(calculator.summary(), written, log, html, dynamics.nsteps, ended)
+    return RunResult(
+        calculator.summary(),
+        written,
+        log,
+        html,
+        dynamics.nsteps,
+        ended,
+        tuple(events),
+        outcome() if calculator.results and not calculator.check_state(atoms) else "",
+        calculator.reference is not None,
+    )
 
 
 class _Frames:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from ase import units
 
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.errors import SettingError
+from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
 from platonic_ase.runs.record import RunResult, record_run
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+_MOST_ATOMS = 1000  # whose space group is looked for at the end
 OPTIMIZERS = ("FIRE", "BFGS", "LBFGS", "BFGSLineSearch", "GoodOldQuasiNewton")
 
 
@@ -93,7 +97,10 @@ def run_relaxation(
     target: Any = FrechetCellFilter(atoms, scalar_pressure=pressure * units.GPa) if cell else atoms
     dynamics = getattr(ase.optimize, optimizer)(target, logfile=None)
 
+    before = _State.of(atoms, calculator.watch.symmetric)
+
     def start() -> str:
+        before.energy = atoms.get_potential_energy()  # of the geometry that comes first anyway
         return "converged" if dynamics.run(fmax=fmax, steps=steps) else "not converged"
 
     return record_run(
@@ -107,4 +114,41 @@ def run_relaxation(
         trajectory_interval=1,
         report=report,
         progress=progress,
+        outcome=lambda: before.compared_with(atoms),
     )
+
+
+@dataclass
+class _State:
+    volume: float
+    space_group: str | None
+    energy: float = math.nan
+
+    @classmethod
+    def of(cls, atoms: Atoms, ideal: Atoms | None) -> Self:
+        return cls(float(atoms.cell.volume), _space_group(atoms if ideal is None else ideal))
+
+    def compared_with(self, atoms: Atoms) -> str:
+        """Energy, force, volume and space group of what has become of it."""
+        energy = atoms.get_potential_energy()
+        force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+        said = [
+            f"energy {energy:.4f} eV ({energy - self.energy:+.4f})",
+            f"largest force {force:.3g} eV/Å",
+        ]
+        if self.volume > 0 and abs(atoms.cell.volume / self.volume - 1) > 1e-6:
+            said.append(f"volume {100 * (atoms.cell.volume / self.volume - 1):+.2f} %")
+        after = _space_group(atoms)
+        if self.space_group is not None and after is not None:
+            same = after == self.space_group
+            said.append(f"still {after}" if same else f"{self.space_group} has become {after}")
+        return ", ".join(said)
+
+
+def _space_group(atoms: Atoms) -> str | None:
+    """Within a hundredth of an ångström; None for molecules and for large structures."""
+    if not all(atoms.pbc) or len(atoms) > _MOST_ATOMS:
+        return None
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+    found = symmetry_dataset(cell, 0.01)
+    return None if found is None else f"{found.international} ({found.number})"

@@ -67,7 +67,7 @@ def replay(
     display = RunDisplay(calculator, shown=progress)
     display.begin("replay", len(frames) if isinstance(frames, Sized) else None)
     try:
-        with display:
+        with display, calculator.policy.listening() as events:
             for frame in frames:
                 if live is None or not np.array_equal(live.numbers, frame.numbers):
                     live = frame.copy()
@@ -91,7 +91,17 @@ def replay(
         html = try_report(log, report)
     if done == 0 and ended == "finished":
         raise StructureError("the trajectory holds no frame")
-    return RunResult(calculator.summary(), written, log, html, done, ended)
+    return RunResult(
+        calculator.summary(),
+        written,
+        log,
+        html,
+        done,
+        ended,
+        tuple(events),
+        calibrated=calculator.reference is not None,
+        unit="frame",
+    )
 
 
 def require_frames(path: str | os.PathLike[str]) -> None:

@@ -7,8 +7,16 @@ import os
 from pathlib import Path
 
 from platonic_ase.errors import ScreenError
-from platonic_ase.screen.page import write_summary
-from platonic_ase.screen.ranking import resolve, select, write_database, write_selection
+from platonic_ase.report.html import number, plural
+from platonic_ase.screen.page import label, write_summary
+from platonic_ase.screen.ranking import (
+    ranked,
+    resolve,
+    score,
+    select,
+    write_database,
+    write_selection,
+)
 from platonic_ase.screen.store import RUN, latest_rows
 
 
@@ -59,3 +67,28 @@ def conclude_screening(
     if database:
         files["database"] = write_database(rows, folder / "rows.db")
     return files
+
+
+def describe_screening(folder: str | os.PathLike[str], by: str = "risk", count: int = 3) -> str:
+    """How many raised a warning, and which structures to look at first; two lines.
+
+    Parameters
+    ----------
+    folder : path-like
+    by : str
+        See :func:`conclude_screening`.
+    count : int
+        How many to name.
+    """
+    computed = [row for row in latest_rows(folder) if row["error"] is None]
+    name = resolve(computed, by)
+    warned = sum(bool(row["events"]) for row in computed)
+    first = "; ".join(
+        f"{row['name']} ({', '.join(row['events']).replace('_', ' ') or 'no warning'}, "
+        f"{number(score(row, name), 3)})"
+        for row in ranked(computed, name)[:count]
+    )
+    return (
+        f"{warned} of {plural(len(computed), 'structure')} raised a warning.\n"
+        f"Look first at, by {label(name)}: {first}."
+    )

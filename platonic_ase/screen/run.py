@@ -46,7 +46,7 @@ class ScreenResult:
         return self.folder / ROWS
 
     def __str__(self) -> str:
-        text = f"{self.computed} structures computed"
+        text = f"{self.computed} structure{'' if self.computed == 1 else 's'} computed"
         if self.kept:
             text += f", {self.kept} were there"
         return f"{text}, {self.failed} failed; {self.ended}: {self.rows}"

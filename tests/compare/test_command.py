@@ -29,6 +29,8 @@ def test_compare_writes_what_it_says(folder):
     for name in ("r.html", "t.json"):
         assert name in done.output
         assert (folder / name).stat().st_size > 0
+    assert "a and b share " in done.output  # the model with shuffled weights does not count
+    assert "Most disputed: structure " in done.output
     names = sorted(path.name for path in (folder / "cells-compare").iterdir())
     assert names == [f"{m}.embeddings.safetensors" for m in ("a-random", "a", "b")]
 
@@ -44,6 +46,7 @@ def test_files_made_elsewhere_are_compared(folder):
     done = runner.invoke(app, ["compare", "cells.xyz", "--embeddings", *files, *FAST])
     assert done.exit_code == 0, done.output
     assert "cells-compare.html" in done.output
+    assert "a and b share " in done.output
 
 
 def test_one_model_is_too_few(folder):
