@@ -9,7 +9,7 @@ from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 
 from platonic_ase.errors import EncoderError
-from platonic_ase.models.encoder import Receiver
+from platonic_ase.models.encoder import Array, Receiver
 
 if TYPE_CHECKING:
     import torch
@@ -78,10 +78,10 @@ def input_of(
         handle.remove()
 
 
-def deliver(receive: Receiver, select: Callable[[], Tensor]) -> None:
+def deliver(receive: Receiver, select: Callable[[], Array]) -> None:
     """Hand over a tensor, or the error met in picking it: the forward pass itself must go on."""
     try:
-        selected: Tensor | Exception = select()
+        selected: Array | Exception = select()
     except Exception as error:
         selected = error
     receive(selected)

@@ -16,6 +16,7 @@ from platonic_ase.errors import ModelNotFoundError, PlatonicError
 from platonic_ase.models.chgnet import open_chgnet
 from platonic_ase.models.encoder import Options, name_model
 from platonic_ase.models.fairchem import open_fairchem
+from platonic_ase.models.grace import open_grace
 from platonic_ase.models.mace import open_mace
 from platonic_ase.models.matgl import open_matgl
 from platonic_ase.models.mattersim import open_mattersim
@@ -41,6 +42,7 @@ OPENERS: Mapping[str, Callable[[str, str | None, str, str, Options], Calculator]
     "fairchem": open_fairchem,
     "nequip": open_nequip,
     "nequix": open_nequix,
+    "grace": open_grace,
     "metatomic": open_metatomic,
 }
 """From the package's own name of a model, a local path or None, the device, the floating-point

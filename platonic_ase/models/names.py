@@ -80,6 +80,7 @@ _MATGL_GITHUB = "https://github.com/materialsvirtuallab/matgl/raw/main/pretraine
 _NEQUIX_MP = "7c2854de8e754b1a60274c7d9d2e014989ed632e"
 _NEQUIX_OMAT = "9c852a9c4cce69ae5e75bc5a2cf670be21ff8c28"
 _HUGGING_FACE = "https://huggingface.co"
+_GRACE_URL = f"{_HUGGING_FACE}/AMS-ICAMS-RUB/grace-foundation-models/resolve/model-v5-uq-v6/models"
 _UMA_TASKS = ("omat", "omol", "oc20", "odac", "omc")
 
 _CHGNET = Licence("BSD-3-Clause-LBNL", "LICENSE in the package, which holds the weights")
@@ -100,6 +101,10 @@ _FAIR = Licence(
 )
 _NEQUIP = Licence(
     "CC-BY-4.0", "https://github.com/janosh/matbench-discovery/tree/main/models/nequip"
+)
+_GRACE = Licence(
+    "Academic Software License (non-commercial)",
+    "tensorpotential 0.6.2, foundation_models.py; https://github.com/ICAMS/grace-tensorpotential",
 )
 _UPET = Licence("not stated (code: BSD-3-Clause)", "https://github.com/lab-cosmo/upet, of the code")
 _OWN = Licence("its author's", "with the file")
@@ -149,6 +154,11 @@ def _nequip(model: str) -> ModelEntry:
 def _upet(name: str) -> ModelEntry:
     weights = f"{_HUGGING_FACE}/lab-cosmo/upet/tree/main/models ({name}-v*.ckpt, the newest)"
     return ModelEntry(name, "metatomic", name, weights, _UPET)
+
+
+def _grace(label: str) -> ModelEntry:
+    weights = f"{_GRACE_URL}/{label}-model.tar.gz"
+    return ModelEntry(label.lower(), "grace", label, weights, _GRACE)
 
 
 def _nequix(name: str, commit: str) -> ModelEntry:
@@ -213,6 +223,14 @@ MODELS: Mapping[str, ModelEntry] = MappingProxyType(
             _nequix("nequix-omat-1", _NEQUIX_OMAT),
             _nequix("nequix-oam-1", _NEQUIX_OMAT),
             _nequix("nequix-oam-1-pft", _NEQUIX_OMAT),
+            _grace("GRACE-1L-OMAT-medium-ft-AM"),
+            _grace("GRACE-1L-OMAT-large-ft-AM"),
+            _grace("GRACE-2L-OMAT-medium-ft-AM"),
+            _grace("GRACE-2L-OMAT-large-ft-AM"),
+            _grace("GRACE-2L-OMAT-large-ft-E"),
+            _grace("GRACE-2L-SMAX-OMAT-large"),
+            _grace("GRACE-3L-OMAT-large-ft-AM"),
+            ModelEntry("grace", "grace", "", OWN_FILE, _OWN),
             _upet("pet-mad-xs"),
             _upet("pet-mad-s"),
             _upet("pet-mad-m"),

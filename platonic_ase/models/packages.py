@@ -79,6 +79,7 @@ PACKAGES: Mapping[str, Package] = MappingProxyType(
             Package("fairchem", "fairchem-core", "2.24.0", "2.24.0"),
             Package("nequip", "nequip", "0.19.0", "0.19.0", ("as saved",)),
             Package("nequix", "nequix", "0.4.5", "0.4.5"),
+            Package("grace", "tensorpotential", "0.6.2", "0.6.2", ("as saved",)),
             Package("metatomic", "metatomic-ase", "0.1.4", "0.1.4", ("as saved",)),
         )
     }

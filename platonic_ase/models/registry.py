@@ -23,6 +23,7 @@ _BUILT_IN = {
     "fairchem": "platonic_ase.models.fairchem:FAIRChemEncoder",
     "nequip": "platonic_ase.models.nequip:NequIPEncoder",
     "nequix": "platonic_ase.models.nequix:NequixEncoder",
+    "grace": "platonic_ase.models.grace:GRACEEncoder",
     "metatomic": "platonic_ase.models.metatomic:MetatomicEncoder",
 }
 _registered: dict[str, type[Encoder]] = {}

@@ -208,3 +208,33 @@ def save_pet(path: Path, seed: int = 0) -> Path:
     info = DatasetInfo("angstrom", atomic_types=list(NUMBERS), targets={"energy": energy})
     model_class(hypers, info).export().save(str(path))
     return path
+
+
+def save_grace(path: Path, seed: int = 0) -> Path:
+    """A potential of GRACE's kind FS that returns its features, as a saved model."""
+    import tensorpotential  # goes before tensorflow
+
+    # isort: split
+    import tensorflow as tf
+    from tensorpotential.potentials.presets import FS
+    from tensorpotential.tensorpot import TensorPotential
+    from tensorpotential.tpmodel import ComputeStructureEnergyAndForcesAndVirial
+    from tensorpotential.uq.factories import patch_instructions_for_basis_rp_features
+
+    tf.random.set_seed(seed)
+    no_limit = (None, None)
+    instructions = FS(
+        {symbol: k for k, symbol in enumerate(sorted(SYMBOLS))},
+        rcut=4.5, lmax=(2, 2), Lmax=(None, 0), max_sum_l=no_limit, lmax_hist=no_limit,
+        n_rad_base=6, n_rad_max=(6, 4), embedding_size=8, max_order=2,
+    ).get_instructions()  # fmt: skip
+    patch_instructions_for_basis_rp_features(instructions, out_dim=16)
+    potential = TensorPotential(
+        potential=instructions,
+        model_compute_function=ComputeStructureEnergyAndForcesAndVirial(
+            extra_return_keys=["features"]
+        ),
+    )
+    potential.save_model(exact_path=str(path))
+    assert tensorpotential
+    return path
