@@ -61,8 +61,8 @@ _FILLED: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("l12", (), "Au:Cu Al:Ni Ga:Ni Ti:Pt Y:Pt Sc:Pd Nb:Ir Hf:Rh Pb:La Sn:La"),
     ("l10", (), "Cu:Au Ti:Al Fe:Pt Ni:Pt Zn:Pd Mn:Ni"),
     ("laves-c15", (), "Mg:Cu Y:Al La:Al Ca:Al Zr:W Zr:Co Hf:V Na:Ag"),
-    ("a15", (), "V:Si Nb:Ge Cr:Si"),
-    ("do3", (), "Fe:Al Li:Bi Li:Sb Fe:Si"),
+    ("a15", (), "Si:V Ge:Nb Si:Cr"),
+    ("do3", (), "Al:Fe Bi:Li Sb:Li Si:Fe"),
     ("b32", (), "Na:Tl Li:Al Li:Ga Li:In Li:Zn"),
     ("aluminium-diboride", (), "Mg:B Ti:B Zr:B Al:B Hf:B Nb:B Ta:B V:B"),
     ("molybdenum-disilicide", (), "Mo:Si W:Si Re:Si"),
@@ -170,6 +170,7 @@ _MEASURED: dict[str, str] = {
     "monolayer-bn": "B:N:2.51 C:C:2.465 Al:N:3.13 Ga:N:3.21",
 }  # fmt: skip
 _DIAMOND = "Si:5.47 C:3.57 Ge:5.76 Sn:6.6"
+_SMALL = 5  # atoms
 FLAT = tuple(name for name in _BUILT if name.startswith("monolayer"))
 """Prototypes with vacuum between the layers."""
 
@@ -234,7 +235,7 @@ class Candidate:
 
 
 def candidates() -> list[Candidate]:
-    """All crystals, once each: first one of every prototype, then another of each, and so on."""
+    """All crystals, once each: one of every prototype, then turn by turn, small cells first."""
     rows: dict[str, list[Candidate]] = {}
     for prototype, charges, words in _FILLED:
         for word in words.split():
@@ -247,7 +248,10 @@ def candidates() -> list[Candidate]:
                 Candidate(prototype, tuple(elements), (), float(edge))
             )
     cheap_first = sorted(rows.values(), key=lambda row: len(row[0].build()))
-    return list(_unique(each for turn in zip_longest(*cheap_first) for each in turn if each))
+    small = [row[1:] for row in cheap_first if len(row[0].build()) <= _SMALL]
+    large = [row[1:] for row in cheap_first if len(row[0].build()) > _SMALL]
+    turns = [[row[0] for row in cheap_first], *zip_longest(*small), *zip_longest(*large)]
+    return list(_unique(each for turn in turns for each in turn if each))
 
 
 def _unique(found: Iterator[Candidate]) -> Iterator[Candidate]:

@@ -146,7 +146,10 @@ def phonons(
     rest = to_ase(phonon.supercell)
     if len(displaced) * len(rest) > COST:
         raise RuntimeError(f"{len(displaced)} displaced supercells of {len(rest)} atoms")
-    residual, platonic = _evaluate(rest, calculator)
+    if hasattr(calculator, "platonic"):
+        residual, platonic = _evaluate(rest, calculator)
+    else:  # what is at rest is the primitive cell again and again
+        residual, platonic = _repeated(atoms, phonon.supercell, calculator)
     crystal = DisplacedCrystal(rest.copy(), residual, platonic)
     forces = []
     for each in displaced:
@@ -194,6 +197,12 @@ def _sites(crystal: DisplacedCrystal, latent: bool) -> dict[str, list[float]]:
             float(np.mean([getattr(each, name) for each in group])) for group in orbits.values()
         ]
     return found
+
+
+def _repeated(atoms: Atoms, supercell: Any, calculator: Any) -> tuple[np.ndarray, np.ndarray]:
+    of_cell = [supercell.u2u_map[k] for k in supercell.s2u_map]
+    forces, platonic = _evaluate(atoms, calculator)
+    return forces[of_cell], platonic[of_cell]
 
 
 def _evaluate(atoms: Atoms, calculator: Any) -> tuple[np.ndarray, np.ndarray]:

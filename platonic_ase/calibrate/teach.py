@@ -124,8 +124,12 @@ def teach(
 
 
 def stable(crystal: Mapping[str, Any]) -> bool:
-    """Whether a computed crystal has no imaginary mode, on the mesh and where its cell is exact."""
-    return bool(min(crystal["lowest"], crystal["lowest_commensurate"]) >= IMAGINARY)
+    """Whether a computed crystal has no imaginary mode where its supercell is exact.
+
+    Between these wave vectors a small supercell interpolates; up to a sixteenth of the spectrum may
+    be imaginary there.
+    """
+    return bool(min(crystal["lowest_commensurate"], crystal["quantiles"][1]) >= IMAGINARY)
 
 
 def _said(crystal: Mapping[str, Any]) -> str:

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import spglib
+from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from platonic_ase.calibrate import crystal_phonons, teach
 from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
 from platonic_ase.calibrate.teach_table import build_table, write_table
+from platonic_ase.phonons.structure import to_ase
 from platonic_ase.phonons.table import read_phonon_table
 
 CRYSTALS = [
@@ -107,3 +109,27 @@ def test_supercells_are_small_and_wide_enough(name):
     assert widths[: 2 if flat else 3].min() >= 4.7
     if flat:
         assert matrix[:, 2].tolist() == [0, 0, 1]
+
+
+def test_a_supercell_at_rest_feels_what_its_cell_feels():
+    from phonopy import Phonopy
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = bulk("Cu", cubic=True)
+    atoms.symbols = "CuAuCuAg"
+    atoms.rattle(0.05, seed=1)
+    cell = PhonopyAtoms(
+        numbers=atoms.numbers,
+        cell=atoms.cell.array,
+        scaled_positions=atoms.get_scaled_positions(),
+    )
+    phonon = Phonopy(
+        cell,
+        supercell_matrix=[[2, 0, 0], [0, 1, -1], [0, 1, 1]],
+        primitive_matrix=np.eye(3),
+    )
+    repeated, _ = crystal_phonons._repeated(atoms, phonon.supercell, EMT())
+    whole = to_ase(phonon.supercell)
+    whole.calc = EMT()
+    assert np.abs(whole.get_forces()).max() > 0.5
+    assert repeated == pytest.approx(whole.get_forces(), abs=1e-10)
