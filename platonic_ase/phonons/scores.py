@@ -142,11 +142,12 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 
     The chance that a crystal with the label scores higher than one without; ties count a half.
     """
+    from scipy.stats import rankdata
     from sklearn.metrics import roc_auc_score
 
     if len(np.unique(labels)) < 2 or np.isnan(scores).any():
         return float("nan")
-    return float(roc_auc_score(labels, scores))
+    return float(roc_auc_score(labels, rankdata(scores)))  # a bound may be infinite
 
 
 def spearman(one: np.ndarray, other: np.ndarray) -> float:
