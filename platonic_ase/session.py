@@ -12,7 +12,7 @@ import numpy as np
 from ase import units
 
 from platonic_ase.errors import DiagnosticFailedWarning, SettingError
-from platonic_ase.models.embed import to_hosts
+from platonic_ase.models.embed import to_hosts, to_numpy
 from platonic_ase.monitor import (
     Diagnosis,
     Diagnostic,
@@ -231,8 +231,9 @@ class Session:
             What the calculator produced.
         """
         results = {name: value for name, value in results.items() if value is not None}
-        if isinstance(array, np.ndarray):
-            embeddings, platonic = array, self.anchors.project(array)
+        if isinstance(array, np.ndarray) or array.device.type == "cpu":
+            embeddings = to_numpy(array)
+            platonic = self.anchors.project(embeddings)
         else:
             embeddings, platonic = to_hosts(array, self._project(array))
         diagnosis = self.watch.observe(owner, atoms, embeddings, platonic, results)

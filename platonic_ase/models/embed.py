@@ -260,15 +260,13 @@ def to_numpy(array: Any) -> np.ndarray:
 
 
 def to_hosts(embeddings: Any, platonic: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Both tensors as arrays on the host, from another device in one transfer.
+    """Both tensors of another device as arrays on the host, in one transfer.
 
     Parameters
     ----------
     embeddings : Tensor, shape (n_atoms, d)
     platonic : Tensor, shape (n_atoms, K)
     """
-    if embeddings.device.type == "cpu":
-        return to_numpy(embeddings), to_numpy(platonic)
     import torch
 
     both = to_numpy(torch.cat([embeddings.to(platonic.dtype), platonic], dim=1))

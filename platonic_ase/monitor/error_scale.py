@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.space.reference import element_distances
+from platonic_ase.space.neighbours import ElementClouds
+from platonic_ase.space.reference import NEIGHBOURS
 
 _CLIP = 4.0  # standard deviations: an exponential must not extrapolate far
 
@@ -82,11 +83,8 @@ class ErrorScale:
                 raise SpaceFileError(f"{name} = {value}; a positive number is needed")
         if not math.isfinite(self.intercept):
             raise SpaceFileError(f"intercept = {self.intercept}; a finite number is needed")
-        pieces = {
-            int(z): self.references[self.reference_numbers == z]
-            for z in np.unique(self.reference_numbers)
-        }
-        object.__setattr__(self, "_by_element", pieces)
+        clouds = ElementClouds(self.references, self.reference_numbers, NEIGHBOURS)
+        object.__setattr__(self, "_clouds", clouds)
 
     def __call__(
         self,
@@ -115,32 +113,29 @@ class ErrorScale:
 
     def widths(self, embeddings: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """W of each atom of one structure, shape (n_atoms,), dimensionless; about 1 in kind."""
-        distances = element_distances(
-            embeddings,
-            numbers,
-            self._by_element,  # type: ignore[attr-defined]
-            self.references,
-        )
-        return widths(unfamiliarity(distances, np.zeros(len(distances), dtype=int)), self.reach)
+        distances = self._clouds.distances(embeddings, numbers)  # type: ignore[attr-defined]
+        return widths(unfamiliarity(distances), self.reach)
 
     def at(self, forces: np.ndarray, platonic: np.ndarray, width: np.ndarray) -> np.ndarray:
         """Size of the error of atoms whose w is known, eV/Å, shape (n_atoms,)."""
-        size = np.linalg.norm(forces, axis=1)
+        size = np.sqrt(np.einsum("ij,ij->i", forces, forces))
         kind = components(platonic, self.mean, self.directions) @ self.coefficients
         logarithm = self.intercept + self.power * np.log(self.floor + size) + kind / width**2
         return np.asarray(np.exp(logarithm) * width)
 
 
-def unfamiliarity(distances: np.ndarray, structures: np.ndarray) -> np.ndarray:
+def unfamiliarity(distances: np.ndarray, structures: np.ndarray | None = None) -> np.ndarray:
     """Rms of an atom's distance and the rms distance in its structure, shape (n_atoms,).
 
     Parameters
     ----------
     distances : ndarray, shape (n_atoms,)
-    structures : ndarray of int, shape (n_atoms,)
-        Structure of each atom.
+    structures : ndarray of int, shape (n_atoms,), optional
+        Structure of each atom; one for all by default.
     """
     square = distances**2
+    if structures is None:
+        return np.asarray(np.sqrt(0.5 * (square + square.mean())))
     counts = np.maximum(np.bincount(structures), 1)
     shared = (np.bincount(structures, square) / counts)[structures]
     return np.asarray(np.sqrt(0.5 * (square + shared)))
@@ -161,4 +156,5 @@ def components(platonic: np.ndarray, mean: np.ndarray, directions: np.ndarray) -
     directions : ndarray, shape (K, m)
         Divided by the standard deviation along each.
     """
-    return np.asarray(np.clip((platonic - mean) @ directions, -_CLIP, _CLIP))
+    found = platonic @ directions - mean @ directions
+    return np.asarray(np.minimum(np.maximum(found, -_CLIP, out=found), _CLIP, out=found))

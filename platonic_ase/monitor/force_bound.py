@@ -23,6 +23,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,11 @@ def exceedance(values: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
     ndarray, shape of ``values``
         From 1 / n to 1 - 1 / n: what lies beyond n quantiles is not known any better.
     """
-    levels = np.linspace(1, 0, len(quantiles))
     edge = 1 / len(quantiles)
-    return np.asarray(np.clip(np.interp(values, quantiles, levels), edge, 1 - edge))
+    found = np.interp(values, quantiles, _levels(len(quantiles)))
+    return np.asarray(np.minimum(np.maximum(found, edge), 1 - edge))
+
+
+@lru_cache(maxsize=8)
+def _levels(count: int) -> np.ndarray:
+    return np.linspace(1, 0, count)

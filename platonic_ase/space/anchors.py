@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.pack_schemas import ANCHORS
-from platonic_ase.space.projection import project
+from platonic_ase.space.projection import Projector
 from platonic_ase.space.stored import Stored
 
 
@@ -78,7 +79,11 @@ class AnchorSet(Stored):
 
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """Platonic coordinates, shape (n_atoms, K), of embeddings, shape (n_atoms, d)."""
-        return project(embeddings, self.embeddings, self.centre)
+        return self._project(embeddings)
+
+    @cached_property
+    def _project(self) -> Projector:
+        return Projector(self.embeddings, self.centre)
 
     def require(self, identity: ModelIdentity) -> None:
         """Refuse to serve another model.

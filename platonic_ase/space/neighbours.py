@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-_SMALL = 100_000  # bytes of squared distances up to which one pass is faster than blocks
+_BLOCK = 4_000_000  # bytes that are held at once
 
 
 def half_squares(points: np.ndarray) -> np.ndarray:
@@ -16,8 +18,7 @@ def nearest_distances(
     queries: np.ndarray,
     references: np.ndarray,
     k: int = 1,
-    max_bytes: int = 4_000_000,
-    halves: np.ndarray | None = None,
+    max_bytes: int = _BLOCK,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Euclidean distances to the k nearest reference points.
 
@@ -32,8 +33,6 @@ def nearest_distances(
         How many neighbours, at most m.
     max_bytes : int
         Bound on the block of squared distances that is held at once, in bytes.
-    halves : ndarray, shape (m,), optional
-        :func:`half_squares` of the references, where they are known.
 
     Returns
     -------
@@ -55,42 +54,122 @@ def nearest_distances(
             f"queries have width {queries.shape[1:]}, references {references.shape[1:]}: "
             "project both onto the same anchors"
         )
-    halves = half_squares(references) if halves is None else halves
-    if n * m * queries.itemsize <= min(max_bytes, _SMALL) and k < m:
-        return _nearest_of_few(queries, references, k, halves)
-    references_t = references.T
-    indices = np.empty((n, k), dtype=np.int64)
-    rows = max(1, max_bytes // max(1, m * queries.itemsize))
-    for start in range(0, n, rows):
-        block = queries[start : start + rows] @ references_t
-        np.subtract(halves, block, out=block)  # half squared distance less |q|²/2
-        row = np.arange(len(block))
-        # k passes of argmin beat a partition for the few neighbours that are ever asked for
-        for column in range(k):
-            nearest = block.argmin(axis=1)
-            indices[start : start + rows, column] = nearest
-            if column + 1 < k:
-                block[row, nearest] = np.inf
+    cloud = Cloud(references)
+    indices = cloud.nearest(queries, k, max_bytes)
     distances = np.empty((n, k), dtype=queries.dtype)
     for column in range(k):
-        for start in range(0, n, rows):
-            part = slice(start, start + rows)
-            difference = queries[part] - references[indices[part, column]]
-            distances[part, column] = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        distances[:, column] = cloud.distances(queries, indices[column], max_bytes)
+    indices = np.ascontiguousarray(indices.T)
     if (distances[:, 1:] >= distances[:, :-1]).all():  # as good as always
         return distances, indices
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
 
 
-def _nearest_of_few(
-    queries: np.ndarray, references: np.ndarray, k: int, halves: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Do the same for few points, where the number of calls is what takes time."""
-    block = halves - queries @ references.T
-    indices = np.argpartition(block, k - 1, axis=1)[:, :k]
-    difference = queries[:, None] - references[indices]  # (n, k, D)
-    distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
-    order = distances.argsort(axis=1, kind="stable")
-    rows = np.arange(len(queries))[:, None]
-    return distances[rows, order], indices[rows, order]
+class Cloud:
+    """Reference points, kept in the form in which the nearest are found fastest.
+
+    Parameters
+    ----------
+    points : ndarray, shape (m, D)
+    """
+
+    def __init__(self, points: np.ndarray) -> None:
+        self.points = np.ascontiguousarray(points)
+        self._transposed = np.ascontiguousarray(points.T)
+        self._halves = half_squares(points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def nearest(self, queries: np.ndarray, k: int, max_bytes: int = _BLOCK) -> np.ndarray:
+        """Indices of the k nearest points of each query, nearest first, shape (k, n)."""
+        n = len(queries)
+        indices = np.empty((k, n), dtype=np.int64)
+        rows = max(1, max_bytes // max(1, len(self) * queries.itemsize))
+        for start in range(0, n, rows):
+            block = queries[start : start + rows] @ self._transposed
+            np.subtract(self._halves, block, out=block)  # half squared distance less |q|²/2
+            # k passes of argmin beat a partition for the few neighbours that are ever asked for
+            for column in range(k):
+                found = block.argmin(axis=1)
+                indices[column, start : start + rows] = found
+                if column + 1 < k:
+                    block[np.arange(len(block)), found] = np.inf
+        return indices
+
+    def distances(
+        self, queries: np.ndarray, indices: np.ndarray, max_bytes: int = _BLOCK
+    ) -> np.ndarray:
+        """Distance of each query to one point, from differences, so exact near zero, (n,)."""
+        n = len(queries)
+        squares = np.empty(n, dtype=queries.dtype)
+        rows = max(1, max_bytes // max(1, queries[:1].nbytes))
+        for start in range(0, n, rows):
+            part = slice(start, start + rows)
+            difference = self.points.take(indices[part], axis=0)
+            np.subtract(difference, queries[part], out=difference)
+            np.einsum("ij,ij->i", difference, difference, out=squares[part])
+        return np.asarray(np.sqrt(squares, out=squares))
+
+
+class ElementClouds:
+    """Reference points of each element, and mean distances to the nearest few of them.
+
+    Parameters
+    ----------
+    points : ndarray, shape (M, D)
+    numbers : ndarray of int, shape (M,)
+        Their atomic numbers.
+    neighbours : int
+        How many nearest points are averaged, or as many as there are.
+    """
+
+    def __init__(self, points: np.ndarray, numbers: np.ndarray, neighbours: int) -> None:
+        self._neighbours = neighbours
+        self._every = points
+        self._clouds = {int(z): Cloud(points[numbers == z]) for z in np.unique(numbers)}
+        self._plan: _Plan | None = None
+
+    @property
+    def elements(self) -> frozenset[int]:
+        """Atomic numbers with at least one point."""
+        return frozenset(self._clouds)
+
+    def distances(self, queries: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Mean distance to the nearest points of the same element, shape (n,).
+
+        Parameters
+        ----------
+        queries : ndarray, shape (n, D)
+        numbers : ndarray of int, shape (n,)
+            For an element without points, those of all elements count.
+        """
+        queries = np.asarray(queries, dtype=self._every.dtype)
+        plan = self._plan
+        if plan is None or not np.array_equal(plan[0], numbers):
+            # one assignment: threads may share this
+            plan = self._plan = (numbers.copy(), self._planned(numbers))
+        result = np.empty(len(queries))
+        for rows, cloud in plan[1]:
+            own = queries.take(rows, axis=0)
+            k = min(self._neighbours, len(cloud))
+            total, *rest = (cloud.distances(own, each) for each in cloud.nearest(own, k))
+            for distance in rest:
+                total += distance
+            total /= k
+            result[rows] = total
+        return result
+
+    def _planned(self, numbers: np.ndarray) -> list[tuple[np.ndarray, Cloud]]:
+        return [
+            (np.flatnonzero(numbers == z), self._clouds.get(z) or self._cloud_of_all)
+            for z in sorted(set(numbers.tolist()))
+        ]
+
+    @cached_property
+    def _cloud_of_all(self) -> Cloud:
+        return Cloud(self._every)
+
+
+_Plan = tuple[np.ndarray, list[tuple[np.ndarray, Cloud]]]

@@ -60,12 +60,46 @@ def project(
     ValueError
         If the widths d differ.
     """
-    _check_widths(embeddings, anchors)
-    return np.asarray(unit_rows(embeddings, centre) @ unit_rows(anchors, centre).T)
+    return Projector(anchors, centre)(embeddings)
+
+
+class Projector:
+    """The projection onto anchors whose directions are worked out once.
+
+    Parameters
+    ----------
+    anchors : ndarray, shape (K, d)
+    centre : ndarray, shape (d,), optional
+    """
+
+    def __init__(self, anchors: np.ndarray, centre: np.ndarray | None = None) -> None:
+        self._anchors = anchors
+        self._centre = centre
+        self._cache: dict[Any, tuple[np.ndarray, np.ndarray | None]] = {}
+
+    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+        """Project embeddings, shape (n_atoms, d), to cosines, shape (n_atoms, K)."""
+        _check_widths(embeddings, self._anchors)
+        if embeddings.dtype.kind != "f" or embeddings.itemsize < 4:
+            embeddings = embeddings.astype(np.float32)  # three digits are too few for cosines
+        known = self._cache.get(embeddings.dtype)
+        if known is None:
+            units = unit_rows(self._anchors.astype(np.float64), self._centre)
+            known = self._cache[embeddings.dtype] = (
+                np.ascontiguousarray(units.T, dtype=embeddings.dtype),
+                None if self._centre is None else self._centre.astype(embeddings.dtype),
+            )
+        units_t, centre = known
+        if centre is not None:
+            embeddings = embeddings - centre
+        lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings))
+        platonic = embeddings @ units_t
+        platonic /= np.maximum(lengths, _TINY, out=lengths)[:, None]
+        return np.asarray(platonic)
 
 
 class TorchProjector:
-    """The same projection on the model's own device and in its own dtype.
+    """The same projection of tensors, on the model's own device and in its own dtype.
 
     Parameters
     ----------

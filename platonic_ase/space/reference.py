@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
-from platonic_ase.space.neighbours import half_squares, nearest_distances
+from platonic_ase.space.neighbours import ElementClouds
 from platonic_ase.space.pack_schemas import REFERENCE
 from platonic_ase.space.stored import Stored
 
@@ -73,12 +72,8 @@ class ReferenceManifold(Stored):
                 f"a reference manifold of shape {self.platonic.shape} with atomic numbers of "
                 f"shape {self.numbers.shape}: (M, K) and (M,) are needed"
             )
-        order = np.argsort(self.numbers, kind="stable")
-        elements, starts = np.unique(self.numbers[order], return_index=True)
-        pieces = np.split(self.platonic[order], starts[1:])
-        object.__setattr__(
-            self, "_by_element", {int(z): p for z, p in zip(elements, pieces, strict=True)}
-        )
+        clouds = ElementClouds(self.platonic, self.numbers, NEIGHBOURS)
+        object.__setattr__(self, "_clouds", clouds)
         scale = np.full(len(chemical_symbols), self.pooled_threshold, dtype=float)
         for element, threshold in self.thresholds.items():
             scale[element] = threshold
@@ -90,13 +85,7 @@ class ReferenceManifold(Stored):
     @property
     def elements(self) -> frozenset[int]:
         """Atomic numbers with at least one reference environment."""
-        return frozenset(self._by_element)  # type: ignore[attr-defined]
-
-    @cached_property
-    def _halves(self) -> dict[int, np.ndarray]:
-        """Half squared norms of the references of each element; of all of them at 0."""
-        halves = {z: half_squares(p) for z, p in self._by_element.items()}  # type: ignore[attr-defined]
-        return {0: half_squares(self.platonic), **halves}
+        return self._clouds.elements  # type: ignore[attr-defined, no-any-return]
 
     def distances(self, platonic: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Mean distance to the nearest reference environments of the same element.
@@ -111,13 +100,8 @@ class ReferenceManifold(Stored):
         ndarray, shape (n_atoms,)
             Dimensionless; for an element without references, to the nearest of any element.
         """
-        return element_distances(
-            platonic,
-            numbers,
-            self._by_element,  # type: ignore[attr-defined]
-            self.platonic,
-            halves=self._halves,
-        )
+        found: np.ndarray = self._clouds.distances(platonic, numbers)  # type: ignore[attr-defined]
+        return found
 
     def scores(self, distances: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Distances divided by the threshold of each atom's element, shape (n_atoms,)."""
@@ -189,42 +173,6 @@ class ReferenceManifold(Stored):
             )
         except (KeyError, ValueError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
-
-
-def element_distances(
-    platonic: np.ndarray,
-    numbers: np.ndarray,
-    by_element: Mapping[int, np.ndarray],
-    everything: np.ndarray,
-    neighbours: int = NEIGHBOURS,
-    halves: Mapping[int, np.ndarray] | None = None,
-) -> np.ndarray:
-    """Mean distance to the nearest references of the same element, shape (n_atoms,).
-
-    Parameters
-    ----------
-    platonic : ndarray, shape (n_atoms, K)
-    numbers : ndarray of int, shape (n_atoms,)
-    by_element : mapping of int to ndarray, shape (m, K)
-        References per atomic number.
-    everything : ndarray, shape (M, K)
-        All references, for elements that have none.
-    neighbours : int
-        How many nearest references are averaged, or as many as there are.
-    halves : mapping of int to ndarray, optional
-        Half squared norms of the references per atomic number, and of all of them at 0, where they
-        are known.
-    """
-    platonic = np.asarray(platonic, dtype=everything.dtype)
-    result = np.empty(len(platonic))
-    for element in sorted(set(numbers.tolist())):
-        rows = np.flatnonzero(numbers == element)
-        references = by_element.get(element, everything)
-        known = None if halves is None else halves[element if element in by_element else 0]
-        k = min(neighbours, len(references))
-        near, _ = nearest_distances(platonic[rows], references, k, halves=known)
-        result[rows] = near.sum(axis=1) / k
-    return result
 
 
 def conformal_quantile(

@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.space.anchors import AnchorSet
-from platonic_ase.space.neighbours import nearest_distances
+from platonic_ase.space.neighbours import ElementClouds, nearest_distances
 from platonic_ase.space.reference import (
     NEIGHBOURS,
     ReferenceManifold,
     conformal_quantile,
-    element_distances,
 )
 from platonic_ase.space.selection import farthest_point
 
@@ -109,7 +108,8 @@ def fit_reference(
     usual = usual_distances(by_element, owners_of)
 
     held = part == 1
-    distances = element_distances(platonic[held], numbers[held], by_element, everything)
+    references = ElementClouds(everything, labels, NEIGHBOURS)
+    distances = references.distances(platonic[held], numbers[held])
     thresholds, counts, pooled, sharing = _thresholds(
         distances, numbers[held], group_number[structures[held]], usual, level
     )

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platonic_ase.space import reference
-from platonic_ase.space import reference_fit as module
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.neighbours import ElementClouds
 from platonic_ase.space.reference import conformal_quantile
 from platonic_ase.space.reference_fit import fit_reference
 
@@ -63,15 +62,14 @@ def test_thresholds_cover_new_structures_of_the_same_kind():
 
 def test_the_split_never_mixes_groups(monkeypatch):
     parts = {}
-    original = module.element_distances
+    original = ElementClouds.distances
 
-    def spy(platonic, numbers, by_element, everything, **kwargs):
-        parts.setdefault("references", {tuple(row) for row in everything.tolist()})
+    def spy(clouds, platonic, numbers):
+        parts.setdefault("references", {tuple(row) for row in clouds._every.tolist()})
         parts.setdefault("calls", []).append({tuple(row) for row in np.asarray(platonic).tolist()})
-        return original(platonic, numbers, by_element, everything, **kwargs)
+        return original(clouds, platonic, numbers)
 
-    for owner in (module, reference):
-        monkeypatch.setattr(owner, "element_distances", spy)
+    monkeypatch.setattr(ElementClouds, "distances", spy)
     for seed in range(5):
         parts.clear()
         rng = np.random.default_rng(seed)
