@@ -130,7 +130,9 @@ class Capture:
                     f"(n, d) with n at least {n_atoms}, one row an atom, is needed. Choose another "
                     "layer, or give a function that picks the per-atom rows."
                 )
-        return self._encoder.combine([array[:n_atoms] for array in self._received])
+        return self._encoder.combine(
+            [array if len(array) == n_atoms else array[:n_atoms] for array in self._received]
+        )
 
 
 class Encoder(ABC):

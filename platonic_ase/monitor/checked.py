@@ -11,6 +11,8 @@ import numpy as np
 
 from platonic_ase.monitor.diagnosis import Finding
 
+_NUMBER = (int, float, np.number)
+
 
 def checked(finding: Finding, n_atoms: int, with_facts: bool = True) -> Finding:
     """Refuse a finding that JSON cannot hold; turn numbers of numpy into Python's.
@@ -35,16 +37,17 @@ def checked(finding: Finding, n_atoms: int, with_facts: bool = True) -> Finding:
         (n_atoms,), or facts are not JSON.
     """
     for name, values in finding.per_atom.items():
-        if np.shape(values) != (n_atoms,) or np.asarray(values).dtype.kind not in "fiub":
+        array = values if type(values) is np.ndarray else np.asarray(values)
+        if array.shape != (n_atoms,) or array.dtype.kind not in "fiub":
             raise ValueError(
-                f"per-atom values {name!r} of shape {np.shape(values)}; numbers of shape "
+                f"per-atom values {name!r} of shape {array.shape}; numbers of shape "
                 f"({n_atoms},) are needed"
             )
     for name, row in finding.series.items():
-        if not all(isinstance(value, (int, float, np.number)) for value in row):
+        if any(type(value) is not float and not isinstance(value, _NUMBER) for value in row):
             raise TypeError(f"the series {name!r} holds something that is no number")
     for name, risk in finding.risks.items():
-        if not isinstance(risk, (str, int, float, np.number)):
+        if not isinstance(risk, (str, *_NUMBER)):
             raise TypeError(f"the risk {name!r} is {risk!r}; a number or text is needed")
     if with_facts:
         _require_json(finding.facts)

@@ -28,7 +28,8 @@ class _Listed:
     first: np.ndarray
     second: np.ndarray
     images: np.ndarray  # lattice vectors, in cells, from the first to the second
-    sums: np.ndarray  # of covalent radii, Å
+    shifts: np.ndarray  # the same in Å, in the cell at which they were listed
+    scales: np.ndarray  # inverse squares of sums of covalent radii, Å^-2
     reach: float
 
 
@@ -56,9 +57,12 @@ class Contacts:
             listed = self._listed = _list_pairs(atoms)
         if len(listed.first) == 0:
             return math.inf, -1, -1
-        vectors = atoms.positions[listed.second] - atoms.positions[listed.first]
-        vectors += listed.images @ atoms.cell.array
-        squares = np.einsum("ij,ij->i", vectors, vectors) / listed.sums**2
+        positions, cell = atoms.positions, atoms.cell.array
+        vectors = positions.take(listed.second, axis=0)
+        vectors -= positions.take(listed.first, axis=0)
+        same = np.array_equal(cell, listed.cell)
+        vectors += listed.shifts if same else listed.images @ cell
+        squares = np.einsum("ij,ij->i", vectors, vectors) * listed.scales
         closest = int(squares.argmin())
         ratio = math.sqrt(squares[closest])
         if ratio > 1.0:
@@ -105,7 +109,8 @@ def _list_pairs(atoms: Atoms) -> _Listed:
         first,
         second,
         images,
-        sums[near],
+        images @ atoms.cell.complete().array,
+        1 / sums[near] ** 2,
         reach,
     )
 

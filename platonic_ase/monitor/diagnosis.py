@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -56,7 +56,7 @@ class Frame:
     moving: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Signal:
     """A quantity that is watched, whether or not it is alarming now.
 
@@ -70,7 +70,8 @@ class Signal:
         What was measured and what it is compared with, in ``unit``.
     unit : str
     message : str
-        One sentence that names what was seen.
+        One sentence that names what was seen. A function that makes it may be given instead: most
+        signals are no alarm, and nobody reads what they say.
     advice : str
         What the user could do.
     atoms : tuple of int
@@ -92,6 +93,39 @@ class Signal:
     atoms: tuple[int, ...] = ()
     category: type[PlatonicWarning] = PlatonicWarning
     group: str = ""
+
+    def __init__(
+        self,
+        kind: str,
+        level: float,
+        value: float,
+        threshold: float,
+        unit: str,
+        message: str | Callable[[], str],
+        advice: str,
+        atoms: tuple[int, ...] = (),
+        category: type[PlatonicWarning] = PlatonicWarning,
+        group: str = "",
+    ) -> None:
+        own = self.__dict__  # frozen
+        own["kind"], own["level"], own["value"], own["threshold"] = kind, level, value, threshold
+        own["unit"], own["advice"], own["atoms"] = unit, advice, atoms
+        own["category"], own["group"] = category, group
+        own["message" if isinstance(message, str) else "_say"] = message
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> str:
+            """Make the message when it is first read."""
+            if name == "message" and "_say" in self.__dict__:
+                return self.__dict__.setdefault(name, self.__dict__["_say"]())
+            raise AttributeError(name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the message itself: the function that makes it need not travel."""
+        state = {**self.__dict__, "message": self.message}
+        state.pop("_say", None)
+        return state
 
 
 @dataclass(frozen=True)

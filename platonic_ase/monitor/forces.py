@@ -10,7 +10,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import ForceErrorWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
-from platonic_ase.monitor.lasting import lasting_level
+from platonic_ase.monitor.lasting import lasting_level, worst_first
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -122,37 +122,41 @@ class ForceErrorBound(Diagnostic):
             return Finding(self.name)
         forces = np.asarray(frame.results["forces"], dtype=float)
         numbers = frame.atoms.numbers
-        sizes = self.bound.sizes(forces, frame.platonic, frame.embeddings, numbers)
-        bounds = self.bound.bounds(sizes)
-        probabilities = self.bound.probabilities(sizes, self.limit)
-        worst = int(np.argmax(sizes))
-        likely = float(probabilities[worst])
+        bound, limit = self.bound, self.limit
+        sizes = bound.sizes(forces, frame.platonic, frame.embeddings, numbers)
+        bounds = bound.bounds(sizes)
+        probabilities = bound.probabilities(sizes, limit)
+        worst = int(sizes.argmax())
+        likely, largest = float(probabilities[worst]), float(bounds[worst])
         lasting = lasting_level(state.recent, likely / self.probability, frame, self.persistence)
-        flagged = np.flatnonzero(probabilities >= self.probability)
-        flagged = flagged[np.argsort(-sizes[flagged], kind="stable")]
+        flagged = worst_first(probabilities, sizes, self.probability)
+
+        def message() -> str:
+            return (
+                f"The force on {chemical_symbols[numbers[worst]]} atom {worst} "
+                f"({np.linalg.norm(forces[worst]):.2f} eV/Å) is wrong by more than "
+                f"{limit:g} eV/Å with a probability of {likely:.2f}, and by up to "
+                f"{largest:.2f} eV/Å at the {100 * bound.level:g} % level "
+                f"(calibration: {bound.name}); {len(flagged)} of {len(numbers)} atoms are "
+                "beyond the alarm."
+            )
+
         signal = Signal(
             kind="force_error",
             level=lasting,
             value=likely,
             threshold=self.probability,
-            unit=f"probability of an error above {self.limit:g} eV/Å",
-            message=(
-                f"The force on {chemical_symbols[numbers[worst]]} atom {worst} "
-                f"({np.linalg.norm(forces[worst]):.2f} eV/Å) is wrong by more than "
-                f"{self.limit:g} eV/Å with a probability of {likely:.2f}, and by up to "
-                f"{bounds[worst]:.2f} eV/Å at the {100 * self.bound.level:g} % level "
-                f"(calibration: {self.bound.name}); {len(flagged)} of {len(numbers)} atoms are "
-                "beyond the alarm."
-            ),
+            unit=f"probability of an error above {limit:g} eV/Å",
+            message=message,
             advice="Compare the forces of this geometry with DFT or a second model.",
-            atoms=tuple(int(i) for i in flagged),
+            atoms=flagged,
             category=ForceErrorWarning,
         )
         return Finding(
             self.name,
             scalars={
-                "force_error_bound": float(bounds[worst]),
-                "median_force_error_bound": float(np.median(bounds)),
+                "force_error_bound": largest,
+                "median_force_error_bound": _median(bounds),
                 "force_error_probability": likely,
             },
             per_atom={"force_error_bound": bounds, "force_error_probability": probabilities},
@@ -160,3 +164,12 @@ class ForceErrorBound(Diagnostic):
             signals=(signal,),
             facts=state.facts,
         )
+
+
+def _median(values: np.ndarray) -> float:
+    """Median; ``numpy.median`` takes ten times as long for some hundred values."""
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    return float(
+        ordered[middle] if len(ordered) % 2 else ordered[middle - 1 : middle + 1].sum() / 2
+    )

@@ -1,6 +1,8 @@
-"""Whether an alarm lasts: a trajectory has to stay above it, a structure seen once has not."""
+"""Whether an alarm lasts, which a trajectory has to show, and which atoms are beyond it."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from platonic_ase.monitor.diagnosis import Frame
 
@@ -28,3 +30,17 @@ def lasting_level(recent: list[float], value: float, frame: Frame, persistence: 
         recent.append(value)
         del recent[:-persistence]
     return min(recent) if frame.moving and recent else value
+
+
+def worst_first(values: np.ndarray, sizes: np.ndarray, limit: float) -> tuple[int, ...]:
+    """Atoms whose value is at least a limit, those of the largest size first.
+
+    Parameters
+    ----------
+    values, sizes : ndarray, shape (n_atoms,)
+    limit : float
+    """
+    found = np.flatnonzero(values >= limit)
+    if len(found):
+        found = found[np.argsort(-sizes[found], kind="stable")]
+    return tuple(found.tolist())

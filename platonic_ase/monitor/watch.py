@@ -74,10 +74,8 @@ class Track:
 
 def geometry_key(atoms: Atoms) -> bytes:
     """Hash of positions, cell, elements and boundary conditions."""
-    digest = hashlib.blake2b(atoms.positions.tobytes(), digest_size=16)
-    for array in (atoms.cell.array, atoms.numbers, atoms.pbc):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.digest()
+    arrays = (atoms.positions, atoms.cell.array, atoms.numbers, atoms.pbc)
+    return hashlib.blake2b(b"".join(a.tobytes() for a in arrays), digest_size=16).digest()
 
 
 def _same_atoms(numbers: np.ndarray, atoms: Atoms) -> bool:
@@ -219,7 +217,8 @@ class Watch:
 
     def is_due(self, owner: Atoms, interval: int) -> bool:
         """Whether to diagnose the geometry: every ``interval``-th new one of its track."""
-        return self.track(owner).find(owner) % interval == 0
+        track = self.track(owner)
+        return interval == 1 or track.find(owner) % interval == 0
 
     def skip(self, owner: Atoms) -> None:
         """Count a geometry that is not diagnosed."""
