@@ -9,7 +9,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import ExtrapolationWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
-from platonic_ase.monitor.lasting import lasting_level
+from platonic_ase.monitor.lasting import lasting_level, worst_first
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -54,30 +54,33 @@ class ManifoldDistance(Diagnostic):
         numbers = frame.atoms.numbers
         distances = reference.distances(frame.platonic, numbers)
         scores = reference.scores(distances, numbers)
-        worst = int(np.argmax(scores))
+        worst = int(scores.argmax())
         lasting = lasting_level(state, float(scores[worst]), frame, self.persistence)
-        flagged = np.flatnonzero(scores > reference.alarm)
-        flagged = flagged[np.argsort(-scores[flagged], kind="stable")]
-        symbol = chemical_symbols[numbers[worst]]
-        seen = int(numbers[worst]) in reference.elements
+        flagged = worst_first(scores, scores, reference.alarm)
+
+        def message() -> str:
+            symbol = chemical_symbols[numbers[worst]]
+            seen = int(numbers[worst]) in reference.elements
+            said = (
+                f"{symbol} atom {worst} is {scores[worst]:.2f} times as far from the reference "
+                f"environments as {100 * reference.level:g} % of held-out {symbol} environments"
+                if seen
+                else f"the reference holds no {symbol} environment (atom {worst})"
+            )
+            return f"{said}; {len(flagged)} of {len(numbers)} atoms are beyond the alarm."
+
         signal = Signal(
             kind="extrapolation",
             level=lasting / reference.alarm,
             value=float(scores[worst]),
             threshold=reference.alarm,
             unit="of the element's threshold",
-            message=(
-                f"{symbol} atom {worst} is {scores[worst]:.2f} times as far from the reference "
-                f"environments as {100 * reference.level:g} % of held-out {symbol} environments"
-                if seen
-                else f"the reference holds no {symbol} environment (atom {worst})"
-            )
-            + f"; {len(flagged)} of {len(numbers)} atoms are beyond the alarm.",
+            message=message,
             advice=(
                 "The model extrapolates here: check forces on these atoms with DFT or a second "
                 "model before trusting the run."
             ),
-            atoms=tuple(int(i) for i in flagged),
+            atoms=flagged,
             category=ExtrapolationWarning,
         )
         return Finding(

@@ -78,11 +78,6 @@ class Heat:
         """Where the limit comes from, for a message."""
         return f" at {self.target:.3g} K" if self.target else ""
 
-    @property
-    def level(self) -> float:
-        """1 where temperature or total energy is at its limit."""
-        return max(self.temperature / self.limit, self.rise / ENERGY_RISE)
-
 
 def thermostat_temperature(dynamics: Any) -> float | None:
     """Temperature, K, that an ASE dynamics object keeps; None where it has no thermostat.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -13,6 +14,7 @@ from platonic_ase.errors import PhysicsWarning
 from platonic_ase.monitor.contacts import Contacts
 from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
 from platonic_ase.monitor.heat import ENERGY_RISE, Heat
+from platonic_ase.monitor.volume import volume_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,7 +28,7 @@ def net_force(forces: np.ndarray) -> float:
     forces : ndarray, shape (n_atoms, 3)
         In eV/Å. Zero for a translation-invariant energy, up to rounding.
     """
-    return float(np.linalg.norm(forces.sum(axis=0, dtype=float)) / len(forces))
+    return math.hypot(*forces.sum(axis=0, dtype=float).tolist()) / len(forces)
 
 
 def stress_asymmetry(stress: np.ndarray) -> float:
@@ -132,7 +134,7 @@ class PhysicalCompanions(Diagnostic):
 
     def start(self, reference: Atoms) -> PhysicsState:
         """Remember the reference volume."""
-        return PhysicsState(volume=abs(reference.cell.volume))
+        return PhysicsState(volume=volume_of(reference.cell.array))
 
     def examine(self, frame: Frame, state: PhysicsState) -> Finding:
         """Check one geometry and its results."""
@@ -141,7 +143,7 @@ class PhysicalCompanions(Diagnostic):
         forces = frame.results.get("forces")
         if forces is not None:
             scalars["net_force"] = net_force(forces)
-            scalars["max_force"] = float(np.linalg.norm(forces, axis=1).max())
+            scalars["max_force"] = math.sqrt(np.einsum("ij,ij->i", forces, forces).max())
             signals.append(self._net_force(scalars["net_force"]))
         stress = frame.results.get("stress")
         if stress is not None and np.shape(stress) == (3, 3):
@@ -151,7 +153,7 @@ class PhysicalCompanions(Diagnostic):
         scalars["closest_contact"] = ratio
         signals.append(self._contact(ratio, i, j, frame.atoms))
         if state.volume > 0:
-            scalars["volume_ratio"] = abs(frame.atoms.cell.volume) / state.volume
+            scalars["volume_ratio"] = volume_of(frame.atoms.cell.array) / state.volume
             signals.append(self._volume(scalars["volume_ratio"]))
         if state.drift.n >= 100:
             scalars["energy_drift"] = state.drift.slope
@@ -174,7 +176,7 @@ class PhysicalCompanions(Diagnostic):
         broken = [
             name
             for name, value in (*frame.results.items(), ("embeddings", frame.embeddings))
-            if not np.isfinite(value).all()
+            if not _is_finite(value)
         ]
         atoms = np.zeros(0, dtype=int)
         if "forces" in broken:
@@ -185,7 +187,7 @@ class PhysicalCompanions(Diagnostic):
             value=float(len(broken)),
             threshold=1.0,
             unit="quantities",
-            message=f"not finite: {', '.join(broken) or 'nothing'}.",
+            message=lambda: f"not finite: {', '.join(broken) or 'nothing'}.",
             advice="Stop here: go back to the last good geometry and use a smaller step.",
             atoms=tuple(int(a) for a in atoms),
         )
@@ -197,7 +199,9 @@ class PhysicalCompanions(Diagnostic):
             value=value,
             threshold=self.net_force,
             unit="eV/Å per atom",
-            message=f"the forces do not add up to zero: {value:.2e} eV/Å per atom is left over.",
+            message=lambda: (
+                f"the forces do not add up to zero: {value:.2e} eV/Å per atom is left over."
+            ),
             advice="The model predicts forces directly; the structure drifts unless its momentum "
             "is removed, and energy is not conserved.",
         )
@@ -209,22 +213,25 @@ class PhysicalCompanions(Diagnostic):
             value=value,
             threshold=self.stress_asymmetry,
             unit="eV/Å³",
-            message=f"the stress is not symmetric: {value:.2e} eV/Å³.",
+            message=lambda: f"the stress is not symmetric: {value:.2e} eV/Å³.",
             advice="The model is not rotation invariant; cell relaxations will rotate the cell.",
         )
 
     def _contact(self, ratio: float, i: int, j: int, atoms: Atoms) -> Signal:
-        pair = "no pair"
-        if i >= 0:
-            one, other = chemical_symbols[atoms.numbers[i]], chemical_symbols[atoms.numbers[j]]
-            pair = f"{one}{i}–{other}{j}"
+        def message() -> str:
+            pair = "no pair"
+            if i >= 0:
+                one, other = chemical_symbols[atoms.numbers[i]], chemical_symbols[atoms.numbers[j]]
+                pair = f"{one}{i}–{other}{j}"
+            return f"{pair} are at {ratio:.2f} times the sum of their covalent radii."
+
         return _signal(
             "contact",
             level=self.contact / max(ratio, 1e-9),
             value=ratio,
             threshold=self.contact,
             unit="of the covalent radii",
-            message=f"{pair} are at {ratio:.2f} times the sum of their covalent radii.",
+            message=message,
             advice="The model has seen next to nothing at such distances: reduce the time step or "
             "the temperature, or check the starting structure for overlaps.",
             atoms=() if i < 0 else tuple(dict.fromkeys((i, j))),
@@ -237,40 +244,51 @@ class PhysicalCompanions(Diagnostic):
             value=ratio,
             threshold=self.volume_ratio,
             unit="of the reference volume",
-            message=f"the volume is {ratio:.2f} times that of the reference geometry.",
+            message=lambda: f"the volume is {ratio:.2f} times that of the reference geometry.",
             advice="Check the barostat and the stress, or whether the structure has melted; call "
             "reset_reference if this is meant.",
         )
 
     def _exploding(self, heat: Heat) -> Signal:
-        rise = ""
-        if heat.rise >= ENERGY_RISE:
-            rise = f"; the total energy has risen by {heat.rise:.3g} eV/atom in a few geometries"
+        temperature, rise, limit, why = heat.temperature, heat.rise, heat.limit, heat.why
+
+        def message() -> str:
+            text = f"the run is exploding: the temperature is {temperature:.3g} K (at most "
+            text += f"{limit:.3g} K is expected{why})"
+            if rise >= ENERGY_RISE:
+                text += f"; the total energy has risen by {rise:.3g} eV/atom in a few geometries"
+            return f"{text}."
+
         return _signal(
             "exploding",
-            level=heat.level,
-            value=heat.temperature,
-            threshold=heat.limit,
+            level=max(temperature / limit, rise / ENERGY_RISE),
+            value=temperature,
+            threshold=limit,
             unit="K",
-            message=f"the run is exploding: the temperature is {heat.temperature:.3g} K (at most "
-            f"{heat.limit:.3g} K is expected{heat.why}){rise}.",
+            message=message,
             advice="Stop here: the time step is too long, or the forces are wrong. Go back to the "
             "last good geometry and use a smaller step.",
         )
 
     def _drift(self, meter: DriftMeter) -> Signal:
         # a slope counts only once it stands clear of the fluctuations about it
-        clear = abs(meter.drift) > 3 * meter.scatter
+        slope, clear = meter.slope, abs(meter.drift) > 3 * meter.scatter
         return _signal(
             "energy_drift",
-            level=abs(meter.slope) / self.drift if clear else 0.0,
-            value=meter.slope,
+            level=abs(slope) / self.drift if clear else 0.0,
+            value=slope,
             threshold=self.drift,
             unit="eV/atom/ps",
-            message=f"the total energy drifts by {1e3 * meter.slope:.2f} meV/atom/ps in NVE.",
+            message=lambda: f"the total energy drifts by {1e3 * slope:.2f} meV/atom/ps in NVE.",
             advice="Reduce the time step; if that does not help, the forces are not the gradient "
             "of the energy.",
         )
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether all numbers are finite: their squares then have a finite sum, or are too large."""
+    real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return (real and math.isfinite(np.vdot(value, value))) or bool(np.isfinite(value).all())
 
 
 def _signal(
@@ -280,7 +298,7 @@ def _signal(
     value: float,
     threshold: float,
     unit: str,
-    message: str,
+    message: Callable[[], str],
     advice: str,
     atoms: tuple[int, ...] = (),
 ) -> Signal:

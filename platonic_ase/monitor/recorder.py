@@ -16,6 +16,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.monitor.diagnosis import Diagnosis
 from platonic_ase.monitor.log import TIME_FORMAT, RunLog, header_record, structure_record, to_json
+from platonic_ase.monitor.volume import volume_of
 from platonic_ase.structures import is_displaced_copy
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class ElementMeans:
             self._numbers = numbers.copy()
             self._weights = np.equal.outer(np.arange(len(elements)), index) * 1.0
             self._weights /= self._weights.sum(axis=1, keepdims=True)
+            self._weights = self._weights.astype(platonic.dtype)
             self.symbols = tuple(chemical_symbols[z] for z in elements)
         means = (self._weights @ platonic) @ self._directions - self._origin
         coordinates: list[float] = np.round(means, 6).ravel().tolist()
@@ -87,7 +89,7 @@ class ElementMeans:
 
 def short(value: float) -> float | None:
     """Seven significant digits; None where the number is not finite."""
-    return float(f"{value:.7g}") if math.isfinite(value) else None
+    return float(format(value, ".7g")) if math.isfinite(value) else None
 
 
 def rounded(per_atom: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -167,16 +169,19 @@ class Recorder:
         if self._means is None:
             self._provenance.setdefault("formula", str(atoms.symbols))
         means = self._begin()
-        volume = abs(np.linalg.det(atoms.cell.array)) or None  # no volume in fewer dimensions
+        volume = volume_of(atoms.cell.array) or None  # no volume in fewer dimensions
         energy = results.get("energy")
         scalars, risks = diagnosis.scalars, diagnosis.risks
+        temperature = scalars.get("temperature")
+        if temperature is None and "momenta" in atoms.arrays:
+            temperature = atoms.get_temperature()
         series = {name: row[:_LONGEST_SERIES] for name, row in diagnosis.series.items()}
         values: list[float | None] = [
             None if energy is None else round(float(energy), 6),
-            None if volume is None else round(float(volume), 3),
-            round(atoms.get_temperature(), 2) if atoms.has("momenta") else None,
-            *(short(v) for v in scalars.values()),
-            *(float(f"{v:.4g}") for row in series.values() for v in row),
+            None if volume is None else round(volume, 3),
+            None if temperature is None else round(temperature, 2),
+            *[short(v) for v in scalars.values()],
+            *[float(format(v, ".4g")) for row in series.values() for v in row],
             *means(platonic, atoms.numbers),
         ]
         said = {name: value for name, value in risks.items() if isinstance(value, str)}

@@ -31,6 +31,7 @@ _MEMORY = 32
 @dataclass
 class _Level:
     differences: np.ndarray
+    totals: np.ndarray | None = None  # sums of differences over orbits, once they are asked for
     count: int = 0
     last: np.ndarray | None = None
     half: np.ndarray | None = None
@@ -61,7 +62,13 @@ class BlockVariance:
             if level.last is not None:
                 level.count += 1
                 share = 1 / min(level.count, _MEMORY)
-                level.differences += share * (0.5 * (mean - level.last) ** 2 - level.differences)
+                square = mean - level.last
+                square *= square
+                square *= 0.5
+                square -= level.differences
+                square *= share
+                level.differences += square
+                level.totals = None
             level.last = mean
             if level.half is None:
                 level.half = mean
@@ -72,7 +79,7 @@ class BlockVariance:
     def length(self) -> int | None:
         """Shortest block that has forgotten the one before, in frames; None while unknown."""
         known = [level for level in self._levels if level.count >= _DIFFERENCES]
-        totals = [2.0**k * self._per_orbit(level.differences) for k, level in enumerate(known)]
+        totals = [2.0**k * self._totals(level) for k, level in enumerate(known)]
         for k in range(len(totals) - 1):
             longer = totals[k + 1 : k + 1 + _AHEAD]
             if all(self._growth(totals[k], each) <= _GROWTH for each in longer):
@@ -87,8 +94,11 @@ class BlockVariance:
         k = min(round(math.log2(length)), known[-1])
         return self._levels[k].differences * 2.0**k / length
 
-    def _per_orbit(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self._labels, weights=values.sum(axis=1))
+    def _totals(self, level: _Level) -> np.ndarray:
+        if level.totals is None:
+            weights = np.einsum("ij->i", level.differences)
+            level.totals = np.bincount(self._labels, weights=weights)
+        return level.totals
 
     def _growth(self, shorter: np.ndarray, longer: np.ndarray) -> float:
         """V of the longer blocks over V of the shorter, mean over the atoms; 0 where all rest."""

@@ -15,14 +15,19 @@ a rotation of crystal and cell together: forces and stress are turned back to th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
-from ase.stress import voigt_6_to_full_3x3_stress
 
 from platonic_ase.monitor.symmetry.operations import Operations
 from platonic_ase.monitor.symmetry.orbits import Orbits
+from platonic_ase.monitor.volume import volume_of
+
+_VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
+"""Where ASE's order of six has the components of a tensor."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,11 @@ class Asymmetry:
     strain: np.ndarray
     curvature: float
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """Largest displacement of an atom, Å."""
-        return float(np.sqrt((self.displacements**2).sum(axis=1).max()))
+        squares = np.einsum("ij,ij->i", self.displacements, self.displacements)
+        return math.sqrt(squares.max())
 
 
 def polar_decomposition(reference: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,14 +104,14 @@ def asymmetry_of(
     stretch, rotation = polar_decomposition(orbits.cell, atoms.cell.array)
     strain = stretch - np.eye(3)
     strain = strain - operations.symmetric_tensor(strain)
-    work = float((vectors * (forces @ rotation.T)).sum())
-    norm = float((vectors**2).sum())
+    work = float(np.vdot(vectors, forces @ rotation.T))
+    norm = float(np.vdot(vectors, vectors))
     if stress is not None:
         tensor = np.asarray(stress)
         if tensor.shape != (3, 3):  # calculators store either
-            tensor = voigt_6_to_full_3x3_stress(tensor)
+            tensor = tensor[_VOIGT]
         turned = rotation @ tensor @ rotation.T
-        work -= atoms.get_volume() * float((turned * strain).sum())
-        norm += float((orbits.spacing**2).sum() * (strain**2).sum())
+        work -= volume_of(atoms.cell.array) * float(np.vdot(turned, strain))
+        norm += float(np.vdot(orbits.spacing, orbits.spacing) * np.vdot(strain, strain))
     curvature = -work / norm if norm > 0 else np.nan
     return Asymmetry(vectors, strain, curvature)

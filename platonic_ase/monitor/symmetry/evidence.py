@@ -70,6 +70,7 @@ class SymmetryEvidence:
         self._seen = 0
         self._square = np.zeros(len(labels))
         self._bets = np.zeros((2, len(_STAKES)))
+        self._farthest: tuple[int, float] | None = None  # until the next block
         self.blocks = 0
         self.log_evidence = 0.0
 
@@ -77,7 +78,8 @@ class SymmetryEvidence:
         """Add a frame: displacements from the sites of the reference, Å, shape (n_atoms, 3)."""
         self._variance.add(displacements)
         self._seen += 1
-        self._square += ((displacements**2).sum(axis=1) - self._square) / self._seen
+        squares = np.einsum("ij,ij->i", displacements, displacements)
+        self._square += (squares - self._square) / self._seen
         if self._block is None:
             self._begin()
         if self._block is not None:
@@ -91,10 +93,18 @@ class SymmetryEvidence:
         """Frames of the current block; 0 before the first."""
         return self._length
 
+    def spread(self, atom: int) -> float:
+        """Rms displacement of the orbit of an atom over all frames, Å."""
+        return math.sqrt(self._square[self._labels == self._labels[atom]].mean())
+
     @property
-    def spread(self) -> np.ndarray:
-        """Rms displacement of the orbit of each atom over all frames, Å, shape (n_atoms,)."""
-        return np.asarray(np.sqrt(self._orbit_means(self._square[:, None])[:, 0]))
+    def farthest(self) -> tuple[int, float]:
+        """The atom that leans farthest, see :attr:`leaning`, and how far, Å."""
+        if self._farthest is None:
+            squares = np.einsum("ij,ij->i", self.leaning, self.leaning)
+            atom = int(squares.argmax())
+            self._farthest = atom, math.sqrt(squares[atom])
+        return self._farthest
 
     @property
     def error(self) -> np.ndarray:
@@ -135,6 +145,7 @@ class SymmetryEvidence:
         self._frames += block.length
         for mean, share in zip(self._means, (block.length / self._frames, _FORGET), strict=True):
             mean += share * (new - mean)
+        self._farthest = None
 
     def _bet(self, scores: np.ndarray) -> None:
         """Stake on each memory; ``scores`` has shape (2, n_operations)."""

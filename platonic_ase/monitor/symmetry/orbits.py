@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,9 @@ from platonic_ase.monitor.symmetry.kinds import atom_kinds, held_directions
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_FEW = 8
+"""Orbits up to which one product with a matrix gives means faster than sums do."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,56 @@ class Orbits:
         return np.bincount(self.labels)
 
     @cached_property
-    def grouped(self) -> tuple[np.ndarray, np.ndarray]:
-        """Order that brings each orbit together, and where each begins."""
-        return _grouped(self.labels)
+    def inverse(self) -> np.ndarray:
+        """Of the reference cell, shape (3, 3), Å^-1."""
+        return np.linalg.inv(self.cell)
+
+    @cached_property
+    def images(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rotation parts side by side, (3, 3 n_generators); images of atoms, (n, n_generators)."""
+        turns = self.rotations.transpose(2, 0, 1).reshape(3, -1).astype(float)
+        return np.ascontiguousarray(turns), np.ascontiguousarray(self.permutations.T)
+
+    @cached_property
+    def cell_asymmetry(self) -> float:
+        """That of the reference cell itself, of rounding."""
+        return _cell_asymmetry(self.rotations, self.cell)
+
+    @cached_property
+    def members(self) -> Members:
+        """The atoms of each orbit."""
+        return Members(self.labels)
+
+
+class Members:
+    """Which atoms belong together, kept in the form in which means are found fastest.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_atoms,)
+        Orbit of each atom, 0..n_orbits-1.
+    """
+
+    def __init__(self, labels: np.ndarray) -> None:
+        self.labels = labels
+        self._order = np.argsort(labels, kind="stable")
+        self._starts = np.flatnonzero(np.diff(labels[self._order], prepend=-1))
+        self._sizes = np.bincount(labels)
+        self._averages: np.ndarray | None = None
+        if len(self._sizes) <= _FEW:
+            same = np.equal.outer(np.arange(len(self._sizes)), labels)
+            self._averages = same / self._sizes[:, None]
+
+    def means(self, rows: np.ndarray) -> np.ndarray:
+        """Mean of the rows of each orbit, in double precision, shape (n_orbits, K)."""
+        if self._averages is not None:
+            return np.asarray(self._averages @ rows)
+        sums = np.add.reduceat(rows[self._order], self._starts, axis=0, dtype=float)
+        return np.asarray(sums / self._sizes[:, None])
+
+    def largest(self, values: np.ndarray) -> np.ndarray:
+        """Largest value of each orbit, shape (n_orbits,)."""
+        return np.asarray(np.maximum.reduceat(values[self._order], self._starts))
 
 
 def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
@@ -168,15 +219,21 @@ def structural_asymmetry(
     if len(orbits.rotations) == 0:
         return 0.0, 0.0
     shift = fractional_shift(orbits, atoms) if shift is None else shift
-    rotated = np.einsum("gab,ib->gia", orbits.rotations, shift)
-    expected = shift[orbits.permutations]
-    gap = (rotated - expected) @ atoms.cell.array
-    metric = atoms.cell.array @ atoms.cell.array.T
-    turned = np.einsum("gba,bc,gcd->gad", orbits.rotations, metric, orbits.rotations)
+    turns, targets = orbits.images
+    gap = (shift @ turns).reshape(-1, 3)
+    gap -= shift.take(targets.ravel(), axis=0)
+    gap = gap @ atoms.cell.array
+    same = np.array_equal(atoms.cell.array, orbits.cell)
     return (
-        float(np.sqrt((gap**2).sum(axis=2).max())),
-        float(np.abs(turned - metric).max() / np.abs(metric).max()),
+        math.sqrt(np.einsum("ij,ij->i", gap, gap).max()),
+        orbits.cell_asymmetry if same else _cell_asymmetry(orbits.rotations, atoms.cell.array),
     )
+
+
+def _cell_asymmetry(rotations: np.ndarray, cell: np.ndarray) -> float:
+    metric = cell @ cell.T
+    turned = rotations.transpose(0, 2, 1) @ metric @ rotations
+    return float(np.abs(turned - metric).max() / np.abs(metric).max())
 
 
 def lindemann_ratios(orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = None) -> np.ndarray:
@@ -207,13 +264,16 @@ def lindemann_ratios(orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = No
 
 def fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
     """Displacements from the reference in fractional coordinates, drift removed, (n_atoms, 3)."""
-    live = np.linalg.solve(atoms.cell.array.T, atoms.positions.T).T
-    shift = live - orbits.fractional
-    if np.abs(shift).max() > 0.25:
+    cell = atoms.cell.array
+    inverse = orbits.inverse if np.array_equal(cell, orbits.cell) else np.linalg.inv(cell)
+    shift = atoms.positions @ inverse
+    shift -= orbits.fractional
+    if shift.max() > 0.25 or shift.min() < -0.25:
         # the drift as a mean of angles: a crystal that wanders as a whole crosses the cell's faces
         shift -= np.angle(np.exp(2j * np.pi * shift).sum(axis=0)) / (2 * np.pi)
         shift -= np.rint(shift)
-    return np.asarray(shift - shift.mean(axis=0))
+    shift -= shift.sum(axis=0) / len(shift)
+    return np.asarray(shift)
 
 
 def _nearest_neighbour(atoms: Atoms) -> np.ndarray:
@@ -227,11 +287,7 @@ def _nearest_neighbour(atoms: Atoms) -> np.ndarray:
     return np.asarray(cKDTree(images).query(wrapped, k=2)[0][:, 1])
 
 
-def orbit_splitting(
-    platonic: np.ndarray,
-    labels: np.ndarray,
-    grouped: tuple[np.ndarray, np.ndarray] | None = None,
-) -> np.ndarray:
+def orbit_splitting(platonic: np.ndarray, members: Members) -> np.ndarray:
     r"""Largest deviation of an atom from the mean of its orbit, per orbit.
 
     .. math:: s_g = \max_{i \in g} \frac{\|z_i - \bar z_g\|}{\sqrt{K}}
@@ -239,39 +295,18 @@ def orbit_splitting(
     Parameters
     ----------
     platonic : ndarray, shape (n_atoms, K)
-    labels : ndarray of int, shape (n_atoms,)
-        Orbit of each atom, 0..n_orbits-1.
-    grouped : tuple of ndarray, optional
-        :attr:`Orbits.grouped` of the same labels, where it is known.
+    members : Members
 
     Returns
     -------
     ndarray, shape (n_orbits,)
         An rms difference of cosines; zero for orbits of one atom.
     """
-    order, starts = _grouped(labels) if grouped is None else grouped
-    deviations = _deviations(platonic, labels, order, starts)
-    lengths = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / platonic.shape[1])
-    return np.asarray(np.maximum.reduceat(lengths[order], starts))
-
-
-def orbit_deviations(platonic: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Platonic coordinates less the mean of the orbit, in double precision, (n_atoms, K)."""
-    return _deviations(platonic, labels, *_grouped(labels))
-
-
-def _deviations(
-    platonic: np.ndarray, labels: np.ndarray, order: np.ndarray, starts: np.ndarray
-) -> np.ndarray:
-    means = np.add.reduceat(platonic[order], starts, axis=0, dtype=float)
-    means /= np.diff(np.append(starts, len(labels)))[:, None]
-    return np.asarray(platonic - means[labels])
-
-
-def _grouped(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order that brings each orbit together, and where each begins."""
-    order = np.argsort(labels, kind="stable")
-    return order, np.flatnonzero(np.diff(labels[order], prepend=-1))
+    means = members.means(platonic).astype(platonic.dtype)
+    deviations = means.take(members.labels, axis=0)
+    deviations -= platonic
+    squares = np.einsum("ij,ij->i", deviations, deviations)
+    return np.asarray(np.sqrt(members.largest(squares) / platonic.shape[1]))
 
 
 def split_orbit(platonic: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

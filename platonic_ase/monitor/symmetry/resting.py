@@ -74,8 +74,8 @@ class RestingPlace:
             eV/Å.
         """
         self._displacement.add(displacements)
-        self._force.add(forces - forces.mean(axis=0))
-        self._square += float((displacements**2).sum())
+        self._force.add(forces - forces.sum(axis=0) / len(forces))
+        self._square += float(np.vdot(displacements, displacements))
         if self._displacement.full:
             self._windows.append((self._displacement.mean, self._force.mean, self._square / WINDOW))
             del self._windows[:-WINDOWS]
@@ -98,8 +98,9 @@ class RestingPlace:
         forces = frame.results.get("forces")
         if forces is not None and not frame.revisited:
             self.add(shift @ self._orbits.cell, np.asarray(forces))
-        off = float(np.sqrt((self.leaning**2).sum(axis=1).max()))
-        level = off / offset if self.curvature < self._flat else 0.0
+        level = 0.0
+        if self.curvature < self._flat:
+            level = float(np.sqrt((self.leaning**2).sum(axis=1).max())) / offset
         if level < 1:
             self._found = None
         if level < 1 or level <= signal.level or self._operations is None:

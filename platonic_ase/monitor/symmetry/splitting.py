@@ -157,7 +157,7 @@ class OrbitSplitting(Diagnostic):
             if frame.index == 0 and state.facts and is_displaced(frame):
                 state.facts["notice"] = NOTICE
             return Finding(self.name, facts=state.facts)
-        splitting = orbit_splitting(frame.platonic, orbits.labels, orbits.grouped)
+        splitting = orbit_splitting(frame.platonic, orbits.members)
         shift = fractional_shift(orbits, frame.atoms)
         asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
         signals = []
@@ -215,17 +215,21 @@ class OrbitSplitting(Diagnostic):
         level = max(0.0, float(splitting[orbit]) - floor) / self.model_error
         numbers = frame.atoms.numbers
         label, minority, majority = describe_split(orbits, orbit, frame.platonic, numbers, level)
+
+        def message() -> str:
+            return (
+                f"the model tells apart atoms that are equivalent in {orbits.space_group}: the "
+                f"{label} orbit splits into {len(minority)} and {len(majority)} atoms by "
+                f"{splitting[orbit]:.1e} although the geometry is symmetric."
+            )
+
         return Signal(
             kind="model_symmetry",
             level=level,
             value=float(splitting[orbit]),
             threshold=self.model_error,
             unit="rms cosine difference",
-            message=(
-                f"the model tells apart atoms that are equivalent in {orbits.space_group}: the "
-                f"{label} orbit splits into {len(minority)} and {len(majority)} atoms by "
-                f"{splitting[orbit]:.1e} although the geometry is symmetric."
-            ),
+            message=message,
             advice=(
                 "The model is not invariant under rotations; expect forces that break the "
                 "symmetry. Impose it (FixSymmetry, symmetrised force constants) or average over "
@@ -297,14 +301,12 @@ class OrbitSplitting(Diagnostic):
             evidence.add(shift @ orbits.cell)
         value = evidence.log_evidence / math.log(10)
         message, atoms = "", tuple[int, ...]()
-        leaning = evidence.leaning
-        lengths = np.sqrt((leaning**2).sum(axis=1))
-        atom = int(lengths.argmax())
-        far = max(self.offset, self.share * float(evidence.spread[atom]))
-        level = min(value / self._needed, float(lengths[atom]) / far)
+        atom, length = evidence.farthest
+        far = max(self.offset, self.share * evidence.spread(atom))
+        level = min(value / self._needed, length / far)
         if level >= 1:
             error = float(evidence.error.max())
-            found = self._identify(state, frame, leaning, error)
+            found = self._identify(state, frame, evidence.leaning, error)
             atoms = found.minority or found.majority
             message = (
                 f"{orbits.space_group} is broken in the time average: evidence 10^{value:.1f} from "
@@ -329,21 +331,27 @@ class OrbitSplitting(Diagnostic):
     def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
         large = np.where(orbits.sizes >= 4, ratios, 0.0)
         orbit = int(large.argmax())
-        label, _, members = describe_split(orbits, orbit, frame.platonic, frame.atoms.numbers, 0)
+        ratio, numbers = float(large[orbit]), frame.atoms.numbers
+        alarming = ratio >= self.lindemann
+
+        def message() -> str:
+            label, _, _ = describe_split(orbits, orbit, frame.platonic, numbers, 0)
+            return (
+                f"the {label} orbit of {orbits.space_group} has left its sites: rms displacement "
+                f"{ratio:.2f} of the nearest-neighbour distance (Lindemann)."
+            )
+
         return Signal(
             kind="left_sites",
-            level=float(large[orbit]) / self.lindemann,
-            value=float(large[orbit]),
+            level=ratio / self.lindemann,
+            value=ratio,
             threshold=self.lindemann,
             unit="of the nearest-neighbour distance",
-            message=(
-                f"the {label} orbit of {orbits.space_group} has left its sites: rms displacement "
-                f"{large[orbit]:.2f} of the nearest-neighbour distance (Lindemann)."
-            ),
+            message=message,
             advice=(
                 "The crystal melts, transforms or lets this species diffuse. If that is not meant, "
                 "lower the temperature or the time step; if it is, call reset_reference."
             ),
-            atoms=tuple(members.tolist()),
+            atoms=tuple(np.flatnonzero(orbits.labels == orbit).tolist()) if alarming else (),
             category=SymmetryWarning,
         )
