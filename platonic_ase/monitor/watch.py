@@ -79,7 +79,7 @@ def geometry_key(atoms: Atoms) -> bytes:
 
 
 def _same_atoms(numbers: np.ndarray, atoms: Atoms) -> bool:
-    return bool(np.array_equal(numbers, atoms.numbers))
+    return len(numbers) == len(atoms.numbers) and not np.count_nonzero(numbers != atoms.numbers)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-_BLOCK = 4_000_000  # bytes that are held at once
+_BLOCK = 4_000_000  # bytes of squared distances that are held at once
+_CACHE = 300_000  # bytes of differences that stay near the processor
 
 
 def half_squares(points: np.ndarray) -> np.ndarray:
@@ -46,7 +47,7 @@ def nearest_distances(
     ValueError
         If k is not in 1..m or the widths D differ.
     """
-    n, m = len(queries), len(references)
+    m = len(references)
     if not 1 <= k <= m:
         raise ValueError(f"k = {k} neighbours were asked of {m} reference points; 1 to {m} exist")
     if queries.shape[1:] != references.shape[1:]:
@@ -56,9 +57,7 @@ def nearest_distances(
         )
     cloud = Cloud(references)
     indices = cloud.nearest(queries, k, max_bytes)
-    distances = np.empty((n, k), dtype=queries.dtype)
-    for column in range(k):
-        distances[:, column] = cloud.distances(queries, indices[column], max_bytes)
+    distances = np.ascontiguousarray(cloud.distances(queries, indices).T)
     indices = np.ascontiguousarray(indices.T)
     if (distances[:, 1:] >= distances[:, :-1]).all():  # as good as always
         return distances, indices
@@ -98,18 +97,23 @@ class Cloud:
                     block[np.arange(len(block)), found] = np.inf
         return indices
 
-    def distances(
-        self, queries: np.ndarray, indices: np.ndarray, max_bytes: int = _BLOCK
-    ) -> np.ndarray:
-        """Distance of each query to one point, from differences, so exact near zero, (n,)."""
-        n = len(queries)
-        squares = np.empty(n, dtype=queries.dtype)
-        rows = max(1, max_bytes // max(1, queries[:1].nbytes))
+    def distances(self, queries: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """Distances from differences, so that those near zero are exact; shape of ``indices``.
+
+        Parameters
+        ----------
+        queries : ndarray, shape (n, D)
+        indices : ndarray of int, shape (k, n)
+            Of :meth:`nearest`.
+        """
+        k, n = indices.shape
+        squares = np.empty((k, n), dtype=queries.dtype)
+        rows = max(1, _CACHE // max(1, k * queries[:1].nbytes))
         for start in range(0, n, rows):
             part = slice(start, start + rows)
-            difference = self.points.take(indices[part], axis=0)
+            difference = self.points.take(indices[:, part], axis=0)
             np.subtract(difference, queries[part], out=difference)
-            np.einsum("ij,ij->i", difference, difference, out=squares[part])
+            squares[:, part] = np.einsum("kij,kij->ki", difference, difference)
         return np.asarray(np.sqrt(squares, out=squares))
 
 
@@ -154,11 +158,7 @@ class ElementClouds:
         for rows, cloud in plan[1]:
             own = queries.take(rows, axis=0)
             k = min(self._neighbours, len(cloud))
-            total, *rest = (cloud.distances(own, each) for each in cloud.nearest(own, k))
-            for distance in rest:
-                total += distance
-            total /= k
-            result[rows] = total
+            result[rows] = cloud.distances(own, cloud.nearest(own, k)).sum(axis=0) / k
         return result
 
     def _planned(self, numbers: np.ndarray) -> list[tuple[np.ndarray, Cloud]]:
