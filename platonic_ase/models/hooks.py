@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@contextmanager
+class _Hook:
+    """A context in which a module has a hook; lighter than one that a generator makes."""
+
+    __slots__ = ("_handle", "_register")
+
+    def __init__(self, register: Callable[[], Any]) -> None:
+        self._register = register
+        self._handle: Any = None
+
+    def __enter__(self) -> None:
+        self._handle = self._register()
+
+    def __exit__(self, *exception: object) -> None:
+        self._handle.remove()
+
+
 def output_of(
     module: torch.nn.Module, receive: Receiver, select: Callable[[Any], Tensor] | None = None
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Hand the output of a module to ``receive``.
 
     Parameters
@@ -39,18 +54,16 @@ def output_of(
     def hook(_module: torch.nn.Module, _args: Any, output: Any) -> None:
         deliver(receive, lambda: output if select is None else select(output))
 
-    refuse_scripted(module)
-    handle = module.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
+    def register() -> Any:
+        refuse_scripted(module)
+        return module.register_forward_hook(hook)
+
+    return _Hook(register)
 
 
-@contextmanager
 def input_of(
     module: torch.nn.Module, receive: Receiver, select: Callable[..., Tensor] | None = None
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Hand the first input of a module to ``receive``, before the module can change it.
 
     Parameters
@@ -70,12 +83,11 @@ def input_of(
     def hook(_module: torch.nn.Module, args: Any, kwargs: Any) -> None:
         deliver(receive, lambda: args[0] if select is None else select(*args, **kwargs))
 
-    refuse_scripted(module)
-    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
-    try:
-        yield
-    finally:
-        handle.remove()
+    def register() -> Any:
+        refuse_scripted(module)
+        return module.register_forward_pre_hook(hook, with_kwargs=True)
+
+    return _Hook(register)
 
 
 def deliver(receive: Receiver, select: Callable[[], Array]) -> None:

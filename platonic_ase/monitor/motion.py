@@ -45,7 +45,7 @@ class Motion:
 
     moving: bool = False
     _momenta: np.ndarray | None = None
-    _fractional: np.ndarray | None = None
+    _places: tuple[np.ndarray, np.ndarray] | None = None  # positions and cell
     _energy: float = np.nan
     _quiet: int = 0  # geometries since the last rise
     _rises: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -80,25 +80,29 @@ class Motion:
         if energy is None or len(atoms) < 2:
             return False
         energy = float(np.asarray(energy)) / len(atoms)
-        periodic = atoms.cell.rank == 3
-        cell = atoms.cell.array if periodic else np.eye(3)
-        fractional = np.linalg.solve(cell.T, atoms.positions.T).T
-        before, self._fractional = self._fractional, fractional
+        before, self._places = self._places, (atoms.positions.copy(), atoms.cell.array.copy())
         last, self._energy = self._energy, energy
-        if before is None or before.shape != fractional.shape:
+        if before is None or len(before[0]) != len(atoms):
             return False
-        shift = fractional - before
-        if periodic:
-            shift -= np.rint(shift)
-        shift = (shift - np.median(shift, axis=0)) @ cell
-        moved = np.count_nonzero((shift**2).sum(axis=1) > _MOVED**2)
-        self._rises.append(bool(2 * moved >= len(atoms) and energy - last > _RISE))
+        self._rises.append(energy - last > _RISE and _most_moved(*before, *self._places))
         self._quiet = 0 if self._rises[-1] else self._quiet + 1
         if self.moving:
             return self._quiet < _FORGOTTEN
         return sum(self._rises) >= _RISES
 
     def _forget(self) -> None:
-        self._fractional = None
+        self._places = None
         self._energy = np.nan
         self._rises.clear()
+
+
+def _most_moved(old: np.ndarray, old_cell: np.ndarray, new: np.ndarray, cell: np.ndarray) -> bool:
+    """Whether at least half of the atoms moved against each other; strain of the cell is none."""
+    periodic = min(np.linalg.matrix_rank(old_cell), np.linalg.matrix_rank(cell)) == 3
+    if not periodic:
+        old_cell = cell = np.eye(3)
+    shift = np.linalg.solve(cell.T, new.T).T - np.linalg.solve(old_cell.T, old.T).T
+    if periodic:
+        shift -= np.rint(shift)
+    shift = (shift - np.median(shift, axis=0)) @ cell
+    return bool(2 * np.count_nonzero((shift**2).sum(axis=1) > _MOVED**2) >= len(shift))

@@ -75,7 +75,7 @@ class ElementMeans:
         platonic : ndarray, shape (n_atoms, K)
         numbers : ndarray of int, shape (n_atoms,)
         """
-        if not np.array_equal(numbers, self._numbers):
+        if len(numbers) != len(self._numbers) or np.count_nonzero(numbers != self._numbers):
             elements, index = np.unique(numbers, return_inverse=True)
             self._numbers = numbers.copy()
             self._weights = np.equal.outer(np.arange(len(elements)), index) * 1.0
@@ -83,8 +83,7 @@ class ElementMeans:
             self._weights = self._weights.astype(platonic.dtype)
             self.symbols = tuple(chemical_symbols[z] for z in elements)
         means = (self._weights @ platonic) @ self._directions - self._origin
-        coordinates: list[float] = np.round(means, 6).ravel().tolist()
-        return coordinates
+        return [round(x, 6) for x in means.ravel().tolist()]
 
 
 def short(value: float) -> float | None:
