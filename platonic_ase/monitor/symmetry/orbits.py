@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from platonic_ase.monitor.symmetry.generators import (
     connected_atoms,
@@ -18,12 +17,10 @@ from platonic_ase.monitor.symmetry.generators import (
     site_permutation,
 )
 from platonic_ase.monitor.symmetry.kinds import atom_kinds, held_directions
+from platonic_ase.monitor.symmetry.members import Members
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-_FEW = 8
-"""Orbits up to which one product with a matrix gives means faster than sums do."""
 
 
 @dataclass(frozen=True)
@@ -88,37 +85,6 @@ class Orbits:
     def members(self) -> Members:
         """The atoms of each orbit."""
         return Members(self.labels)
-
-
-class Members:
-    """Which atoms belong together, kept in the form in which means are found fastest.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n_atoms,)
-        Orbit of each atom, 0..n_orbits-1.
-    """
-
-    def __init__(self, labels: np.ndarray) -> None:
-        self.labels = labels
-        self._order = np.argsort(labels, kind="stable")
-        self._starts = np.flatnonzero(np.diff(labels[self._order], prepend=-1))
-        self._sizes = np.bincount(labels)
-        self._averages: np.ndarray | None = None
-        if len(self._sizes) <= _FEW:
-            same = np.equal.outer(np.arange(len(self._sizes)), labels)
-            self._averages = same / self._sizes[:, None]
-
-    def means(self, rows: np.ndarray) -> np.ndarray:
-        """Mean of the rows of each orbit, in double precision, shape (n_orbits, K)."""
-        if self._averages is not None:
-            return np.asarray(self._averages @ rows)
-        sums = np.add.reduceat(rows[self._order], self._starts, axis=0, dtype=float)
-        return np.asarray(sums / self._sizes[:, None])
-
-    def largest(self, values: np.ndarray) -> np.ndarray:
-        """Largest value of each orbit, shape (n_orbits,)."""
-        return np.asarray(np.maximum.reduceat(values[self._order], self._starts))
 
 
 def find_orbits(atoms: Atoms, symprec: float = 1e-2) -> Orbits | None:
@@ -236,32 +202,6 @@ def _cell_asymmetry(rotations: np.ndarray, cell: np.ndarray) -> float:
     return float(np.abs(turned - metric).max() / np.abs(metric).max())
 
 
-def lindemann_ratios(orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = None) -> np.ndarray:
-    r"""How far the atoms of each orbit are from their sites, relative to their spacing.
-
-    .. math:: L_g = \sqrt{\langle \|u_i\|^2 / r_i^2 \rangle_{i \in g}}
-
-    with displacements :math:`u_i` from the reference sites (drift removed) and nearest-neighbour
-    distances :math:`r_i`. Crystals melt at about 0.1 to 0.2 (Lindemann, Phys. Z. 11, 609 (1910)).
-
-    Parameters
-    ----------
-    orbits : Orbits
-    atoms : Atoms
-        Live geometry, same atoms in the same order.
-    shift : ndarray, shape (n_atoms, 3), optional
-        Of :func:`fractional_shift`, where it is known.
-
-    Returns
-    -------
-    ndarray, shape (n_orbits,)
-    """
-    shift = fractional_shift(orbits, atoms) if shift is None else shift
-    displacements = shift @ atoms.cell.array
-    squares = np.einsum("ij,ij->i", displacements, displacements) / orbits.spacing**2
-    return np.asarray(np.sqrt(np.bincount(orbits.labels, weights=squares) / orbits.sizes))
-
-
 def fractional_shift(orbits: Orbits, atoms: Atoms) -> np.ndarray:
     """Displacements from the reference in fractional coordinates, drift removed, (n_atoms, 3)."""
     cell = atoms.cell.array
@@ -285,75 +225,3 @@ def _nearest_neighbour(atoms: Atoms) -> np.ndarray:
     wrapped = atoms.get_positions(wrap=True)
     images = (wrapped[None] + shifts[:, None]).reshape(-1, 3)
     return np.asarray(cKDTree(images).query(wrapped, k=2)[0][:, 1])
-
-
-def orbit_splitting(platonic: np.ndarray, members: Members) -> np.ndarray:
-    r"""Largest deviation of an atom from the mean of its orbit, per orbit.
-
-    .. math:: s_g = \max_{i \in g} \frac{\|z_i - \bar z_g\|}{\sqrt{K}}
-
-    Parameters
-    ----------
-    platonic : ndarray, shape (n_atoms, K)
-    members : Members
-
-    Returns
-    -------
-    ndarray, shape (n_orbits,)
-        An rms difference of cosines; zero for orbits of one atom.
-    """
-    means = members.means(platonic).astype(platonic.dtype)
-    deviations = means.take(members.labels, axis=0)
-    deviations -= platonic
-    squares = np.einsum("ij,ij->i", deviations, deviations)
-    return np.asarray(np.sqrt(members.largest(squares) / platonic.shape[1]))
-
-
-def split_orbit(platonic: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Say which atoms of an orbit went which way.
-
-    Parameters
-    ----------
-    platonic : ndarray, shape (n_atoms, K)
-    members : ndarray of int, shape (m,)
-        Atoms of the orbit.
-
-    Returns
-    -------
-    minority, majority : ndarray of int
-        The two sides along the leading principal direction of the deviations, cut at its widest
-        gap.
-    """
-    rows = platonic[members].astype(float)
-    rows = rows - rows.mean(axis=0)
-    _, _, directions = np.linalg.svd(rows, full_matrices=False)
-    order = np.argsort(rows @ directions[0])
-    cut = 1 + int(np.argmax(np.diff((rows @ directions[0])[order])))
-    sides = sorted((members[order[:cut]], members[order[cut:]]), key=len)
-    return np.sort(sides[0]), np.sort(sides[1])
-
-
-def describe_split(
-    orbits: Orbits, orbit: int, platonic: np.ndarray, numbers: np.ndarray, level: float
-) -> tuple[str, np.ndarray, np.ndarray]:
-    """Name an orbit and its two sides; the sides only for an alarm, since they cost time.
-
-    Parameters
-    ----------
-    orbits : Orbits
-    orbit : int
-    platonic : ndarray, shape (n_atoms, K)
-    numbers : ndarray of int, shape (n_atoms,)
-    level : float
-        An alarm from 1 on.
-
-    Returns
-    -------
-    label : str
-    minority, majority : ndarray of int
-    """
-    members = np.flatnonzero(orbits.labels == orbit)
-    label = f"{chemical_symbols[numbers[members[0]]]} ({len(members)} atoms)"
-    if level < 1 or len(members) < 2:
-        return label, members[:0], members
-    return label, *split_orbit(platonic, members)

@@ -13,17 +13,16 @@ from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
 from platonic_ase.monitor.symmetry.begun import NOTICE, is_displaced
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
+from platonic_ase.monitor.symmetry.members import describe_split, orbit_splitting
 from platonic_ase.monitor.symmetry.operations import Operations, operations_of
 from platonic_ase.monitor.symmetry.orbits import (
     Orbits,
-    describe_split,
     find_orbits,
     fractional_shift,
-    lindemann_ratios,
-    orbit_splitting,
     structural_asymmetry,
 )
 from platonic_ase.monitor.symmetry.resting import RestingPlace
+from platonic_ase.monitor.symmetry.sites import lindemann_ratios, site_signal
 from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
 from platonic_ase.structures import is_displaced_copy
 
@@ -170,7 +169,7 @@ class OrbitSplitting(Diagnostic):
         if frame.moving:
             ratios = lindemann_ratios(orbits, frame.atoms, shift)
             scalars["lindemann_ratio"] = float(ratios.max())
-            signals.append(self._site_signal(frame, orbits, ratios))
+            signals.append(site_signal(frame, orbits, ratios, self.lindemann))
             signal = self._average_signal(frame, state, shift)
             scalars["symmetry_evidence"] = signal.value
             state.resting = state.resting or RestingPlace(orbits, state.operations, self.flat)
@@ -325,33 +324,5 @@ class OrbitSplitting(Diagnostic):
             message=message,
             advice=_ADVICE,
             atoms=atoms,
-            category=SymmetryWarning,
-        )
-
-    def _site_signal(self, frame: Frame, orbits: Orbits, ratios: np.ndarray) -> Signal:
-        large = np.where(orbits.sizes >= 4, ratios, 0.0)
-        orbit = int(large.argmax())
-        ratio, numbers = float(large[orbit]), frame.atoms.numbers
-        alarming = ratio >= self.lindemann
-
-        def message() -> str:
-            label, _, _ = describe_split(orbits, orbit, frame.platonic, numbers, 0)
-            return (
-                f"the {label} orbit of {orbits.space_group} has left its sites: rms displacement "
-                f"{ratio:.2f} of the nearest-neighbour distance (Lindemann)."
-            )
-
-        return Signal(
-            kind="left_sites",
-            level=ratio / self.lindemann,
-            value=ratio,
-            threshold=self.lindemann,
-            unit="of the nearest-neighbour distance",
-            message=message,
-            advice=(
-                "The crystal melts, transforms or lets this species diffuse. If that is not meant, "
-                "lower the temperature or the time step; if it is, call reset_reference."
-            ),
-            atoms=tuple(np.flatnonzero(orbits.labels == orbit).tolist()) if alarming else (),
             category=SymmetryWarning,
         )

@@ -10,14 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from platonic_ase.monitor.symmetry.generators import generating_set
+from platonic_ase.monitor.symmetry.members import Members, orbit_splitting, split_orbit
 from platonic_ase.monitor.symmetry.orbits import (
-    Members,
     find_orbits,
-    lindemann_ratios,
-    orbit_splitting,
-    split_orbit,
     structural_asymmetry,
 )
+from platonic_ase.monitor.symmetry.sites import lindemann_ratios
 
 
 def perovskite():
