@@ -230,6 +230,10 @@ def phonon(
         Path | None,
         typer.Option(help="The same with the force constants of the estimated correction."),
     ] = None,
+    born: Annotated[
+        Path | None,
+        typer.Option(help="BORN file of phonopy: the long-range part of a polar crystal."),
+    ] = None,
     risk: Annotated[str, typer.Option(help="'default', 'none' or a phonon pack.")] = "default",
 ) -> None:
     """Phonons, and the risk that they are wrong.
@@ -240,8 +244,9 @@ def phonon(
     from platonic_ase.phonons import run_phonon
 
     given = {"log": watch.log, "report": report, "json": json_file, "phonopy": params}
-    files = OutputFiles(structure, "phonon", watch.inputs, {**given, "folder": None})
-    check_outputs({"phonopy:corrected": corrected_params}, [structure, *watch.inputs])
+    inputs = [*watch.inputs, *([] if born is None else [born])]
+    files = OutputFiles(structure, "phonon", inputs, {**given, "folder": None})
+    check_outputs({"phonopy:corrected": corrected_params}, [structure, *inputs])
     atoms = read_input(structure)
     calc = watch.wrap(files["log"], risk=risk)
     audit.run(calc, structure, watch.quiet)
@@ -258,6 +263,7 @@ def phonon(
         params=files["phonopy"],
         corrected_params=corrected_params,
         store=files["folder"],
+        born=born,
         progress=not watch.quiet,
     )
     calc.close()

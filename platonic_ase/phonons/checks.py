@@ -10,11 +10,13 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
+from platonic_ase.phonons.chemistry import is_polar
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
     CALIBRATED_DISPLACEMENTS,
     PhononRiskEstimate,
 )
+from platonic_ase.phonons.layers import describe_openness, open_directions
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation, face_distances
 
@@ -65,6 +67,7 @@ def loose_relaxation(crystal: DisplacedCrystal, residual: np.ndarray) -> Signal:
 
 
 def remarks(
+    atoms: Atoms,
     phonon: Any,
     relaxation: Relaxation | None,
     crystal: DisplacedCrystal | None,
@@ -72,7 +75,7 @@ def remarks(
     spectrum: Spectrum | None,
 ) -> list[str]:
     """What limits the worth of a result, in sentences."""
-    said = []
+    said = [] if not (flat := describe_openness(atoms)) else [flat]
     if risk.outside == ("displacement",):
         low, high = CALIBRATED_DISPLACEMENTS
         said.append(f"No risk is given: it is calibrated for displacements of {low} to {high} Å.")
@@ -86,7 +89,7 @@ def remarks(
             f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "
             "risk is wide, and close to what holds for any crystal."
         )
-    width = float(face_distances(phonon.supercell.cell).min())
+    width = float(face_distances(phonon.supercell.cell)[~open_directions(atoms)].min())
     if width < 8:
         said.append(f"The supercell is {width:.1f} Å wide: a displaced atom meets its images.")
     if relaxation is not None:
@@ -117,8 +120,12 @@ def remarks(
                 "they may be due to interpolation; try a larger supercell."
             )
         said.append("Thermal properties leave out the imaginary modes.")
-    if len(set(phonon.unitcell.symbols)) > 1:
-        said.append("No non-analytical term: LO-TO splitting, if the crystal is polar, is missing.")
+    if phonon.nac_params is None and is_polar(phonon.unitcell.numbers):
+        said.append(
+            "By its oxidation states the crystal is polar: the long-range part of its forces, and "
+            "with it the splitting of longitudinal and transverse modes, is missing. Give Born "
+            "charges and dielectric constants (a BORN file of phonopy; --born FILE)."
+        )
     return said
 
 
@@ -151,6 +158,7 @@ def settings(
         "displacements": len(phonon.displacements),
         "residual_forces_subtracted": True,
         "symmetrised": True,
+        "born_charges": phonon.nac_params is not None,
         "mesh": list(mesh),
         "relaxation": None if relaxation is None else relaxation.to_dict(),
         "phonopy": phonopy.__version__,

@@ -22,6 +22,7 @@ from platonic_ase.outputs import keep_previous, write_atomically
 from platonic_ase.phonons.crystal import crystal_key
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
+from platonic_ase.phonons.layers import open_directions
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
 from platonic_ase.report.display import RunDisplay
 from platonic_ase.stability.forecast import (
@@ -235,8 +236,11 @@ def primitive(atoms: Atoms) -> Atoms:
 
 
 def doubled(atoms: Atoms, max_atoms: int = MAX_ATOMS) -> tuple[int, int, int]:
-    """Multiples of a cell: two along each axis, one along the longest where that is too many."""
-    multiples = [2, 2, 2]
+    """Multiples of a cell: two along each axis, one along the longest where that is too many.
+
+    One along the normal of a layer, and across a chain.
+    """
+    multiples = [1 if alone else 2 for alone in open_directions(atoms)]
     for axis in np.argsort(-atoms.cell.lengths(), kind="stable"):
         if len(atoms) * int(np.prod(multiples)) <= max_atoms:
             break
