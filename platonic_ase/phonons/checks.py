@@ -16,6 +16,7 @@ from platonic_ase.phonons.estimate import (
     CALIBRATED_DISPLACEMENTS,
     PhononRiskEstimate,
 )
+from platonic_ase.phonons.instability import Judgement, finest_fractions, holding
 from platonic_ase.phonons.layers import describe_openness, open_directions
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation, face_distances
@@ -73,6 +74,7 @@ def remarks(
     crystal: DisplacedCrystal | None,
     risk: PhononRiskEstimate,
     spectrum: Spectrum | None,
+    judgement: Judgement | None = None,
 ) -> list[str]:
     """What limits the worth of a result, in sentences."""
     said = [] if not (flat := describe_openness(atoms)) else [flat]
@@ -114,10 +116,19 @@ def remarks(
             "embeddings could not be read."
         )
     if spectrum is not None and spectrum.imaginary:
+        if judgement is not None:
+            spurious = risk.probability_imaginary
+            said.append(f"{judgement}.")
+            if judgement.breaks and spurious is not None:
+                said[-1] += (
+                    " That the model is alone in this, and the mode spurious, has a probability "
+                    f"of {spurious:.2f}."
+                )
         if not any(mode.commensurate for mode in spectrum.modes):
             said.append(
-                "Imaginary frequencies lie between the wave vectors that the supercell holds: "
-                "they may be due to interpolation; try a larger supercell."
+                "Imaginary frequencies lie between the wave vectors that the supercell holds, so "
+                "that no displacement was made along them, and they may be due to interpolation: "
+                f"{_try_supercell(atoms, phonon, spectrum)}."
             )
         said.append("Thermal properties leave out the imaginary modes.")
     if phonon.nac_params is None and is_polar(phonon.unitcell.numbers):
@@ -127,6 +138,16 @@ def remarks(
             "charges and dielectric constants (a BORN file of phonopy; --born FILE)."
         )
     return said
+
+
+def _try_supercell(atoms: Atoms, phonon: Any, spectrum: Spectrum) -> str:
+    """Which supercell holds the wave vector of the worst mode, or one close to it."""
+    worst = np.array(min(spectrum.modes, key=lambda mode: mode.frequency).q)
+    q = np.linalg.solve(np.array(phonon.primitive_matrix).T, worst)  # of the unit cell
+    finest = finest_fractions(q, within=0.5 / min(max(spectrum.mesh), 12))
+    if finest is None:
+        return "try a larger supercell"
+    return f"try a supercell of {holding(atoms, finest)}, which holds the wave vector of the worst"
 
 
 def settings(

@@ -15,6 +15,7 @@ from platonic_ase.monitor.watch import RunSummary
 from platonic_ase.phonons.corrected import CorrectedPhonons
 from platonic_ase.phonons.estimate import PhononRiskEstimate
 from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.instability import Judgement
 from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation
@@ -49,6 +50,9 @@ class PhononResult:
         None where the run ended before.
     corrected : CorrectedPhonons or None
         What the calibration makes of it, beside the spectrum; None where there is no spectrum.
+    judgement : Judgement or None
+        What the imaginary modes mean, as :mod:`~platonic_ase.phonons.instability` judges; None
+        where there are none, or the supercell has no symmetry.
     force_constant_errors : mapping of str to float
         See :func:`~platonic_ase.phonons.spectrum.force_constant_errors`.
     events : tuple of Event
@@ -75,6 +79,7 @@ class PhononResult:
     residual_force: float
     spectrum: Spectrum | None
     corrected: CorrectedPhonons | None
+    judgement: Judgement | None
     force_constant_errors: Mapping[str, float]
     events: tuple[Event, ...]
     remarks: tuple[str, ...]
@@ -144,6 +149,7 @@ class PhononResult:
             "imaginary_modes": (
                 [] if spectrum is None else [mode.to_dict() for mode in spectrum.modes]
             ),
+            "judgement": None if self.judgement is None else self.judgement.to_dict(),
             "thermal": None if spectrum is None else _thermal(spectrum),
             "corrected": None if self.corrected is None else self.corrected.to_dict(),
             "force_constant_errors": dict(self.force_constant_errors),

@@ -21,6 +21,7 @@ from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import PhononRiskEstimate, estimate, phonon_signals
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
+from platonic_ase.phonons.instability import Judgement, judge_phonons
 from platonic_ase.phonons.layers import centre_layer, open_directions, open_vectors
 from platonic_ase.phonons.outputs import PathLike, PhononOutputs
 from platonic_ase.phonons.result import PhononResult
@@ -262,6 +263,7 @@ def _phonons(
     risk = PhononRiskEstimate()
     spectrum: Spectrum | None = None
     corrected: CorrectedPhonons | None = None
+    judgement: Judgement | None = None
     errors: dict[str, float] = {}
     resumed = 0
     try:
@@ -286,6 +288,8 @@ def _phonons(
                 raise WarningRaised(calculator.stopped_by)
             phonon.forces = forces - residual
             spectrum, errors = _solve(phonon, mesh, openly)
+            if spectrum.imaginary:
+                judgement = judge_phonons(phonon, rest, calculator, display)
             polar = phonon.nac_params is not None
             correction = estimate_correction(crystal, features, calculator.phonon_risk, polar)
             corrected = correct_phonons(phonon, correction, mesh, openly)
@@ -306,9 +310,10 @@ def _phonons(
         residual_force=_largest(residual),
         spectrum=spectrum,
         corrected=corrected,
+        judgement=judgement,
         force_constant_errors=errors,
         events=tuple(events),
-        remarks=tuple(remarks(atoms, phonon, relaxation, crystal, risk, spectrum)),
+        remarks=tuple(remarks(atoms, phonon, relaxation, crystal, risk, spectrum, judgement)),
         settings=settings(phonon, rest, calculator, relaxation, mesh),
         summary=calculator.summary(),
         ended=ended,
