@@ -142,6 +142,17 @@ def relax(
             callback=within(0, 2),
         ),
     ] = 0.0,
+    curvature: Annotated[
+        bool,
+        typer.Option(
+            help="Look, once converged, whether symmetry kept the structure on a saddle point: "
+            "some ten to twenty more passes."
+        ),
+    ] = True,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Leave a saddle point along its mode, and relax on."),
+    ] = False,
     supercell: SupercellOpt = (1, 1, 1),
     output: Annotated[
         Path | None,
@@ -183,6 +194,8 @@ def relax(
         pressure=pressure,
         fix_symmetry=fix_symmetry,
         optimizer=optimizer,
+        curvature=curvature,
+        follow=follow,
         trajectory=files["trajectory"],
         report=files["report"],
         progress=not run.quiet,

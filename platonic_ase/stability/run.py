@@ -248,14 +248,16 @@ def doubled(atoms: Atoms, max_atoms: int = MAX_ATOMS) -> tuple[int, int, int]:
     return multiples[0], multiples[1], multiples[2]
 
 
-def _force_constants(
-    atoms: Atoms,
-    multiples: Sequence[int],
-    displacement: float,
-    calculator: PlatonicCalculator,
-    display: RunDisplay,
-) -> tuple[Atoms, np.ndarray, DisplacementFeatures | None]:
-    """Supercell at rest, its force constants (n, n, 3, 3), and what the embeddings say."""
+def displaced_cells(atoms: Atoms, multiples: Sequence[int], displacement: float) -> Any:
+    """A Phonopy object with displaced supercells of a primitive cell.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    multiples : sequence of 3 int
+    displacement : float
+        Of single atoms, Å.
+    """
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
 
@@ -269,6 +271,18 @@ def _force_constants(
         warnings.simplefilter("ignore", UserWarning)  # that the supercell has lower symmetry
         phonon = Phonopy(cell, supercell_matrix=np.diag(multiples), primitive_matrix=np.eye(3))
     phonon.generate_displacements(distance=displacement)
+    return phonon
+
+
+def _force_constants(
+    atoms: Atoms,
+    multiples: Sequence[int],
+    displacement: float,
+    calculator: PlatonicCalculator,
+    display: RunDisplay,
+) -> tuple[Atoms, np.ndarray, DisplacementFeatures | None]:
+    """Supercell at rest, its force constants (n, n, 3, 3), and what the embeddings say."""
+    phonon = displaced_cells(atoms, multiples, displacement)
     rest = to_ase(phonon.supercell)
     residual, forces, crystal, _ = evaluate_supercells(
         rest,
