@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from platonic_ase.phonons.instability import Judgement
 from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation
+from platonic_ase.report.html import plural
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -101,35 +103,44 @@ class PhononResult:
 
     def describe(self) -> str:
         """A few lines for the terminal."""
-        risk, spectrum = self.risk, self.spectrum
-        lines = [f"{self.formula}: phonon risk {risk.calibration}"]
-        if risk.relative_error is not None:
-            lines[0] = (
-                f"{self.formula}: predicted error {100 * risk.relative_error:.0f} % of the mean "
-                f"frequency{_between(risk.interval)}; probability above 15 %: "
-                f"{_said(risk.probability_above_15_percent)}, above 25 %: "
-                f"{_said(risk.probability_above_25_percent)}"
-            )
-        if risk.probability_imaginary is not None:
+        spectrum = self.spectrum
+        supercells = plural(self.steps, "displaced supercell")
+        lines = [f"{self.formula}, {supercells} of {len(self.phonon.supercell)} atoms"]
+        if spectrum is None:
+            lines[0] += f": no phonons, {self.ended}."
+        else:
             lines[0] += (
-                f"; probability of spurious imaginary modes: {risk.probability_imaginary:.2f}"
+                f": {spectrum.lowest:.2f} to {spectrum.quantiles[-1]:.2f} THz, mean "
+                f"{spectrum.mean:.2f} THz."
             )
-        if risk.calibration != UNCALIBRATED:
-            lines.append(f"calibration: {risk.calibration}")
-        if spectrum is not None:
-            lines.append(
-                f"frequencies {spectrum.lowest:.2f} to {spectrum.quantiles[-1]:.2f} THz, mean "
-                f"{spectrum.mean:.2f} THz; "
-                + (
-                    f"{100 * spectrum.imaginary_share:.1f} % imaginary"
-                    if spectrum.imaginary
-                    else "no imaginary modes"
-                )
-            )
-            lines += [f"  {mode}" for mode in spectrum.modes[:3]]
+            if spectrum.imaginary:
+                worst = min(spectrum.modes, key=lambda mode: mode.frequency)
+                share = f"{100 * spectrum.imaginary_share:.1f} % of the mesh imaginary"
+                lines.append(f"Worst mode: {worst}; {share}.")
+            else:
+                lines.append("No imaginary modes.")
+        lines.append(f"Risk: {self._risk()}.")
         if self.corrected is not None:
             lines.append(self.corrected.describe())
+        warned = Counter(event.kind.replace("_", " ") for event in self.events)
+        if warned:
+            kinds = (f"{kind}{f' ×{n}' if n > 1 else ''}" for kind, n in warned.items())
+            lines.append(f"Warnings: {', '.join(kinds)}.")
         return "\n".join([*lines, *self.remarks])
+
+    def _risk(self) -> str:
+        risk = self.risk
+        if risk.relative_error is None:
+            return risk.calibration
+        said = (
+            f"an error of {100 * risk.relative_error:.0f} % of the mean frequency"
+            f"{_between(risk.interval)}, above 15 % with probability "
+            f"{_said(risk.probability_above_15_percent)}, above 25 % with "
+            f"{_said(risk.probability_above_25_percent)}"
+        )
+        if risk.probability_imaginary is not None:
+            said += f"; spurious imaginary modes with {risk.probability_imaginary:.2f}"
+        return f"{said} ({risk.calibration})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary; see the keys of the ``phonon`` command's ``--json``."""
