@@ -107,8 +107,8 @@ def default_space(
     """Default anchors and reference of a model: calibrated, packaged, cached, or made now.
 
     What is made now is small, so that a run begins soon: fewer reference environments, whose
-    thresholds are wider for it. The whole pool is embedded by ``platonic-ase anchors build`` and
-    ``platonic-ase calibrate``. The model is looked at by the doctor, once.
+    thresholds are wider for it. The whole pool is embedded by ``platonic-ase calibrate``. The
+    model is looked at by the doctor, once.
 
     Parameters
     ----------
@@ -127,9 +127,12 @@ def default_space(
     reference = find_pack(anchors, ReferenceManifold, "reference", calibration=calibration)
     if reference is not None:
         return anchors, reference
+    name = encoder.identity.model
     _say(
-        f"no stored reference for {encoder.identity.model}: a small one is made now, whose alarm "
-        "one familiar structure in 25 passes. 'platonic-ase calibrate' makes a whole one.",
+        f"no stored reference for {name}: a small one is made now, whose alarm one familiar "
+        f"structure in 25 passes. 'platonic-ase calibrate --calculator {name} --output FOLDER' "
+        "makes a whole one, and with --quick finds in minutes how stiff the model is; "
+        "'platonic-ase anchors build' makes anchors and reference of your own structures.",
         progress,
     )
     from platonic_ase.crystals.pool import generate_sample  # imports spacegroups and scipy

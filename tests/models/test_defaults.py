@@ -46,6 +46,16 @@ def test_a_space_is_made_on_first_use_only(built):
     assert first.digest == again.digest
 
 
+def test_first_use_names_what_sharpens_it(built, caplog):
+    with caplog.at_level("INFO", logger="platonic_ase"):
+        defaults.default_space(Adjustable(MockCalculator()), progress=False)
+        defaults.default_space(Adjustable(MockCalculator()), progress=False)
+    said = [record.message for record in caplog.records if "no stored reference" in record.message]
+    assert len(said) == 1
+    for remedy in ("platonic-ase calibrate --calculator", "--quick", "platonic-ase anchors build"):
+        assert remedy in said[0]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"layer": "first"}, {"settings": {"task": "omat"}}, {"dtype": "float32"}, {"seed": 1}],
