@@ -13,6 +13,7 @@ from ase.build import bulk
 from ase.io import write
 from dask_jobqueue import SLURMCluster
 
+from platonic_ase.runs.placement import Placement
 from platonic_ase.screen import conclude_screening, screen
 
 # %% [markdown]
@@ -50,8 +51,7 @@ def main() -> None:
             task="relax",
             options={"cell": True},
             output="screening",
-            scheduler=cluster.scheduler_address,
-            wait=24 * 3600,
+            placement=Placement(scheduler=cluster.scheduler_address, wait=24 * 3600),
         )
     print(result)
     print(conclude_screening(result.folder, top=3))

@@ -49,8 +49,12 @@ class ComparisonError(PlatonicError, ValueError):
     """Models that cannot be compared: different structures, too few atoms, constant rows, ..."""
 
 
+class ClusterError(PlatonicError, RuntimeError):
+    """A Dask scheduler that is not there, or workers that will not do."""
+
+
 class ScreenError(PlatonicError, ValueError):
-    """A screening that cannot start or go on: another run's output, other workers, a full disk."""
+    """A screening that cannot start or go on: another run's output, a full disk, ..."""
 
 
 class SettingError(PlatonicError, ValueError):

@@ -94,3 +94,13 @@ def wrap(mock_space):
 @pytest.fixture
 def copper():
     return crystal()
+
+
+@pytest.fixture(scope="session")
+def scheduler():
+    """Address of a Dask scheduler with two workers that are threads of this process."""
+    distributed = pytest.importorskip("distributed", reason="pip install 'platonic_ase[screen]'")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as local:
+        yield local.scheduler_address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from platonic_ase.calibrate.materials import SUPERCELLS, Material, bulk_cell
 from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons import run_phonon
 from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.runs.placement import HERE, Lost, Parcel, Placement, facts_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -59,6 +60,7 @@ def compute_crystals(
     materials: Iterable[Material],
     folder: str | os.PathLike[str],
     *,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> dict[str, ComputedCrystal]:
     """Phonons of crystals, each at the model's own minimum; an interrupted run goes on.
@@ -71,6 +73,8 @@ def compute_crystals(
     folder : path-like
         One JSON file a crystal; what another model or other settings wrote is computed anew. A
         crystal that failed is not tried again before its file is removed.
+    placement : Placement
+        Where the phonons are computed: in this process by default, or over Dask.
     progress : bool
         Whether to show a progress bar.
 
@@ -88,28 +92,92 @@ def compute_crystals(
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    materials = list(materials)
+    stored = {
+        each.key: read_crystal(folder / f"{each.key}.json", _made(calculator, each))
+        for each in materials
+    }
+    missing = [
+        Parcel((each,), number) for number, each in enumerate(materials) if stored[each.key] is None
+    ]
+    work = CrystalWork(calculator)
+    with (
+        placement.engine(work, CrystalWorker(calculator, folder)) as engine,
+        tqdm(total=len(materials), desc="crystals", disable=not progress) as bar,
+    ):
+        bar.update(len(materials) - len(missing))
+        for parcel, result in engine.results(missing):
+            (material,) = parcel.items
+            made = {"failed": result.error} if isinstance(result, Lost) else result
+            record = {**_made(calculator, material), **made}
+            write_crystal(folder / f"{material.key}.json", record)
+            stored[material.key] = record
+            bar.update()
     found: dict[str, ComputedCrystal] = {}
-    for material in tqdm(list(materials), desc="crystals", disable=not progress):
-        made = {
-            "identity": calculator.encoder.identity.to_dict(),
-            "settings": {
-                **SETTINGS,
-                "supercell": np.array(SUPERCELLS[material.prototype]).tolist(),
-            },
-        }
-        path = folder / f"{material.key}.json"
-        stored = read_crystal(path, made)
-        if stored is None:
-            try:
-                stored = {**made, "crystal": _compute(calculator, material, folder)}
-            except (ArithmeticError, RuntimeError, ValueError) as error:
-                stored = {**made, "failed": str(error)}
-            write_crystal(path, stored)
-        if "failed" in stored:
-            logger.warning("%s is left out: %s", material.key, stored["failed"])
+    for key, known in stored.items():
+        assert known is not None
+        if "failed" in known:
+            logger.warning("%s is left out: %s", key, known["failed"])
         else:
-            found[material.key] = _crystal(stored["crystal"])
+            found[key] = _crystal(known["crystal"])
     return found
+
+
+@dataclass(frozen=True)
+class CrystalWork:
+    """See :class:`~platonic_ase.runs.placement.Work`.
+
+    Parameters
+    ----------
+    calculator : PlatonicCalculator
+    """
+
+    calculator: PlatonicCalculator
+
+    def open(self) -> CrystalWorker:
+        """Use the calculator, which was pickled."""
+        return CrystalWorker(self.calculator)
+
+    def name(self, item: Material) -> str:
+        """Formula and prototype."""
+        return item.key
+
+
+class CrystalWorker:
+    """See :class:`~platonic_ase.runs.placement.Worker`.
+
+    Parameters
+    ----------
+    calculator : PlatonicCalculator
+    folder : Path, optional
+        Where parts of an unfinished crystal are kept.
+    """
+
+    def __init__(self, calculator: PlatonicCalculator, folder: Path | None = None) -> None:
+        self._calculator, self._folder = calculator, folder
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Versions, fingerprint, anchors."""
+        anchors = self._calculator.anchors.digest
+        return {**facts_of(self._calculator.encoder), "anchors": anchors}
+
+    def do(self, items: Sequence[Material]) -> dict[str, Any]:
+        """What is stored of one crystal."""
+        (material,) = items
+        try:
+            return {"crystal": _compute(self._calculator, material, self._folder)}
+        except (ArithmeticError, RuntimeError, ValueError) as error:
+            return {"failed": str(error)}
+
+
+def _made(calculator: PlatonicCalculator, material: Material) -> dict[str, Any]:
+    """What a stored crystal has to be of, to be taken over."""
+    supercell = np.array(SUPERCELLS[material.prototype]).tolist()
+    return {
+        "identity": calculator.encoder.identity.to_dict(),
+        "settings": {**SETTINGS, "supercell": supercell},
+    }
 
 
 def start(calculator: PlatonicCalculator, material: Material) -> Atoms:
@@ -138,7 +206,9 @@ def start(calculator: PlatonicCalculator, material: Material) -> Atoms:
     return bulk_cell(material, bonds[min(minima, key=lambda i: energies[i])])
 
 
-def _compute(calculator: PlatonicCalculator, material: Material, folder: Path) -> dict[str, Any]:
+def _compute(
+    calculator: PlatonicCalculator, material: Material, folder: Path | None
+) -> dict[str, Any]:
     result = run_phonon(
         start(calculator, material),
         calculator,
@@ -146,7 +216,7 @@ def _compute(calculator: PlatonicCalculator, material: Material, folder: Path) -
         displacement=DISPLACEMENT,
         mesh=MESH,
         fmax=FMAX,
-        store=folder / f"{material.key}.parts",
+        store=None if folder is None else folder / f"{material.key}.parts",
         progress=False,
     )
     if result.ended == "interrupted":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,14 +74,24 @@ class EvaluationSet:
         except KeyError as error:
             raise SpaceFileError(f"{path} lacks {error}; evaluate the structures anew") from error
 
+    @classmethod
+    def failed(cls, identity: ModelIdentity, error: str) -> EvaluationSet:
+        """One structure that the model could not evaluate."""
+        return cls(EmbeddingSet.failed(identity, error), np.empty((0, 3)))
+
+    @classmethod
+    def join(
+        cls, parts: Sequence[EvaluationSet], size: int, source: Mapping[str, Any]
+    ) -> EvaluationSet:
+        """See :meth:`EmbeddingSet.join`."""
+        embedded = EmbeddingSet.join([part.embedded for part in parts], size, source)
+        return cls(embedded, np.concatenate([part.forces for part in parts]))
+
 
 def evaluate_each(
     encoder: Encoder,
     structures: Sequence[Atoms],
     identity: ModelIdentity,
-    done: Callable[[], object],
-    *,
-    source: Mapping[str, Any],
 ) -> EvaluationSet:
     """Evaluate structures one by one; all of them may fail.
 
@@ -91,10 +101,6 @@ def evaluate_each(
         From :meth:`Encoder.many`.
     structures : sequence of Atoms
     identity : ModelIdentity
-        Recorded in the result.
-    done : callable
-        Called after each structure.
-    source : mapping
         Recorded in the result.
 
     Raises
@@ -120,13 +126,11 @@ def evaluate_each(
             forces.append(force)
             numbers.append(atoms.numbers)
             owners.append(np.full(len(atoms), index))
-        done()
     embedded = EmbeddingSet(
         embeddings=np.concatenate(rows),
         numbers=np.concatenate(numbers),
         structures=np.concatenate(owners),
         identity=identity,
-        source=dict(source),
         failures=failures,
     )
     return EvaluationSet(embedded, np.concatenate(forces))

@@ -29,6 +29,7 @@ from platonic_ase.phonons.chemistry import ELECTRONEGATIVITY
 from platonic_ase.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.table import PhononRow
+from platonic_ase.runs.placement import HERE, Placement
 
 if TYPE_CHECKING:
     from platonic_ase.calculator import PlatonicCalculator
@@ -39,6 +40,7 @@ def label_crystals(
     materials: Iterable[Material],
     folder: str | os.PathLike[str],
     *,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> tuple[PhononRow, ...]:
     """Phonon errors of a model on crystals whose spectrum is known.
@@ -51,6 +53,8 @@ def label_crystals(
         Those without a truth are left out.
     folder : path-like
         See :func:`compute_crystals`.
+    placement : Placement
+        Where the phonons are computed: in this process by default, or over Dask.
     progress : bool
         Whether to show a progress bar.
 
@@ -61,7 +65,7 @@ def label_crystals(
         :func:`~platonic_ase.phonons.table.fit_table`.
     """
     known = [material for material in materials if material.truth is not None]
-    computed = compute_crystals(calculator, known, folder, progress=progress)
+    computed = compute_crystals(calculator, known, folder, placement=placement, progress=progress)
     return tuple(label(computed[each.key], each) for each in known if each.key in computed)
 
 
@@ -70,6 +74,7 @@ def taught(
     materials: Iterable[Material],
     folder: str | os.PathLike[str],
     *,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> list[Material]:
     """The same crystals with the spectra of a better model for the truth.
@@ -78,11 +83,11 @@ def taught(
 
     Parameters
     ----------
-    teacher, materials, folder, progress
+    teacher, materials, folder, placement, progress
         See :func:`compute_crystals`.
     """
     materials = list(materials)
-    computed = compute_crystals(teacher, materials, folder, progress=progress)
+    computed = compute_crystals(teacher, materials, folder, placement=placement, progress=progress)
     source = f"teacher: {teacher.encoder.identity.model}"
     return [
         replace(each, truth=computed[each.key].quantiles, source=source)

@@ -16,6 +16,7 @@ from platonic_ase.errors import CalibrationError
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.scores import left_out_scores
 from platonic_ase.phonons.table import PhononTable, fit_table
+from platonic_ase.runs.placement import HERE, Placement
 
 if TYPE_CHECKING:
     from platonic_ase.calculator import PlatonicCalculator
@@ -55,6 +56,7 @@ def build_phonon_risk(
     materials: Iterable[Material],
     folder: str | os.PathLike[str],
     *,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> PhononRisk:
     """Calibrate the phonon risk of a model.
@@ -67,6 +69,8 @@ def build_phonon_risk(
         With their true spectra.
     folder : path-like
         For the results of each crystal, so that the same call goes on after a kill.
+    placement : Placement
+        Where the phonons are computed: in this process by default, or over Dask.
     progress : bool
         Whether to show a progress bar.
 
@@ -76,7 +80,7 @@ def build_phonon_risk(
         If fewer than 20 crystals could be computed, or they have fewer than three anions.
     """
     materials = list(materials)
-    rows = label_crystals(calculator, materials, folder, progress=progress)
+    rows = label_crystals(calculator, materials, folder, placement=placement, progress=progress)
     if len(rows) < FEWEST:
         raise CalibrationError(
             f"{len(rows)} of {len(materials)} crystals have both spectra; at least {FEWEST} are "

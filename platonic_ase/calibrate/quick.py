@@ -21,6 +21,7 @@ from platonic_ase.calibrate.materials import Material, read_materials
 from platonic_ase.errors import CalibrationError
 from platonic_ase.phonons.packs import UNIVERSAL
 from platonic_ase.phonons.universal import UniversalRisk
+from platonic_ase.runs.placement import HERE, Placement
 from platonic_ase.space.folders import packaged_folder
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def quick_phonon_risk(
     calculator: PlatonicCalculator,
     folder: str | os.PathLike[str],
     *,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> UniversalRisk:
     """The universal phonon risk with the level of a model.
@@ -51,6 +53,8 @@ def quick_phonon_risk(
         With a policy that does not end runs, such as ``on_warning="ignore"``.
     folder : path-like
         For the results of each crystal, so that the same call goes on after a kill.
+    placement : Placement
+        Where the phonons are computed: in this process by default, or over Dask.
     progress : bool
         Whether to show a progress bar.
 
@@ -59,7 +63,9 @@ def quick_phonon_risk(
     CalibrationError
         If fewer than eight crystals could be computed.
     """
-    rows = label_crystals(calculator, quick_materials(), folder, progress=progress)
+    rows = label_crystals(
+        calculator, quick_materials(), folder, placement=placement, progress=progress
+    )
     ratios = -np.array([row.log_factor for row in rows], dtype=float)
     ratios = ratios[np.isfinite(ratios)]
     if len(ratios) < FEWEST:

@@ -37,6 +37,7 @@ from platonic_ase.phonons.packs import QUICK
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.runs.embed import embed_structures
+from platonic_ase.runs.placement import HERE, Placement
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.folders import POOL_SEED, file_stem
@@ -122,6 +123,7 @@ def calibrate(
     layer: str | None = None,
     level: float = LEVEL,
     quick: bool = False,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> Calibration:
     """Make the calibration of a model.
@@ -154,6 +156,9 @@ def calibrate(
     quick : bool
         Whether to find the level of the model's phonons on fifteen shipped crystals, in minutes;
         the reference of generated crystals is then left out.
+    placement : Placement
+        Where the model runs: in this process by default, or over Dask. The calculator is pickled
+        once for each worker.
     progress : bool
         Whether to show progress bars.
 
@@ -186,10 +191,12 @@ def calibrate(
     origins = []
     if frames is not None:
         path = work / f"{stem}.frames.safetensors"
-        evaluated = evaluate_structures(encoder, frames.structures, path, progress=progress)
+        evaluated = evaluate_structures(
+            encoder, frames.structures, path, placement=placement, progress=progress
+        )
         parts.append((evaluated.embedded, frames.structures))
         origins.append(source or ", ".join(Path(each).name for each in data))
-        labels, truth = _labels(frames, origins[0], teacher, work, progress)
+        labels, truth = _labels(frames, origins[0], teacher, work, placement, progress)
         table = force_errors(evaluated, frames.structures, labels, anchors)
         left_out = bounds_left_out(table, level=level, progress=progress)
         bound = build_force_bound(table, anchors, truth, left_out, level=level)
@@ -200,7 +207,9 @@ def calibrate(
         pool = known_structures(encoder, generate_pool(seed=POOL_SEED))
         path = work / f"{stem}.generated.safetensors"
         made_of = {"structures": len(pool), "sha256": structures_digest(pool)}
-        embedded = embed_structures(encoder, pool, path, source=made_of, progress=progress)
+        embedded = embed_structures(
+            encoder, pool, path, source=made_of, placement=placement, progress=progress
+        )
         parts.insert(0, (embedded, pool))
         origins.insert(0, GENERATED)
     if parts:
@@ -212,29 +221,40 @@ def calibrate(
             reference.save(folder / f"{stem}.reference.safetensors")
             result = replace(result, reference=reference)
     if teacher is not None:
-        materials = _taught(teacher, encoder, crystals, work, progress)
+        materials = _taught(teacher, encoder, crystals, work, placement, progress)
     if quick:
         watched = _watched(calculator, layer, anchors)
-        level_known = quick_phonon_risk(watched, work / f"{stem}.quick", progress=progress)
+        level_known = quick_phonon_risk(
+            watched, work / f"{stem}.quick", placement=placement, progress=progress
+        )
         level_known.save(folder / f"{stem}.{QUICK}.safetensors")
         result = replace(result, phonon_risk=level_known)
     if materials is not None:
         watched = _watched(calculator, layer, anchors)
-        risk = build_phonon_risk(watched, materials, work / f"{stem}.phonons", progress=progress)
+        risk = build_phonon_risk(
+            watched, materials, work / f"{stem}.phonons", placement=placement, progress=progress
+        )
         risk.save(folder / f"{stem}.phonons.safetensors")
         result = replace(result, phonon_risk=risk)
     return result
 
 
 def _labels(
-    frames: LabelledFrames, source: str, teacher: Any, work: Path, progress: bool
+    frames: LabelledFrames,
+    source: str,
+    teacher: Any,
+    work: Path,
+    placement: Placement,
+    progress: bool,
 ) -> tuple[Sequence[np.ndarray | None], str]:
     """True forces of the frames, or those of the teacher, and where they come from."""
     if frames.labelled:
         return frames.forces, source
     encoder = find_encoder(teacher)
     path = work / f"{file_stem(encoder.identity)}.teacher.safetensors"
-    lesson = evaluate_structures(encoder, frames.structures, path, progress=progress)
+    lesson = evaluate_structures(
+        encoder, frames.structures, path, placement=placement, progress=progress
+    )
     owners = lesson.embedded.structures
     labels = [
         lesson.forces[owners == k] if k not in lesson.embedded.failures else None
@@ -244,14 +264,18 @@ def _labels(
 
 
 def _taught(
-    teacher: Any, pupil: Encoder, crystals: int, work: Path, progress: bool
+    teacher: Any, pupil: Encoder, crystals: int, work: Path, placement: Placement, progress: bool
 ) -> list[Material]:
     encoder = find_encoder(teacher)
     known = [each.elements for each in (pupil, encoder) if each.elements is not None]
     asked = lessons(crystals, frozenset.intersection(*map(frozenset, known)) if known else None)
     watched = _watched(teacher, None, find_anchors(encoder, progress=progress))
     return taught(
-        watched, asked, work / f"{file_stem(encoder.identity)}.phonons", progress=progress
+        watched,
+        asked,
+        work / f"{file_stem(encoder.identity)}.phonons",
+        placement=placement,
+        progress=progress,
     )
 
 

@@ -17,13 +17,13 @@ import typer
 from platonic_ase._version import __version__
 from platonic_ase.cli import models, runs
 from platonic_ase.cli.calibrate import calibrate
+from platonic_ase.cli.compare import compare
 from platonic_ase.cli.doctor import doctor
 from platonic_ase.cli.examples import epilog
 from platonic_ase.cli.flatten import flatten
 from platonic_ase.cli.forecast import forecast
 from platonic_ase.cli.screen import screen
 from platonic_ase.cli.watch import watch
-from platonic_ase.compare.command import compare
 from platonic_ase.errors import PlatonicError, PlatonicWarning
 from platonic_ase.outputs import show_path
 

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from platonic_ase.cli.options import ModelOptions, within
+from platonic_ase.cli.placement import PlacementOptions
 from platonic_ase.outputs import check_outputs, show_path
 
 
 def calibrate(
     model: ModelOptions,
+    where: PlacementOptions,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -103,6 +105,7 @@ def calibrate(
             layer=model.layer,
             level=level,
             quick=quick,
+            placement=where.placement,
             progress=not model.quiet,
         )
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from platonic_ase.cli.options import (
     read_input,
     within,
 )
+from platonic_ase.cli.placement import PlacementOptions
 from platonic_ase.outputs import check_outputs, keep_previous, show_path, write_atomically
 
 
@@ -126,6 +127,7 @@ def anchors_show(
 def embed(
     structures: Annotated[Path, typer.Argument(help="Structures: anything that ase.io reads.")],
     model: ModelOptions,
+    where: PlacementOptions,
     output: Annotated[
         Path,
         typer.Option(
@@ -154,6 +156,7 @@ def embed(
         layer=model.layer,
         device=model.device,
         batch_atoms=batch_atoms,
+        placement=where.placement,
         progress=not model.quiet,
     )
     for index, reason in made.failures.items():

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from platonic_ase.cli.options import EnsembleName, SpaceOptions
+from platonic_ase.cli.placement import ManyWorkersOptions
 from platonic_ase.outputs import check_outputs, show_path
 
 
@@ -33,6 +34,7 @@ def screen(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
     model: SpaceOptions,
+    where: ManyWorkersOptions,
     task: Annotated[TaskName, typer.Option(help="What is done with each.")] = TaskName.SINGLEPOINT,
     fmax: Annotated[
         float | None, typer.Option(help="relax, phonon, forecast: largest force, eV/Å.")
@@ -56,24 +58,6 @@ def screen(
             "encoder can: faster for small crystals; numbers are then equal to rounding only.",
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Processes on this machine, of one thread each; 0 for none beside this one.  "
-            "[default: one a core]",
-            show_default=False,
-        ),
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
-    ] = None,
-    scheduler_file: Annotated[
-        Path | None, typer.Option(help="The file that a running Dask scheduler wrote.")
-    ] = None,
-    wait: Annotated[
-        float, typer.Option(help="Seconds until the scheduler has to have a worker.")
-    ] = 300.0,
     by: Annotated[
         str, typer.Option(help="What to rank by: 'risk' or a number of the rows.")
     ] = "risk",
@@ -116,10 +100,7 @@ def screen(
         output=output,
         task=task.value,
         options={name: value for name, value in chosen.items() if value is not None},
-        scheduler=scheduler,
-        scheduler_file=scheduler_file,
-        workers=workers,
-        wait=wait,
+        placement=where.placement,
         retry=retry,
         progress=not model.quiet,
         batch=batch,

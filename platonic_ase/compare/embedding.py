@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platonic_ase.compare.analogies import analogy_structures
 from platonic_ase.compare.catalogue import digest
 from platonic_ase.errors import ComparisonError
 from platonic_ase.models.default_anchors import anchor_environments
-from platonic_ase.models.embed import embed_each
-from platonic_ase.runs.shards import load_same
+from platonic_ase.runs.embed import EmbedWork, EmbedWorker
+from platonic_ase.runs.placement import HERE, Placement
+from platonic_ase.runs.shards import in_shards, partial_folder
 from platonic_ase.space.embeddings import EmbeddingSet
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def embed_to_file(
     digests: Sequence[str],
     path: str | os.PathLike[str],
     *,
+    calculator: Any = None,
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> EmbeddingSet:
     """Embed anchors, analogies and structures with one model; go on where a run stopped.
@@ -53,6 +57,11 @@ def embed_to_file(
     path : path-like
         Written when all is done; a complete file is read and returned. Parts of an unfinished
         run lie beside it.
+    calculator : str, callable or ase calculator, optional
+        What workers elsewhere open (:func:`~platonic_ase.runs.placement.open_model`); the
+        encoder's calculator, pickled, if None.
+    placement : Placement
+        Where the model runs: in this process by default, or over Dask.
     progress : bool
         Whether to show a progress bar.
 
@@ -70,23 +79,22 @@ def embed_to_file(
     expected = [*map(digest, before), *digests]
     if path.is_file():
         return _reuse(path, encoder, expected)
-    parts: list[EmbeddingSet] = []
     label = f"embedding with {encoder.model_name}"
+    work = EmbedWork(encoder.calculator if calculator is None else calculator, encoder.layer)
     with (
-        encoder.many() as reader,
+        placement.engine(work, EmbedWorker(encoder)) as engine,
         tqdm(total=len(expected), desc=label, disable=not progress) as bar,
     ):
-        for number, batch in enumerate(_batches(chain(before, structures))):
-            shard = path.with_name(f".{path.name}.part{number}")
-            hashes = [digest(atoms) for atoms in batch]
-            source = {"digests": hashes}
-            part = load_same(EmbeddingSet, shard, encoder.identity, source)
-            if part is None:
-                part = embed_each(reader, batch, encoder.identity, bar.update, source=source)
-                part.save(shard)
-            else:
-                bar.update(len(batch))
-            parts.append(part)
+        parts = in_shards(
+            EmbeddingSet,
+            chain(before, structures),
+            path,
+            SHARD,
+            encoder.identity,
+            lambda chunk: {"digests": [*map(digest, chunk)]},
+            engine,
+            bar.update,
+        )
     joined = _join(encoder, parts, len(before))
     if joined.source["digests"] != expected:
         raise ComparisonError(
@@ -94,15 +102,8 @@ def embed_to_file(
             f"the {len(expected)} of the catalogue; did the file change meanwhile? Run again"
         )
     joined.save(path)
-    for number in range(len(parts)):
-        path.with_name(f".{path.name}.part{number}").unlink(missing_ok=True)
+    shutil.rmtree(partial_folder(path))
     return joined
-
-
-def _batches(structures: Iterable[Atoms]) -> Iterator[list[Atoms]]:
-    iterator = iter(structures)
-    while batch := list(islice(iterator, SHARD)):
-        yield batch
 
 
 def _join(encoder: Encoder, parts: list[EmbeddingSet], before: int) -> EmbeddingSet:

@@ -15,6 +15,7 @@ from platonic_ase.compare.embedding import embed_to_file
 from platonic_ase.compare.teacher import with_predicted_moments
 from platonic_ase.compare.views import Views
 from platonic_ase.errors import ComparisonError
+from platonic_ase.runs.placement import HERE, Placement
 from platonic_ase.space.embeddings import EmbeddingSet
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def compare_models(
     embeddings: Iterable[str | os.PathLike[str]] = (),
     centred: bool = False,
     moments_of: tuple[str, Any] | None = None,
+    placement: Placement = HERE,
     progress: bool = True,
     **options: Any,
 ) -> tuple[Comparison, Views]:
@@ -56,6 +58,8 @@ def compare_models(
     moments_of : (str, ase calculator), optional
         Name of a model, and the model (or a function that opens it), whose predictions stand for
         magnetic moments that the structures do not have; the tables say so.
+    placement : Placement
+        Where the models run: in this process by default, or over Dask.
     progress : bool
         Whether to show progress bars.
     **options
@@ -76,7 +80,9 @@ def compare_models(
     catalogue = describe(read(), progress=progress)
     if not len(catalogue):
         raise ComparisonError("there are no structures to compare models on")
-    sets = embed_models(read, catalogue, calculators, folder=folder, progress=progress)
+    sets = embed_models(
+        read, catalogue, calculators, folder=folder, placement=placement, progress=progress
+    )
     for path in map(Path, embeddings):
         name = path.name.removesuffix(".safetensors").removesuffix(".embeddings")
         if name in sets:
@@ -97,6 +103,7 @@ def embed_models(
     calculators: Mapping[str, Any],
     *,
     folder: str | os.PathLike[str],
+    placement: Placement = HERE,
     progress: bool = True,
 ) -> dict[str, EmbeddingSet]:
     """Embed structures with each calculator, one file a model.
@@ -109,6 +116,8 @@ def embed_models(
         Of the structures.
     calculators : mapping of str to ase calculator, or to a function that opens it
     folder : path-like
+    placement : Placement
+        Where the models run.
     progress : bool
         Whether to show progress bars.
     """
@@ -119,7 +128,13 @@ def embed_models(
         opened = _opened(calculator)
         path = Path(folder) / file_name(name)
         sets[name] = embed_to_file(
-            find_encoder(opened), read(), catalogue.digests, path, progress=progress
+            find_encoder(opened),
+            read(),
+            catalogue.digests,
+            path,
+            calculator=calculator,
+            placement=placement,
+            progress=progress,
         )
         failed = sets[name].failures
         if failed:

@@ -1,20 +1,24 @@
-"""Work over many structures in shards, each in a file, so that little is lost to a kill."""
+"""Results of many structures in shards, each in a file, so that little is lost to a kill."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.runs.placement import Engine, Lost, Parcel
 from platonic_ase.space.identity import ModelIdentity
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 logger = logging.getLogger("platonic_ase")
+
+Source = Mapping[str, Any]
 
 
 class Stored(Protocol):
@@ -25,7 +29,7 @@ class Stored(Protocol):
         """The model."""
 
     @property
-    def source(self) -> Mapping[str, Any]:
+    def source(self) -> Source:
         """What the structures are."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -34,6 +38,14 @@ class Stored(Protocol):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a file."""
+
+    @classmethod
+    def failed(cls, identity: ModelIdentity, error: str) -> Self:
+        """One structure that could not be computed."""
+
+    @classmethod
+    def join(cls, parts: Sequence[Self], size: int, source: Source) -> Self:
+        """One of those of consecutive structures, so many a part."""
 
 
 S = TypeVar("S", bound=Stored)
@@ -44,9 +56,7 @@ def partial_folder(store: Path) -> Path:
     return store.with_name(store.name + ".partial")
 
 
-def load_same(
-    kind: type[S], path: Path, identity: ModelIdentity, source: Mapping[str, Any]
-) -> S | None:
+def load_same(kind: type[S], path: Path, identity: ModelIdentity, source: Source) -> S | None:
     """What an earlier run left, if it is whole and of this model and these structures.
 
     Parameters
@@ -73,12 +83,12 @@ def load_same(
 
 def in_shards(
     kind: type[S],
-    structures: Sequence[Atoms],
+    structures: Iterable[Atoms],
     store: Path,
     size: int,
     identity: ModelIdentity,
-    source: Mapping[str, Any],
-    make: Callable[[Sequence[Atoms]], S],
+    source: Callable[[Sequence[Atoms]], Source],
+    engine: Engine,
     done: Callable[[int], object],
 ) -> list[S]:
     """Make what is not there yet, a shard at a time.
@@ -86,28 +96,61 @@ def in_shards(
     Parameters
     ----------
     kind : type
-        Of a shard.
-    structures : sequence of Atoms
+        Of a shard, and of the result of each parcel of the engine.
+    structures : iterable of Atoms
+        Read once.
     store : Path
         File that the shards are going to be joined in.
     size : int
-        Structures of a shard: at most so many are lost to a kill.
-    identity, source
-        See :func:`load_same`.
-    make : callable
-        Makes a shard of some structures.
+        Structures of a shard: at most so many are lost to a kill, for each worker.
+    identity : ModelIdentity
+        Of the model.
+    source : callable
+        What to record of the structures of a shard, JSON-safe.
+    engine : Engine
     done : callable
-        Called with the number of structures of a shard that was there.
+        Called with the number of structures of a shard that is there.
+
+    Returns
+    -------
+    list
+        In the order of the structures.
     """
-    parts = []
-    for start in range(0, len(structures), size):
-        chunk = structures[start : start + size]
-        path = partial_folder(store) / f"{start:09d}.safetensors"
-        part = load_same(kind, path, identity, source)
-        if part is None:
-            part = make(chunk)
-            part.save(path)
-        else:
-            done(len(chunk))
-        parts.append(part)
-    return parts
+    shards: dict[int, S] = {}
+    pieces: dict[int, dict[int, S]] = {}
+    sizes: dict[int, tuple[int, Source]] = {}
+
+    def path_of(number: int) -> Path:
+        return partial_folder(store) / f"shard-{number:06d}.safetensors"
+
+    def missing() -> Iterator[Parcel]:
+        for number, chunk in enumerate(_chunks(structures, size)):
+            made_of = source(chunk)
+            known = load_same(kind, path_of(number), identity, made_of)
+            if known is None:
+                sizes[number] = len(chunk), made_of
+                yield Parcel(chunk, number)
+            else:
+                shards[number] = known
+                done(len(chunk))
+
+    for parcel, found in engine.results(missing()):
+        part = kind.failed(identity, found.error) if isinstance(found, Lost) else found
+        number = parcel.key
+        pieces.setdefault(number, {})[parcel.start] = part
+        count, made_of = sizes[number]
+        there = pieces[number]
+        if len(parcel.items) < count > len(there):  # it comes in single structures
+            continue
+        ordered = [there[start] for start in sorted(there)]
+        shards[number] = kind.join(ordered, len(parcel.items), made_of)
+        shards[number].save(path_of(number))
+        del pieces[number], sizes[number]
+        done(count)
+    return [shards[number] for number in sorted(shards)]
+
+
+def _chunks(structures: Iterable[Atoms], size: int) -> Iterator[list[Atoms]]:
+    iterator = iter(structures)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.outputs import all_outputs
 
-from platonic_ase._version import __version__
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.models.embed import batches_of
+from platonic_ase.runs.placement import facts_of, open_model
 from platonic_ase.screen.rows import describe, failed_row, json_safe, structure_of
 from platonic_ase.screen.tasks import TASK_FUNCTIONS, Outcome, single_point_diagnostics
 from platonic_ase.structures import require_computable
@@ -47,7 +47,7 @@ class Evaluator:
         torch.set_num_threads(settings.threads)
         self.settings = settings
         self._first = PlatonicCalculator(
-            settings.open_calculator(),
+            open_model(settings.calculator, settings.device),
             layer=settings.layer,
             anchors=settings.anchors,
             reference=settings.reference,
@@ -61,15 +61,7 @@ class Evaluator:
     @property
     def facts(self) -> dict[str, str]:
         """What all workers have to agree on."""
-        identity = self._first.encoder.identity
-        return {
-            "platonic_ase": __version__,
-            "model": identity.model,
-            "fingerprint": identity.fingerprint,
-            "layer": identity.layer,
-            "dtype": identity.dtype,
-            "anchors": self._first.anchors.digest,
-        }
+        return {**facts_of(self._first.encoder), "anchors": self._first.anchors.digest}
 
     def row(self, entry: Entry) -> dict[str, Any]:
         """Compute one structure.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from platonic_ase.errors import MissingExtraError, ScreenError
-from platonic_ase.screen.loop import Engine, Loop
+from platonic_ase.runs.placement import HERE, Engine, Lost, Placement
 from platonic_ase.screen.rows import failed_row
 from platonic_ase.screen.settings import ScreenSettings
 from platonic_ase.screen.sources import Entry, read_entries
 from platonic_ase.screen.store import ROWS, RowStore
 from platonic_ase.screen.tasks import check_options
+from platonic_ase.screen.work import ScreenWork, parcels
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,7 @@ def screen(
     output: str | os.PathLike[str],
     task: str = "singlepoint",
     options: Mapping[str, Any] | None = None,
-    scheduler: str | None = None,
-    scheduler_file: str | os.PathLike[str] | None = None,
-    workers: int | None = 0,
-    wait: float = 300.0,
+    placement: Placement = HERE,
     keep_runs: bool = False,
     retry: bool = False,
     progress: bool = True,
@@ -87,13 +82,8 @@ def screen(
         What is done with each structure.
     options : mapping, optional
         For the task: arguments of the function that does it.
-    scheduler, scheduler_file : str, path-like, optional
-        A running Dask scheduler.
-    workers : int or None
-        Without a scheduler: processes to start here, with one thread each; 0 for a plain loop in
-        this one, None for one a core.
-    wait : float
-        Seconds until the scheduler has to have a worker.
+    placement : Placement
+        Where it is computed: in this process by default, or over Dask.
     keep_runs : bool
         Whether to keep the run log and the trajectory of each structure in ``OUTPUT/runs``; on
         another machine that has to be the same file system.
@@ -111,8 +101,9 @@ def screen(
     Raises
     ------
     ScreenError
-        If the output holds another screening, is in use or cannot be written, or if the scheduler
-        or its workers will not do.
+        If the output holds another screening, is in use or cannot be written.
+    ClusterError
+        If the scheduler or its workers will not do.
     """
     folder = Path(output).absolute()
     chosen = ScreenSettings(
@@ -123,47 +114,18 @@ def screen(
         **settings,
     )
     check_options(task, chosen.options)
-    with RowStore(folder) as store, ExitStack() as stack:
+    with RowStore(folder) as store:
         done = store.finished(retry=retry)
-        engine = _engine(chosen, scheduler, scheduler_file, workers, wait, stack)
-        store.settle({**chosen.to_dict(), **engine.facts})
-        return _fill(store, engine, structures, done, progress)
-
-
-def _engine(
-    settings: ScreenSettings,
-    scheduler: str | None,
-    scheduler_file: str | os.PathLike[str] | None,
-    workers: int | None,
-    wait: float,
-    stack: ExitStack,
-) -> Engine:
-    if workers == 0 and scheduler is None and scheduler_file is None:
-        return Loop(settings)
-    if workers is not None and workers < 0:
-        raise ScreenError(f"workers = {workers}; 0 for a plain loop, or a positive number")
-    if importlib.util.find_spec("distributed") is None:
-        raise MissingExtraError(
-            "several processes need Dask: pip install 'platonic_ase[screen]'; workers=0 does "
-            "without"
-        )
-    from platonic_ase.screen.cluster import Cluster
-
-    return stack.enter_context(
-        Cluster(
-            settings,
-            scheduler=scheduler,
-            scheduler_file=scheduler_file,
-            workers=workers,
-            wait=wait,
-        )
-    )
+        with placement.engine(ScreenWork(chosen)) as engine:
+            store.settle({**chosen.to_dict(), **engine.facts})
+            return _fill(store, engine, structures, task, done, progress)
 
 
 def _fill(
     store: RowStore,
     engine: Engine,
     structures: str | os.PathLike[str] | Iterable[Any],
+    task: str,
     done: Mapping[str, str | None],
     progress: bool,
 ) -> ScreenResult:
@@ -192,13 +154,15 @@ def _fill(
 
     with ScreenDisplay(store.folder, shown=progress) as display:
         try:
-            for row in engine.rows(missing()):
-                store.add(row)
-                computed += 1
-                failed += row["error"] is not None
+            for parcel, found in engine.results(parcels(missing(), task)):
+                lost = isinstance(found, Lost)
+                for row in [failed_row(parcel.items[0], found.error)] if lost else found:
+                    store.add(row)
+                    computed += 1
+                    failed += row["error"] is not None
+                    display.kept = kept
+                    display.add(row)
                 failed += unreadable()
-                display.kept = kept
-                display.add(row)
         except KeyboardInterrupt:
             ended = "interrupted"
         failed += unreadable()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -73,37 +72,6 @@ class ScreenSettings:
             "threads": self.threads,
             "batch": self.batch,
         }
-
-    def open_calculator(self) -> Any:
-        """Load the model.
-
-        Raises
-        ------
-        ModelNotFoundError, MissingExtraError
-            If there is none of that name, or its package is missing.
-        ScreenError
-            If the function that makes it cannot be found.
-        """
-        if isinstance(self.calculator, str):
-            if ":" in self.calculator and "." in self.calculator.partition(":")[0]:
-                return _find(self.calculator)()
-            from platonic_ase.models import load_calculator
-
-            return load_calculator(self.calculator, device=self.device)
-        if hasattr(self.calculator, "calculate"):
-            return self.calculator
-        return self.calculator()
-
-
-def _find(path: str) -> Any:
-    module, _, name = path.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ScreenError(
-            f"calculator = {path!r}: no such function ({error}); 'module:function' is needed, in a "
-            "module that every worker can import"
-        ) from error
 
 
 def _name(value: Any) -> Any:

@@ -110,6 +110,13 @@ class EmbeddingSet:
         )
 
     @classmethod
+    def failed(cls, identity: ModelIdentity, error: str) -> EmbeddingSet:
+        """One structure that the model could not evaluate."""
+        none = np.empty(0, dtype=np.int64)
+        rows = np.empty((0, identity.width), dtype=identity.dtype)
+        return cls(rows, none, none, identity, failures={0: error})
+
+    @classmethod
     def join(
         cls, parts: Sequence[EmbeddingSet], size: int, source: Mapping[str, Any]
     ) -> EmbeddingSet:

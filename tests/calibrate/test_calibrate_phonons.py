@@ -18,6 +18,7 @@ from platonic_ase.calibrate.materials import (
 )
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.table import read_phonon_table
+from platonic_ase.runs.placement import Placement
 
 WORKFLOW = "platonic_ase.calibrate.compute_crystals"
 ALLOY = Material("AlPd", "cesiumchloride")
@@ -142,3 +143,14 @@ def test_the_table_is_reproduced(chgnet, tmp_path):
         assert row.features.stiffness_excess == pytest.approx(
             expected.features.stiffness_excess, abs=5e-3
         )
+
+
+def test_crystals_are_the_same_over_a_cluster(calc, tmp_path, scheduler):
+    loop = compute_crystals(calc, [ALLOY], tmp_path / "loop", progress=False)
+    dask = compute_crystals(
+        calc, [ALLOY], tmp_path / "dask", placement=Placement(scheduler), progress=False
+    )
+    assert dask == loop
+    assert (tmp_path / "dask" / f"{ALLOY.key}.json").read_text() == (
+        tmp_path / "loop" / f"{ALLOY.key}.json"
+    ).read_text()

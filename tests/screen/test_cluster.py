@@ -12,22 +12,21 @@ pytest.importorskip("distributed", reason="pip install 'platonic_ase[screen]'")
 import screening
 from distributed import LocalCluster
 
-from platonic_ase.errors import ModelNotFoundError, ScreenError
-from platonic_ase.screen import cluster, screen
+from platonic_ase.errors import ClusterError, ModelNotFoundError
+from platonic_ase.runs import cluster
+from platonic_ase.runs.placement import Placement
+from platonic_ase.screen import screen
 from platonic_ase.screen.store import latest_rows
+
+WHERE = ("scheduler", "scheduler_file", "workers", "wait")
 
 
 def run(structures, output, space, calculator=screening.make, **options):
-    return screen(structures, calculator, output=output, progress=False, **space, **options)
-
-
-@pytest.fixture(scope="module")
-def scheduler():
-    """A scheduler with two workers that are threads of this process: quick to start."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as local:
-        yield local.scheduler_address
+    where = {n: options.pop(n) for n in WHERE if n in options}
+    return screen(
+        structures, calculator, output=output, progress=False, placement=Placement(**where),
+        **space, **options,
+    )  # fmt: skip
 
 
 def test_rows_are_the_same_however_they_are_scheduled(crystals, tmp_path, space, rows, scheduler):
@@ -54,19 +53,35 @@ def test_a_model_is_loaded_once_per_worker(crystals, tmp_path, space, scheduler,
     assert (tmp_path / "loads").read_text() == "xx"
 
 
+def test_two_clients_of_one_scheduler_keep_apart(crystals, tmp_path, space, rows, scheduler):
+    """The second begins while the first is under way, with another task."""
+
+    def interrupted_by_another():
+        for index, atoms in enumerate(crystals * 4):
+            if index == 8:
+                run(crystals, tmp_path / "other", space, scheduler=scheduler)
+            yield atoms
+
+    options = {"task": "relax", "options": {"steps": 2, "fmax": 1e-6}}
+    run(interrupted_by_another(), tmp_path / "relaxed", space, scheduler=scheduler, **options)
+    run(crystals * 4, tmp_path / "loop", space, **options)
+    assert rows(tmp_path / "relaxed") == rows(tmp_path / "loop")
+    assert {row["steps"] for row in latest_rows(tmp_path / "other")} == {0}
+
+
 def test_workers_with_different_weights_are_refused(
     crystals, tmp_path, space, scheduler, monkeypatch
 ):
     monkeypatch.setenv("LOADS", str(tmp_path / "loads"))
     options = {"anchors": "default", "reference": None}
-    with pytest.raises(ScreenError, match=r"fingerprint '\w+' there, '\w+' elsewhere"):
+    with pytest.raises(ClusterError, match=r"fingerprint '\w+' there, '\w+' elsewhere"):
         run(crystals, tmp_path / "o", options, screening.make_by_file, scheduler=scheduler)
     assert not (tmp_path / "o" / "rows.jsonl").exists()
 
 
 def test_workers_of_another_version_are_refused(crystals, tmp_path, space, scheduler, monkeypatch):
     monkeypatch.setattr(cluster, "__version__", "0.0.1")
-    with pytest.raises(ScreenError, match=r"has platonic_ase \d.*, this process 0\.0\.1"):
+    with pytest.raises(ClusterError, match=r"has platonic_ase \d.*, this process 0\.0\.1"):
         run(crystals, tmp_path, space, scheduler=scheduler)
 
 
@@ -76,14 +91,14 @@ def test_a_model_that_workers_cannot_load_is_told(crystals, tmp_path, scheduler)
 
 
 def test_a_scheduler_that_is_not_there_is_told(crystals, tmp_path, space):
-    with pytest.raises(ScreenError, match=r"no scheduler answers at tcp://127\.0\.0\.1:1 "):
+    with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:1 "):
         run(crystals, tmp_path, space, scheduler="tcp://127.0.0.1:1")
 
 
 def test_a_scheduler_without_workers_is_told(crystals, tmp_path, space):
     with (
         LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
-        pytest.raises(ScreenError, match=r"no worker after 0\.1 s"),
+        pytest.raises(ClusterError, match=r"no worker after 0\.1 s"),
     ):
         run(crystals, tmp_path, space, scheduler=empty.scheduler_address, wait=0.1)
 

@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from platonic_ase.cli.placement import PlacementOptions
+
 
 def compare(
     structures: Annotated[
         Path, typer.Argument(help="Structures: anything that ase.io reads, all its frames.")
     ],
+    where: PlacementOptions,
     calculators: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,7 +116,9 @@ def compare(
     read = partial(stream, [structures])
     if embed_only:
         catalogue = describe(read(), progress=not quiet)
-        embed_models(read, catalogue, opened, folder=folder, progress=not quiet)
+        embed_models(
+            read, catalogue, opened, folder=folder, placement=where.placement, progress=not quiet
+        )
         for name in opened:
             typer.echo(f"embeddings: {folder / file_name(name)}")
         return
@@ -123,6 +128,7 @@ def compare(
         folder=folder,
         embeddings=[*(embeddings or ()), *files],
         centred=centred,
+        placement=where.placement,
         progress=not quiet,
         k=k,
         n_resamples=resamples,
