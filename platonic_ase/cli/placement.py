@@ -18,10 +18,12 @@ class PlacementOptions:
     """Workers of a Dask cluster, or processes on this machine."""
 
     scheduler: Annotated[
-        str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A running Dask scheduler, tcp://HOST:PORT."),
     ] = None
     scheduler_file: Annotated[
-        Path | None, typer.Option(help="The file that a running Dask scheduler wrote.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The file that a running Dask scheduler wrote."),
     ] = None
     wait: Annotated[
         float, typer.Option(help="Seconds until the scheduler has to have a worker.")
