@@ -241,11 +241,10 @@ class Session:
             diagnosis = self.second_opinion.extend(
                 diagnosis, atoms, platonic, results, self.anchors
             )
-        for finding in diagnosis.findings.values():
-            if finding.notice:
-                self.policy.notice(finding.notice)
-            if diagnosis.index and "notice" in finding.facts:  # a run, not a single point
-                self.policy.notice(str(finding.facts["notice"]))
+        if diagnosis.index:  # a run, not a single point
+            for finding in diagnosis.findings.values():
+                if "notice" in finding.facts:
+                    self.policy.notice(str(finding.facts["notice"]))
         self.diagnosis, self.geometry = diagnosis, atoms
         self.embeddings, self.platonic = embeddings, platonic
         if self._recorder is not None:
@@ -259,7 +258,7 @@ class Session:
         self.diagnosis = self.embeddings = self.platonic = self.geometry = None
         tell(
             f"the diagnostics stopped ({type(error).__name__}: {error}); energies and forces go "
-            "on.",
+            "on, unwatched. Please report this.",
             DiagnosticFailedWarning,
             error,
         )

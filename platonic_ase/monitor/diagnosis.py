@@ -199,8 +199,6 @@ class Finding:
     facts : mapping
         What holds for the whole track, such as its space group or the limits of alarms; JSON-safe,
         recorded once per track.
-    notice : str
-        What limits the watch from here on, said once a run; empty where nothing does.
     """
 
     name: str
@@ -210,7 +208,6 @@ class Finding:
     risks: Mapping[str, float | str] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    notice: str = ""
 
 
 @dataclass(frozen=True)

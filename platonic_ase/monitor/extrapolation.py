@@ -61,13 +61,17 @@ class ManifoldDistance(Diagnostic):
         def message() -> str:
             symbol = chemical_symbols[numbers[worst]]
             seen = int(numbers[worst]) in reference.elements
-            said = (
-                f"{symbol} atom {worst} is {scores[worst]:.2f} times as far from the reference "
-                f"environments as {100 * reference.level:g} % of held-out {symbol} environments"
-                if seen
-                else f"the reference holds no {symbol} environment (atom {worst})"
+            count = f"{len(flagged)} of {len(numbers)} atoms are beyond the alarm"
+            if not seen:
+                return (
+                    f"this model is not known to handle {symbol} (atom {worst}): the reference "
+                    f"holds no such atom ({count})."
+                )
+            return (
+                f"{symbol} atom {worst} is in surroundings that this model is not known to handle: "
+                f"{scores[worst]:.2f} times as far out as {100 * reference.level:g} % of {symbol} "
+                f"atoms that were held out ({count})."
             )
-            return f"{said}; {len(flagged)} of {len(numbers)} atoms are beyond the alarm."
 
         signal = Signal(
             kind="extrapolation",
@@ -77,8 +81,8 @@ class ManifoldDistance(Diagnostic):
             unit="of the element's threshold",
             message=message,
             advice=(
-                "The model extrapolates here: check forces on these atoms with DFT or a second "
-                "model before trusting the run."
+                "Compute this geometry with DFT or a second model and compare the forces on these "
+                "atoms, before you trust what follows."
             ),
             atoms=flagged,
             category=ExtrapolationWarning,

@@ -133,12 +133,11 @@ class ForceErrorBound(Diagnostic):
 
         def message() -> str:
             return (
-                f"The force on {chemical_symbols[numbers[worst]]} atom {worst} "
-                f"({np.linalg.norm(forces[worst]):.2f} eV/Å) is wrong by more than "
-                f"{limit:g} eV/Å with a probability of {likely:.2f}, and by up to "
-                f"{largest:.2f} eV/Å at the {100 * bound.level:g} % level "
-                f"(calibration: {bound.name}); {len(flagged)} of {len(numbers)} atoms are "
-                "beyond the alarm."
+                f"the force on {chemical_symbols[numbers[worst]]} atom {worst} "
+                f"({np.linalg.norm(forces[worst]):.2f} eV/Å) is wrong by more than {limit:g} eV/Å "
+                f"with probability {likely:.2f}, and by at most {largest:.2f} in "
+                f"{100 * bound.level:g} % of such cases ({bound.name.partition(' (')[0]}; "
+                f"{len(flagged)} of {len(numbers)} atoms are beyond the alarm)."
             )
 
         signal = Signal(
@@ -148,7 +147,7 @@ class ForceErrorBound(Diagnostic):
             threshold=self.probability,
             unit=f"probability of an error above {limit:g} eV/Å",
             message=message,
-            advice="Compare the forces of this geometry with DFT or a second model.",
+            advice="Compute this geometry with DFT or a second model and compare the forces.",
             atoms=flagged,
             category=ForceErrorWarning,
         )

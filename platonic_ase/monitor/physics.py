@@ -187,8 +187,11 @@ class PhysicalCompanions(Diagnostic):
             value=float(len(broken)),
             threshold=1.0,
             unit="quantities",
-            message=lambda: f"not finite: {', '.join(broken) or 'nothing'}.",
-            advice="Stop here: go back to the last good geometry and use a smaller step.",
+            message=lambda: (
+                f"the model returned numbers that are not finite in {len(broken)} of its results "
+                f"({', '.join(broken)}), so that nothing from here on means anything."
+            ),
+            advice="Stop, go back to the last good geometry, and use a smaller step.",
             atoms=tuple(int(a) for a in atoms),
         )
 
@@ -200,10 +203,12 @@ class PhysicalCompanions(Diagnostic):
             threshold=self.net_force,
             unit="eV/Å per atom",
             message=lambda: (
-                f"the forces do not add up to zero: {value:.2e} eV/Å per atom is left over."
+                f"the forces do not add up to zero ({value:.1e} eV/Å per atom is left over, where "
+                f"{self.net_force:.0e} is tolerated): the structure drifts as a whole, and energy "
+                "is not conserved."
             ),
-            advice="The model predicts forces directly; the structure drifts unless its momentum "
-            "is removed, and energy is not conserved.",
+            advice="Remove the drift (ase.constraints.FixCom), or use a model whose forces are the "
+            "gradient of an energy.",
         )
 
     def _stress_asymmetry(self, value: float) -> Signal:
@@ -213,8 +218,13 @@ class PhysicalCompanions(Diagnostic):
             value=value,
             threshold=self.stress_asymmetry,
             unit="eV/Å³",
-            message=lambda: f"the stress is not symmetric: {value:.2e} eV/Å³.",
-            advice="The model is not rotation invariant; cell relaxations will rotate the cell.",
+            message=lambda: (
+                f"the stress is not symmetric (by {value:.1e} eV/Å³, where "
+                f"{self.stress_asymmetry:.0e} is tolerated): the model is not invariant under "
+                "rotations, and relaxing the cell turns it."
+            ),
+            advice="Relax the volume only (hydrostatic_strain=True of ase.filters), or use another "
+            "model for the cell.",
         )
 
     def _contact(self, ratio: float, i: int, j: int, atoms: Atoms) -> Signal:
@@ -223,7 +233,11 @@ class PhysicalCompanions(Diagnostic):
             if i >= 0:
                 one, other = chemical_symbols[atoms.numbers[i]], chemical_symbols[atoms.numbers[j]]
                 pair = f"{one}{i}–{other}{j}"
-            return f"{pair} are at {ratio:.2f} times the sum of their covalent radii."
+            return (
+                f"{pair} are only {ratio:.2f} times the sum of their covalent radii apart, closer "
+                f"than the shortest bonds known ({self.contact:g} is the limit): the model has "
+                "seen next to nothing there."
+            )
 
         return _signal(
             "contact",
@@ -232,8 +246,8 @@ class PhysicalCompanions(Diagnostic):
             threshold=self.contact,
             unit="of the covalent radii",
             message=message,
-            advice="The model has seen next to nothing at such distances: reduce the time step or "
-            "the temperature, or check the starting structure for overlaps.",
+            advice="Reduce the time step or the temperature, or check the starting structure for "
+            "atoms that overlap.",
             atoms=() if i < 0 else tuple(dict.fromkeys((i, j))),
         )
 
@@ -244,19 +258,22 @@ class PhysicalCompanions(Diagnostic):
             value=ratio,
             threshold=self.volume_ratio,
             unit="of the reference volume",
-            message=lambda: f"the volume is {ratio:.2f} times that of the reference geometry.",
-            advice="Check the barostat and the stress, or whether the structure has melted; call "
-            "reset_reference if this is meant.",
+            message=lambda: (
+                f"the volume is {ratio:.2f} times that of the first geometry, more than the factor "
+                f"of {self.volume_ratio:g} that is tolerated."
+            ),
+            advice="Check the pressure, the barostat, and whether the structure has melted; if it "
+            "is meant, call reset_reference of the calculator.",
         )
 
     def _exploding(self, heat: Heat) -> Signal:
         temperature, rise, limit, why = heat.temperature, heat.rise, heat.limit, heat.why
 
         def message() -> str:
-            text = f"the run is exploding: the temperature is {temperature:.3g} K (at most "
-            text += f"{limit:.3g} K is expected{why})"
+            text = f"the run is exploding: the temperature is {temperature:.3g} K, where at most "
+            text += f"{limit:.3g} K is expected{why}"
             if rise >= ENERGY_RISE:
-                text += f"; the total energy has risen by {rise:.3g} eV/atom in a few geometries"
+                text += f", and the energy rose by {rise:.3g} eV/atom in a few geometries"
             return f"{text}."
 
         return _signal(
@@ -266,8 +283,8 @@ class PhysicalCompanions(Diagnostic):
             threshold=limit,
             unit="K",
             message=message,
-            advice="Stop here: the time step is too long, or the forces are wrong. Go back to the "
-            "last good geometry and use a smaller step.",
+            advice="Stop, go back to the last good geometry, and use a smaller time step; if that "
+            "does not help, the forces are wrong.",
         )
 
     def _drift(self, meter: DriftMeter) -> Signal:
@@ -279,9 +296,13 @@ class PhysicalCompanions(Diagnostic):
             value=slope,
             threshold=self.drift,
             unit="eV/atom/ps",
-            message=lambda: f"the total energy drifts by {1e3 * slope:.2f} meV/atom/ps in NVE.",
-            advice="Reduce the time step; if that does not help, the forces are not the gradient "
-            "of the energy.",
+            message=lambda: (
+                f"the total energy drifts by {1e3 * slope:.2f} meV/atom/ps although nothing is "
+                f"coupled to the run; {1e3 * self.drift:g} is tolerated, and it is more than three "
+                "times what the energy fluctuates."
+            ),
+            advice="Halve the time step; if the drift stays, the forces are not the gradient of "
+            "the energy, and such runs need another model.",
         )
 
 

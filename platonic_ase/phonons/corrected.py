@@ -78,17 +78,12 @@ def estimate_correction(
     crystal: DisplacedCrystal | None,
     features: DisplacementFeatures | None,
     pack: PhononRisk | UniversalRisk | None,
-    polar: bool = False,
 ) -> CorrectionEstimate:
-    """The factor of one crystal, or why there is none; ``polar`` with a non-analytical term."""
+    """The factor of one crystal, or why there is none."""
     if pack is None:
         return CorrectionEstimate(reason="there is no phonon pack for this model")
     if crystal is None or features is None:
         return CorrectionEstimate(reason="the displacements could not be assessed")
-    if polar:
-        return CorrectionEstimate(
-            reason="it is calibrated on spectra without the non-analytical term"
-        )
     if not displaced_within(crystal, OWN_DISPLACEMENTS):
         low, high = OWN_DISPLACEMENTS
         return CorrectionEstimate(
@@ -98,10 +93,7 @@ def estimate_correction(
 
 
 def correct_phonons(
-    phonon: Any,
-    estimate: CorrectionEstimate,
-    mesh: Sequence[int],
-    openly: Sequence[bool] | np.ndarray = (False,) * 3,
+    phonon: Any, estimate: CorrectionEstimate, mesh: Sequence[int]
 ) -> CorrectedPhonons:
     """Spectra of the corrected force constants; the phonopy object is left as it is.
 
@@ -110,7 +102,7 @@ def correct_phonons(
     phonon : phonopy.Phonopy
         With force constants.
     estimate : CorrectionEstimate
-    mesh, openly : sequence of 3 int, sequence of bool
+    mesh : sequence of 3 int
         See :func:`~platonic_ase.phonons.spectrum.compute_spectrum`.
     """
     if estimate.factor is None or estimate.interval is None:
@@ -119,7 +111,7 @@ def correct_phonons(
     return CorrectedPhonons(
         estimate,
         {
-            bound: compute_spectrum(corrected_phonopy(phonon, factor), mesh, openly)
+            bound: compute_spectrum(corrected_phonopy(phonon, factor), mesh)
             for bound, factor in zip(BOUNDS, factors, strict=True)
         },
     )

@@ -174,8 +174,8 @@ def phonon_signals(
     if (error or 0) >= model.alarm_error or (imaginary or 0) >= model.alarm_imaginary:
         softest = sorted(crystal.responses(), key=lambda each: each.restoring)
         atoms = tuple(dict.fromkeys(each.atom for each in softest))
-    unlike = f", wide: unlike it in {', '.join(risk.outside)}" if risk.outside else ""
-    calibration = f"calibration: {risk.calibration}{unlike}"
+    unlike = f"; wide, since unlike it in {', '.join(risk.outside)}" if risk.outside else ""
+    calibration = f"calibration {risk.calibration.partition(' (')[0]}{unlike}"
     signals = []
     if error is not None and risk.relative_error is not None:
         signals.append(
@@ -186,13 +186,13 @@ def phonon_signals(
                 threshold=model.alarm_error,
                 unit="probability",
                 message=(
-                    f"the phonons of {name} are likely to be wrong: predicted error "
-                    f"{100 * risk.relative_error:.0f} % of the mean frequency, probability "
-                    f"{error:.2f} that it exceeds 25 % ({calibration})."
+                    f"the phonons of {name} are likely to be wrong: by "
+                    f"{100 * risk.relative_error:.0f} % of the mean frequency, and by more than "
+                    f"25 % with probability {error:.2f} ({calibration})."
                 ),
                 advice=(
-                    "Compare the forces of one displaced supercell with DFT, or use a second "
-                    "model, before trusting frequencies and thermal properties."
+                    "Compare the forces of one displaced supercell with DFT or a second model "
+                    "before you use them."
                 ),
                 atoms=atoms,
                 category=PhononWarning,
@@ -209,12 +209,12 @@ def phonon_signals(
                 threshold=model.alarm_imaginary,
                 unit="probability",
                 message=(
-                    f"imaginary phonon modes of {name}{unreal} are likely: probability "
+                    f"imaginary phonon modes of {name}{unreal} are likely, with probability "
                     f"{imaginary:.2f} ({calibration})."
                 ),
                 advice=(
-                    "Do not read an instability into them before DFT forces of a displaced "
-                    "supercell confirm it."
+                    "Read no instability into them before DFT forces of a displaced supercell "
+                    "confirm it."
                 ),
                 atoms=atoms,
                 category=PhononWarning,

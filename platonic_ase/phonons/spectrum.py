@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from platonic_ase.phonons.layers import flat_path
-
 LEVELS = np.linspace(0, 1, 17)
 """Levels of the frequency quantiles."""
 IMAGINARY = -0.1
@@ -129,9 +127,7 @@ class Spectrum:
         return float(np.average(self.frequencies.mean(axis=1), weights=self.weights))
 
 
-def choose_mesh(
-    lengths: Sequence[float], reach: float = 60.0, openly: Sequence[bool] = (False,) * 3
-) -> tuple[int, int, int]:
+def choose_mesh(lengths: Sequence[float], reach: float = 60.0) -> tuple[int, int, int]:
     """Odd numbers of points, at least nine, that sample waves up to ``reach`` (Å) along each axis.
 
     Parameters
@@ -140,13 +136,8 @@ def choose_mesh(
         Of the primitive cell vectors, Å.
     reach : float
         Å.
-    openly : sequence of bool
-        Vectors along which the crystal does not go on: one point.
     """
-    a, b, c = (
-        1 if alone else max(9, 2 * int(reach / length / 2) + 1)
-        for length, alone in zip(lengths, openly, strict=True)
-    )
+    a, b, c = (max(9, 2 * int(reach / length / 2) + 1) for length in lengths)
     return a, b, c
 
 
@@ -189,9 +180,7 @@ def force_constant_errors(force_constants: np.ndarray) -> dict[str, float]:
     }
 
 
-def compute_spectrum(
-    phonon: Any, mesh: Sequence[int], openly: Sequence[bool] | np.ndarray = (False,) * 3
-) -> Spectrum:
+def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
     """Diagonalise.
 
     Parameters
@@ -200,8 +189,6 @@ def compute_spectrum(
         With force constants.
     mesh : sequence of 3 int
         Centred on Γ.
-    openly : sequence of bool
-        Primitive vectors along which the crystal does not go on: the path has no part of them.
     """
     phonon.run_mesh(list(mesh), is_gamma_center=True)
     frequencies, weights = np.array(phonon.mesh.frequencies), np.array(phonon.mesh.weights)
@@ -215,7 +202,7 @@ def compute_spectrum(
         frequencies=frequencies,
         weights=weights,
         quantiles=frequency_quantiles(frequencies, weights),
-        bands=_bands(phonon, np.asarray(openly)),
+        bands=_bands(phonon),
         dos_frequencies=np.array(phonon.total_dos.frequency_points),
         dos=np.array(phonon.total_dos.dos),
         temperatures=np.array(thermal.temperatures),
@@ -284,17 +271,8 @@ def _mode(phonon: Any, q: np.ndarray, commensurate: bool) -> ImaginaryMode:
     )
 
 
-def _bands(phonon: Any, openly: np.ndarray, points: int = 51) -> Bands:
-    if openly.any():
-        path, names_of_points = flat_path(phonon.primitive.cell, openly, points)
-        phonon.run_band_structure(
-            path,
-            path_connections=[True] * (len(path) - 1) + [False],
-            labels=names_of_points,
-            is_legacy_plot=False,
-        )
-    else:
-        phonon.auto_band_structure(npoints=points)
+def _bands(phonon: Any, points: int = 51) -> Bands:
+    phonon.auto_band_structure(npoints=points)
     solved = phonon.band_structure
     segments = tuple(
         (np.array(d), np.array(f))

@@ -78,7 +78,6 @@ SCHEMA = PackSchema(
     },
 )
 _TAIL = 0.05
-_CONTRADICTION = 3.0
 _NODES = (np.arange(101) + 0.5) / 101
 
 
@@ -185,10 +184,7 @@ class UniversalRisk:
         precision = 4 / (self._spread(numbers) * deviation) ** 2
         variance = 1 / (precision + prior)
         own = (values["stiffness_excess"] - true) / 2
-        # sources that contradict each other are less sure than they say (Birge's ratio)
-        gap = abs(own - self.level.offset) / math.sqrt(1 / precision + 1 / prior)
-        wide = math.sqrt(variance) * max(1.0, gap / _CONTRADICTION)
-        return variance * (precision * own + prior * self.level.offset), wide
+        return variance * (precision * own + prior * self.level.offset), math.sqrt(variance)
 
     def predict(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()

@@ -55,7 +55,7 @@ def test_atoms_beyond_the_alarm_are_named_worst_first():
 def test_an_unknown_element_is_said():
     watcher = ManifoldDistance()
     finding = examine(watcher, [], np.zeros((1, 3)), symbols="U")
-    assert "holds no U environment" in finding.signals[0].message
+    assert "not known to handle U" in finding.signals[0].message
     # mean distance to the three nearest of any element, over the pooled threshold
     assert finding.scalars["extrapolation_score"] == pytest.approx((0 + 1 + 5) / 3 / 2)
 

@@ -87,7 +87,7 @@ def test_the_alarm_names_the_atom_its_probability_and_the_limit():
     assert (signal.value, signal.threshold) == (0.95, 0.5)
     assert signal.unit == "probability of an error above 0.5 eV/Å"
     assert signal.category is ForceErrorWarning
-    assert "Na atom 7 (5.00 eV/Å) is wrong by more than 0.5 eV/Å with a probability of 0.95" in (
+    assert "Na atom 7 (5.00 eV/Å) is wrong by more than 0.5 eV/Å with probability 0.95" in (
         signal.message
     )
 

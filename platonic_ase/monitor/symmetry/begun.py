@@ -8,8 +8,8 @@ from platonic_ase.monitor.diagnosis import Frame
 
 NOTICE = (
     "The run starts from a structure without any symmetry (P1) and out of equilibrium, such as a "
-    "frame of molecular dynamics: broken symmetry cannot be watched. Give the ideal structure, "
-    "with the same order of atoms: reset_reference(atoms), or --ideal STRUCTURE in the shell."
+    "frame of molecular dynamics, so that broken symmetry cannot be watched. Give the ideal "
+    "structure, atoms in the same order: reset_reference(atoms), or --ideal STRUCTURE in the shell."
 )
 _FORCE = 0.1
 """eV/Å that the median atom feels in a crystal at room temperature or rattled by some 0.02 Å. In

@@ -111,7 +111,20 @@ def describe_split(
     minority, majority : ndarray of int
     """
     members = np.flatnonzero(orbits.labels == orbit)
-    label = f"{chemical_symbols[numbers[members[0]]]} ({len(members)} atoms)"
+    label = equivalent(numbers, members)
     if level < 1 or len(members) < 2:
         return label, members[:0], members
     return label, *split_orbit(platonic, members)
+
+
+def equivalent(numbers: np.ndarray, members: np.ndarray) -> str:
+    """Name of atoms that symmetry makes equal, such as ``"the 8 equivalent Ti atoms"``.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n_atoms,)
+    members : ndarray of int
+        Their indices.
+    """
+    symbol, count = chemical_symbols[numbers[members[0]]], len(members)
+    return f"the {symbol} atom" if count == 1 else f"the {count} equivalent {symbol} atoms"

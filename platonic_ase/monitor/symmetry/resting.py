@@ -115,9 +115,9 @@ class RestingPlace:
             threshold=self._flat,
             unit="eV/Å²",
             message=(
-                f"{self._orbits.space_group} is broken: over {WINDOWS} windows of {WINDOW} "
-                "geometries the atoms rest off their symmetric sites, and the mean force does not "
-                f"pull them back (curvature {self.curvature:.2g} eV/Å²); {self._found}."
+                f"{self._orbits.space_group} is broken: over {WINDOWS * WINDOW} geometries the "
+                "atoms rest off their symmetric sites, and no mean force pulls them back "
+                f"({self.curvature:.2g} eV/Å²); {self._found}."
             ),
             atoms=self._found.minority or self._found.majority,
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.diagnosis import Frame, Signal
-from platonic_ase.monitor.symmetry.members import describe_split
+from platonic_ase.monitor.symmetry.members import equivalent
 from platonic_ase.monitor.symmetry.orbits import Orbits, fractional_shift
 
 if TYPE_CHECKING:
@@ -59,10 +59,11 @@ def site_signal(frame: Frame, orbits: Orbits, ratios: np.ndarray, limit: float) 
     alarming = ratio >= limit
 
     def message() -> str:
-        label, _, _ = describe_split(orbits, orbit, frame.platonic, numbers, 0)
+        label = equivalent(numbers, np.flatnonzero(orbits.labels == orbit))
         return (
-            f"the {label} orbit of {orbits.space_group} has left its sites: rms displacement "
-            f"{ratio:.2f} of the nearest-neighbour distance (Lindemann)."
+            f"{label} have left their sites in {orbits.space_group}: they are off by "
+            f"{ratio:.2f} of the distance between neighbours (rms); beyond {limit:g} crystals "
+            "melt, transform or let atoms diffuse."
         )
 
     return Signal(
@@ -73,8 +74,8 @@ def site_signal(frame: Frame, orbits: Orbits, ratios: np.ndarray, limit: float) 
         unit="of the nearest-neighbour distance",
         message=message,
         advice=(
-            "The crystal melts, transforms or lets this species diffuse. If that is not meant, "
-            "lower the temperature or the time step; if it is, call reset_reference."
+            "If that is not meant, lower the temperature or the time step; if it is, call "
+            "reset_reference of the calculator."
         ),
         atoms=tuple(np.flatnonzero(orbits.labels == orbit).tolist()) if alarming else (),
         category=SymmetryWarning,

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 _ADVICE = (
-    "If the symmetric phase is wanted, constrain it (ase.constraints.FixSymmetry); if not, follow "
-    "the new phase with a larger cell."
+    "Keep the symmetric phase with ase.constraints.FixSymmetry, or follow the new one in a larger "
+    "cell."
 )
 
 
@@ -217,9 +217,10 @@ class OrbitSplitting(Diagnostic):
 
         def message() -> str:
             return (
-                f"the model tells apart atoms that are equivalent in {orbits.space_group}: the "
-                f"{label} orbit splits into {len(minority)} and {len(majority)} atoms by "
-                f"{splitting[orbit]:.1e} although the geometry is symmetric."
+                "the model tells apart atoms that are equivalent in "
+                f"{orbits.space_group}: it splits {label} into "
+                f"{len(minority)} and {len(majority)}, by {splitting[orbit]:.1e} where "
+                f"{self.model_error:.0e} is tolerated, although the geometry is symmetric."
             )
 
         return Signal(
@@ -230,9 +231,8 @@ class OrbitSplitting(Diagnostic):
             unit="rms cosine difference",
             message=message,
             advice=(
-                "The model is not invariant under rotations; expect forces that break the "
-                "symmetry. Impose it (FixSymmetry, symmetrised force constants) or average over "
-                "rotated copies."
+                "Expect forces that break the symmetry: keep it with ase.constraints.FixSymmetry, "
+                "or average over rotated copies."
             ),
             atoms=tuple(int(i) for i in minority),
             category=SymmetryWarning,
@@ -259,9 +259,9 @@ class OrbitSplitting(Diagnostic):
             found = self._identify(state, frame, broken.displacements)
             atoms = found.minority or found.majority
             message = (
-                f"{state.orbits.space_group} is breaking: the energy falls along the asymmetry, by "
-                f"{-broken.curvature:.2g} eV/Å² of curvature in {state.downhill} geometries in a "
-                f"row, with atoms {broken.largest:.3f} Å off their symmetric sites; {found}."
+                f"{state.orbits.space_group} is breaking: in {state.downhill} geometries in a row "
+                f"the energy falls ({broken.curvature:.2g} eV/Å²) as atoms leave their symmetric "
+                f"sites, by {broken.largest:.3f} Å now; {found}."
             )
         else:
             state.breaking = None
@@ -308,10 +308,9 @@ class OrbitSplitting(Diagnostic):
             found = self._identify(state, frame, evidence.leaning, error)
             atoms = found.minority or found.majority
             message = (
-                f"{orbits.space_group} is broken in the time average: evidence 10^{value:.1f} from "
-                f"{evidence.blocks} blocks of about {evidence.block_length} geometries (a "
-                f"symmetric run gets this far with a probability of {10**-value:.1g} at most); "
-                f"{found} (error of the mean {error:.3f} Å)."
+                f"{orbits.space_group} is broken on average over the run: a symmetric one looks "
+                f"like this with probability {10**-value:.1g} at most ({evidence.blocks} stretches "
+                f"of {evidence.block_length} geometries); {found}."
             )
         else:
             state.breaking = None

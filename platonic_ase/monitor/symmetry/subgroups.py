@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import chemical_symbols
 
+from platonic_ase.monitor.symmetry.members import equivalent
 from platonic_ase.monitor.symmetry.operations import Operations
 from platonic_ase.monitor.symmetry.orbits import Orbits, symmetry_dataset
 
@@ -38,13 +38,12 @@ class Breaking:
 
     def __str__(self) -> str:
         """One clause for a message."""
+        many = len(self.minority) + len(self.majority) > 1
         if self.minority:
-            text = f"{self.orbit} splits into {len(self.minority)} and {len(self.majority)}"
+            text = f"{self.orbit} split into {len(self.minority)} and {len(self.majority)}"
         else:
-            text = f"{self.orbit} moves as a whole"
-        if self.subgroup is None:
-            return f"{text}; the subgroup is not resolved yet"
-        return f"{text}; consistent with {self.subgroup}"
+            text = f"{self.orbit} {'move together' if many else 'moves'}"
+        return f"{text}, towards {self.subgroup or 'a group that is not clear yet'}"
 
 
 def identify_breaking(
@@ -101,7 +100,7 @@ def identify_breaking(
     )
     orbit = int(np.where(splits, lengths, lengths - lengths.max() - 1).argmax())
     members = np.flatnonzero(orbits.labels == orbit)
-    name = f"the {chemical_symbols[numbers[members[0]]]} orbit ({len(members)} atoms)"
+    name = equivalent(numbers, members)
     if not splits[orbit]:
         return Breaking(subgroup, name, (), tuple(members.tolist()))
     _, parts, counts = np.unique(labels[members], return_inverse=True, return_counts=True)

@@ -55,7 +55,7 @@ def test_the_error_is_the_models_only_above_the_bound():
     assert event.signal.category is SymmetryWarning
     assert len(event.atoms) == 2
     assert "Fm-3m (225)" in str(event)
-    assert "2 and 2 atoms" in str(event)
+    assert "atoms into 2 and 2" in str(event)
 
 
 def test_an_invariant_model_has_no_error():
