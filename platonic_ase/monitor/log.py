@@ -116,7 +116,7 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_text(str(key)): to_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return to_json(value.tolist())
+        return _plain(value)
     if isinstance(value, (list, tuple)):
         return [to_json(item) for item in value]
     if isinstance(value, (float, np.floating)):
@@ -128,6 +128,18 @@ def to_json(value: Any) -> Any:
     if isinstance(value, str):
         return _text(value)
     return value
+
+
+def _plain(array: np.ndarray) -> Any:
+    """Nested lists of the numbers of an array, as :func:`to_json` makes them one by one."""
+    if array.dtype.kind not in "fiub" or array.ndim == 0 or array.size == 0:
+        return to_json(array.tolist())
+    values = array.tolist() if array.ndim == 1 else array.ravel().tolist()
+    if array.dtype.kind == "f":
+        values = [float(format(v, ".7g")) if math.isfinite(v) else None for v in values]
+    for width in array.shape[:0:-1]:
+        values = [values[k : k + width] for k in range(0, len(values), width)]
+    return values
 
 
 def _text(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from time import strftime
@@ -96,6 +97,7 @@ def rounded(per_atom: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.round(np.asarray(v, dtype=float), 5) for name, v in per_atom.items()}
 
 
+@cache
 def _versions(*packages: str) -> dict[str, str]:
     found = {}
     for package in packages:

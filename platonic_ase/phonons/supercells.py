@@ -111,7 +111,13 @@ def infer_ideal(atoms: Atoms, forces: np.ndarray) -> Ideal | None:
     """
     if not atoms.pbc.all() or len(atoms) < 2:
         return None
-    mapped = [found for t in _candidates(atoms) if (found := _translate(atoms, t)) is not None]
+    mapped = []
+    for vector in _candidates(atoms):
+        found = _translate(atoms, vector)
+        if found is not None:
+            mapped.append(found)
+            if np.linalg.norm(found[1], axis=1).max() <= SAME_PLACE:
+                break  # no atom is displaced
     if not mapped:
         return None
     twins = np.array([target for target, _ in mapped])

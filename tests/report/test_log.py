@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from synthetic import HEADER, SUMMARY, geometry, structure
 
 from platonic_ase.errors import LogError, RecordingWarning
@@ -153,3 +155,16 @@ def test_a_full_disk_is_said_once_and_the_run_goes_on():
 def test_numbers_keep_seven_digits():
     assert json.dumps(to_json(1 / 3)) == "0.3333333"
     assert to_json(np.float64(1e-30)) == 1e-30
+
+
+@given(
+    shape=st.sampled_from([(), (0,), (5,), (3, 0), (2, 3), (2, 3, 4)]),
+    kind=st.sampled_from(["float32", "float64", "int32", "bool"]),
+    seed=st.integers(0, 99),
+)
+def test_arrays_are_written_as_their_numbers_are(shape, kind, seed):
+    rng = np.random.default_rng(seed)
+    array = np.asarray(rng.normal(scale=10.0 ** rng.integers(-9, 9), size=shape)).astype(kind)
+    if array.size and array.dtype.kind == "f":
+        array.flat[0] = np.nan
+    assert to_json(array) == to_json(array.tolist())

@@ -8,7 +8,7 @@ import numpy as np
 def generating_set(rotations: np.ndarray, translations: np.ndarray) -> list[int]:
     """Find few operations that generate the whole group; return their indices."""
     identity = np.eye(3, dtype=int)
-    pure = [i for i, w in enumerate(rotations) if (w == identity).all()]
+    pure = np.flatnonzero((rotations == identity).all(axis=(1, 2))).tolist()
     chosen: list[int] = []
     # pure translations: the shortest that enlarge the lattice generated so far
     lattice = {(0, 0, 0)}
@@ -28,8 +28,9 @@ def generating_set(rotations: np.ndarray, translations: np.ndarray) -> list[int]
             break
     # rotation parts: add one whenever the point group generated so far does not have it
     group = {identity.tobytes(): identity}
-    for i, w in enumerate(rotations):
-        w = w.astype(int)
+    _, first = np.unique(rotations.reshape(len(rotations), 9), axis=0, return_index=True)
+    for i in sorted(first.tolist()):
+        w = rotations[i].astype(int)
         if w.tobytes() in group:
             continue
         chosen.append(i)
