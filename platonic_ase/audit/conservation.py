@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 CONSERVATIVE = 1e-2
 """Relative asymmetry of force constants below which single precision and the step explain it."""
+STEP, OTHER_STEPS = 0.01, (0.0025, 0.06)
+"""Displacements, Å. Forces that are no gradient give the same asymmetry at each of them; what a
+kink, a rough surface or rounding adds depends on the step."""
+VARIES = 2.0
+"""By this factor at least."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class ForceConstantAsymmetry:
     def conservative(self) -> bool:
         """Whether the asymmetry is no more than single precision and the step explain."""
         return self.relative < CONSERVATIVE
+
+    @property
+    def size(self) -> float:
+        """‖Φ − Φᵀ‖, eV/Å²."""
+        return self.relative * self.norm
 
     @property
     def translation_invariant(self) -> bool:
@@ -85,7 +95,7 @@ def force_constant_asymmetry(
     atoms: Atoms,
     *,
     displaced: Sequence[int] | None = None,
-    step: float = 0.01,
+    step: float = STEP,
     done: Callable[[], object] = lambda: None,
 ) -> ForceConstantAsymmetry:
     r"""Force constants by central differences, and how far they are from symmetric.

@@ -150,7 +150,7 @@ def kept(report):
 
 def test_a_lawful_model_keeps_all_laws():
     report = audit(MockCalculator(), bulk("Si", cubic=True))
-    assert len(report.laws) == 5
+    assert len(report.laws) == 6
     assert report.broken == ()
     assert all(found.holds for found in report.departures)
     assert "invariance under rotations: yes" in str(report)
@@ -185,9 +185,71 @@ def test_forces_that_are_no_gradient_break_that_law():
             results["forces"] = results["forces"] + np.array([push, -push])
             return results
 
-    laws = kept(audit(Skewed(), pair()))
+    report = audit(Skewed(), pair())
+    laws = kept(report)
     assert not laws["forces as the gradient of an energy"]
+    assert laws["a smooth energy"]
     assert laws["independence of the order of atoms"]
+    for other in report.other_steps:  # a curl is one at any step
+        assert other.relative == pytest.approx(report.force_constants.relative, rel=0.1)
+
+
+def three():
+    return Atoms("Si3", [[0, 0, 0], [2.3, 0, 0], [2.9, 2.2, 0]], cell=[8, 8, 8], pbc=True)
+
+
+class Kinked(MockCalculator):
+    """Its energy has a crease, as where a bond leaves a cutoff."""
+
+    def _evaluate(self, atoms):
+        results = super()._evaluate(atoms)
+        first, second, third = atoms.positions
+        bonds = second - first, third - second
+        lengths = [np.linalg.norm(bond) for bond in bonds]
+        rest = [2.3, np.hypot(0.6, 2.2)]
+        fold = lengths[0] - rest[0] + 0.3 * (lengths[1] - rest[1])
+        pull = 0.01 * np.sign(np.round(fold, 10))
+        one, two = pull * bonds[0] / lengths[0], 0.3 * pull * bonds[1] / lengths[1]
+        results["energy"] += pull * fold
+        results["forces"] = results["forces"] + np.array([one, two - one, -two])
+        return results
+
+
+def test_a_kink_is_not_taken_for_forces_that_are_no_gradient():
+    report = audit(Kinked(), three())
+    assert [law.name for law in report.broken] == ["a smooth energy"]
+    assert [each.step for each in report.other_steps] == [0.0025, 0.06]
+    closer, farther = report.other_steps
+    assert report.force_constants.relative > 0.01
+    assert closer.size / report.force_constants.size == pytest.approx(4, rel=0.1)
+    assert report.force_constants.size / farther.size == pytest.approx(6, rel=0.2)
+    assert "a smooth energy: NO" in str(report)
+    assert "at two displacements" in str(report)
+
+
+def test_rounding_is_not_taken_for_a_kink():
+    class Noisy(MockCalculator):
+        def _evaluate(self, atoms):
+            results = super()._evaluate(atoms)
+            seed = abs(hash(atoms.positions.tobytes()))
+            noise = np.random.default_rng(seed).normal(size=(len(atoms), 3))
+            results["forces"] = results["forces"] + 2e-3 * noise
+            return results
+
+    report = audit(Noisy(), three())
+    assert report.other_steps
+    assert kept(report)["a smooth energy"]
+    assert kept(report)["forces as the gradient of an energy"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("symbol", "a"), [("Sr", 3.94), ("Ba", 4.03)])
+def test_chgnet_is_rough_on_titanates_and_conserves_energy(symbol, a, chgnet):
+    sites = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    atoms = Atoms(f"{symbol}TiO3", scaled_positions=sites, cell=[a] * 3, pbc=True)
+    report = audit(chgnet, atoms)
+    assert [law.name for law in report.broken] == ["a smooth energy"]
+    assert report.loop.relative < 0.01
 
 
 def test_forces_that_do_not_turn_with_the_crystal_break_the_rotation_law():
@@ -206,7 +268,7 @@ def test_departures_stand_beside_their_rounding():
     assert sites.value == report.symmetry.sites["Si (8 atoms)"]
     assert sites.value > 1e6 * sites.rounding
     assert all(found.rounding > 0 for found in report.departures)
-    asymmetry = by_label["asymmetry of force constants"]
+    asymmetry = by_label["asymmetry of force constants at 0.01 Å"]
     assert asymmetry.value < 1e-3
 
 
