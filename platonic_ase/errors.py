@@ -127,6 +127,10 @@ class UntestedVersionWarning(PlatonicWarning):
     """A potential's package has a version that its encoder was not tested with."""
 
 
+class PlugInWarning(PlatonicWarning):
+    """A plug-in of another package cannot be imported, or is none."""
+
+
 class UnsoundModelWarning(PlatonicWarning):
     """A model is not what it claims to be: see ``platonic-ase doctor``."""
 

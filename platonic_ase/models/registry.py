@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from platonic_ase.errors import EncoderNotFoundError
+from platonic_ase.errors import EncoderNotFoundError, PlugInWarning, warn_outside
 from platonic_ase.models.encoder import Encoder
 from platonic_ase.models.packages import warn_if_untested
 
@@ -27,6 +27,7 @@ _BUILT_IN = {
     "metatomic": "platonic_ase.models.metatomic:MetatomicEncoder",
 }
 _registered: dict[str, type[Encoder]] = {}
+_unusable: set[str] = set()
 
 
 def register_encoder(encoder: type[Encoder]) -> type[Encoder]:
@@ -61,11 +62,30 @@ def known_encoders() -> dict[str, type[Encoder]]:
     """All encoders by name, in the order in which they are asked: registered first."""
     encoders = dict(_registered)
     for entry in entry_points(group=ENTRY_POINTS):
-        encoders.setdefault(entry.name, entry.load())
+        if entry.name not in encoders and (found := _plug_in(entry)) is not None:
+            encoders[entry.name] = found
     for name, path in _BUILT_IN.items():
         module, _, attribute = path.partition(":")
         encoders.setdefault(name, getattr(import_module(module), attribute))
     return encoders
+
+
+def _plug_in(entry: EntryPoint) -> type[Encoder] | None:
+    """Encoder of a plug-in; one that cannot be used is said once and passed over."""
+    try:
+        found = entry.load()
+        if not (isinstance(found, type) and issubclass(found, Encoder)):
+            raise TypeError(f"{found!r} is no subclass of platonic_ase.Encoder")
+    except Exception as error:  # whatever somebody else's module runs into
+        if entry.value not in _unusable:
+            _unusable.add(entry.value)
+            warn_outside(
+                f"the plug-in {entry.name!r} ({entry.value}) is not used "
+                f"({type(error).__name__}: {error}); update or uninstall its package",
+                PlugInWarning,
+            )
+        return None
+    return found
 
 
 def find_encoder(calculator: Any, layer: str | None = None) -> Encoder:

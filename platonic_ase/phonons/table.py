@@ -87,22 +87,25 @@ class PhononRow:
         return np.array([atomic_numbers[symbol] for symbol in string2symbols(self.formula)])
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-safe, one key a column; features that are NaN are left out."""
-        features = {k: v for k, v in self.features.to_dict().items() if np.isfinite(v)}
+        """JSON-safe, one key a column; features that are NaN are left out, baselines None."""
+        features = {k: float(v) for k, v in self.features.to_dict().items() if np.isfinite(v)}
         return {
             "formula": self.formula,
             "prototype": self.prototype,
             "anion": self.anion,
-            "supercell_atoms": self.supercell_atoms,
-            "relative_error": self.relative_error,
-            "log_factor": self.log_factor if np.isfinite(self.log_factor) else None,
-            "imaginary": self.imaginary,
-            "mean": self.mean,
-            "lowest": self.lowest,
-            "quantiles": list(self.quantiles),
-            "displacement": self.displacement,
+            "supercell_atoms": int(self.supercell_atoms),
+            "relative_error": float(self.relative_error),
+            "log_factor": float(self.log_factor) if np.isfinite(self.log_factor) else None,
+            "imaginary": bool(self.imaginary),
+            "mean": float(self.mean),
+            "lowest": float(self.lowest),
+            "quantiles": [float(q) for q in self.quantiles],
+            "displacement": float(self.displacement),
             **features,
-            **{_BASELINE + name: value for name, value in self.baselines.items()},
+            **{
+                _BASELINE + name: float(value) if np.isfinite(value) else None
+                for name, value in self.baselines.items()
+            },
         }
 
     @classmethod

@@ -51,6 +51,25 @@ def shipped():
     return {pack.name: pack for pack in packs}
 
 
+def test_a_row_of_numpy_values_is_json(tables):
+    row = next(iter(tables.values())).rows[0]
+    raw = replace(
+        row,
+        imaginary=np.bool_(True),
+        supercell_atoms=np.int64(row.supercell_atoms),
+        mean=np.float32(row.mean),
+        log_factor=np.float64("nan"),
+        quantiles=tuple(np.float64(q) for q in row.quantiles),
+        baselines={"one": np.float64("nan"), "other": np.float32(0.5)},
+        displacement=np.float64(0.03),
+    )
+    again = PhononRow.from_dict(json.loads(json.dumps(raw.to_dict(), allow_nan=False)))
+    assert again.imaginary is True
+    assert again.quantiles == row.quantiles
+    assert np.isnan([again.log_factor, again.baselines["one"]]).all()
+    assert again.baselines["other"] == 0.5
+
+
 @pytest.fixture
 def benchmark(monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
