@@ -25,7 +25,7 @@ from platonic_ase.report.viewer import axes, chosen, dataset
 def write_report(
     log_path: str | os.PathLike[str],
     html_path: str | os.PathLike[str],
-    run: int = -1,
+    run: int | str = -1,
     figures: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write the report of one run of a log.
@@ -36,8 +36,8 @@ def write_report(
         Written by ``PlatonicCalculator(..., log=...)``; also of a run that was killed or goes on.
     html_path : path-like
         Replaced if it exists; its folder is made.
-    run : int
-        Which run of the log; the last by default.
+    run : int or str
+        Which run of the log, by its number or its id; the last by default.
     figures : path-like, optional
         Folder for the same as pictures (PDF, SVG and PNG).
 
@@ -52,13 +52,28 @@ def write_report(
         If the log cannot be read or holds no such run, or the report cannot be written.
     """
     runs = read_columns(log_path)
-    chosen_run = pick(runs, run, log_path)
-    text = render(chosen_run, Path(log_path).name, (run % len(runs) + 1, len(runs)))
+    number = number_of(runs, run, log_path) if isinstance(run, str) else run
+    chosen_run = pick(runs, number, log_path)
+    text = render(chosen_run, Path(log_path).name, (number % len(runs) + 1, len(runs)))
     if figures is not None:
         from platonic_ase.report.figures import write_figures
 
         write_figures(chosen_run, figures)
     return write_page(text, html_path)
+
+
+def number_of(runs: Sequence[RunColumns], run_id: str, path: str | os.PathLike[str]) -> int:
+    """Which of the runs of a log has an id.
+
+    Raises
+    ------
+    LogError
+        If there is none.
+    """
+    ids = [each.header.get("run") for each in runs]
+    if run_id not in ids:
+        raise LogError(f"{path} has no run of the id {run_id!r}; it holds {len(runs)} others")
+    return ids.index(run_id)
 
 
 def pick(runs: Sequence[RunColumns], run: int, path: str | os.PathLike[str]) -> RunColumns:

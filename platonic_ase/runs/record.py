@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from platonic_ase.calculator import PlatonicCalculator
 
 
+EXPLODED = "exploded"
+"""How molecular dynamics ended that left all temperatures and energies that make sense."""
+
+
 @dataclass(frozen=True)
 class RunResult:
     """What a workflow leaves behind.
@@ -36,7 +40,8 @@ class RunResult:
         Steps made.
     ended : str
         Why the run ended: ``"finished"``, ``"converged"``, ``"not converged"``,
-        ``"interrupted"``, or the event that stopped it.
+        ``"interrupted"``, ``"exploded"`` with what could not be computed any more, or the event
+        that stopped it.
     events : tuple of Event
         Warnings that were raised, in order.
     outcome : str
@@ -169,12 +174,18 @@ def record_run(
             ended = str(calculator.stopped_by)
     except KeyboardInterrupt:
         ended = "interrupted"
+    except Exception as error:
+        if not _has_exploded(calculator):
+            raise
+        ended = f"{EXPLODED}: {error}"
     finally:
         if writer is not None:
             writer.close()
         calculator.close()
         log = calculator.log_path
-        html = try_report(log, report)
+        html = try_report(log, report, calculator.run_id)
+    if ended == "finished" and _has_exploded(calculator):
+        ended = EXPLODED
     return RunResult(
         calculator.summary(),
         written,
@@ -186,6 +197,10 @@ def record_run(
         outcome() if calculator.results and not calculator.check_state(atoms) else "",
         calculator.reference is not None,
     )
+
+
+def _has_exploded(calculator: PlatonicCalculator) -> bool:
+    return not {"exploding", "non_finite"}.isdisjoint(calculator.summary().raised)
 
 
 class _Frames:
@@ -225,14 +240,18 @@ class _Frames:
                 writer.close()
 
 
-def try_report(log: Path | None, report: str | os.PathLike[str] | None) -> Path | None:
-    """Write the report of a log; a report that cannot be made does not lose the run.
+def try_report(
+    log: Path | None, report: str | os.PathLike[str] | None, run_id: str | None
+) -> Path | None:
+    """Write the report of a run; a report that cannot be made does not lose the run.
 
     Parameters
     ----------
     log : Path or None
     report : path-like or None
         One of an earlier run is kept aside.
+    run_id : str or None
+        Which run of the log: others may write to it as well. None where there is no log.
 
     Returns
     -------
@@ -244,12 +263,12 @@ def try_report(log: Path | None, report: str | os.PathLike[str] | None) -> Path 
     RecordingWarning
         If it could not be made.
     """
-    if log is None or report is None:
+    if log is None or report is None or run_id is None:
         return None
     from platonic_ase.report.report import write_report
 
     try:
-        return write_report(log, keep_previous(report))
+        return write_report(log, keep_previous(report), run=run_id)
     except (OSError, LogError, OutputError) as error:
         warn_outside(
             f"no report: {error}; make it later with 'platonic-ase report {show_path(log)}'",

@@ -88,7 +88,7 @@ def replay(
     finally:
         calculator.close()
         log = calculator.log_path
-        html = try_report(log, report)
+        html = try_report(log, report, calculator.run_id)
     if done == 0 and ended == "finished":
         raise StructureError("the trajectory holds no frame")
     return RunResult(

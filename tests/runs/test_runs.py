@@ -2,9 +2,12 @@ import warnings
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.calculator import all_changes
 from ase.calculators.emt import EMT
 from ase.io import read
 
+from platonic_ase import PhysicalCompanions, PlatonicCalculator
 from platonic_ase.errors import KeptAsideWarning, StructureError
 from platonic_ase.monitor import Diagnostic, Finding, Signal
 from platonic_ase.outputs import keep_previous
@@ -175,3 +178,55 @@ def test_previous_files_are_kept(tmp_path):
         assert not path.exists()
     assert (tmp_path / "run.1.traj").read_text() == "first"
     assert (tmp_path / "run.2.traj").read_text() == "second"
+
+
+@pytest.mark.slow
+def test_a_time_step_of_50_fs_ends_as_exploded(chgnet, tmp_path):
+    atoms = bulk("LiCl", "rocksalt", a=5.1, cubic=True)
+    calc = PlatonicCalculator(chgnet, on_warning="ignore", log=tmp_path / "run.jsonl")
+    result = run_md(
+        atoms, calc, temperature=300, steps=60, timestep=50, seed=0, progress=False,
+        report=tmp_path / "run.html", trajectory=tmp_path / "run.traj",
+    )  # fmt: skip
+    assert result.ended.startswith("exploded")
+    assert result.summary.raised["exploding"] >= 1
+    assert "exploding" in result.report.read_text()
+
+
+class Flying(EMT):
+    """Refuses what has flown apart, as models do whose list of neighbours fills the memory."""
+
+    farthest = 30.0
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if np.abs(atoms.positions).max() > self.farthest:
+            raise RuntimeError("too far apart")
+        super().calculate(atoms, properties, system_changes)
+
+
+@pytest.mark.parametrize("farthest", [30.0, np.inf])
+def test_a_run_that_explodes_does_not_say_finished(farthest, mock_space, tmp_path):
+    inner = Flying()
+    inner.farthest = farthest
+    calc = PlatonicCalculator(
+        inner, anchors=mock_space[0], reference=None,
+        diagnostics=[PhysicalCompanions()], on_warning="ignore", log=tmp_path / "run.jsonl",
+    )  # fmt: skip
+    atoms = bulk("Cu", cubic=True)
+    result = run_md(
+        atoms, calc, temperature=300, steps=4, timestep=60, ensemble="nve", seed=0,
+        progress=False, report=tmp_path / "run.html",
+    )  # fmt: skip
+    assert result.ended.startswith("exploded")
+    assert ("too far apart" in result.ended) == (farthest == 30)
+    assert result.report.exists()
+
+
+def test_an_error_of_a_sound_run_is_raised(wrap, copper):
+    class Broken(EMT):
+        def calculate(self, *arguments, **options):
+            raise RuntimeError("no licence")
+
+    calc = wrap(Broken())
+    with pytest.raises(RuntimeError, match="no licence"):
+        run_md(copper, calc, temperature=300, steps=3, progress=False)
