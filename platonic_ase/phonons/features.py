@@ -3,7 +3,7 @@ r"""Features of a crystal: what all of its displaced supercells say, before any 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class DisplacementFeatures:
 
     def to_dict(self) -> dict[str, float]:
         """Values by name."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in FEATURES}
 
 
 FEATURES = tuple(each.name for each in fields(DisplacementFeatures))
