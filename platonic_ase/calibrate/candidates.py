@@ -170,7 +170,7 @@ _MEASURED: dict[str, str] = {
     "monolayer-bn": "B:N:2.51 C:C:2.465 Al:N:3.13 Ga:N:3.21",
 }  # fmt: skip
 _DIAMOND = "Si:5.47 C:3.57 Ge:5.76 Sn:6.6"
-_SMALL = 5  # atoms
+_SMALL, _MEDIUM = 5, 14  # atoms
 FLAT = tuple(name for name in _BUILT if name.startswith("monolayer"))
 """Prototypes with vacuum between the layers."""
 
@@ -235,7 +235,7 @@ class Candidate:
 
 
 def candidates() -> list[Candidate]:
-    """All crystals, once each: one of every prototype, then turn by turn, small cells first."""
+    """All crystals, once each: one of almost every prototype, then by turns, small cells first."""
     rows: dict[str, list[Candidate]] = {}
     for prototype, charges, words in _FILLED:
         for word in words.split():
@@ -248,9 +248,10 @@ def candidates() -> list[Candidate]:
                 Candidate(prototype, tuple(elements), (), float(edge))
             )
     cheap_first = sorted(rows.values(), key=lambda row: len(row[0].build()))
-    small = [row[1:] for row in cheap_first if len(row[0].build()) <= _SMALL]
-    large = [row[1:] for row in cheap_first if len(row[0].build()) > _SMALL]
-    turns = [[row[0] for row in cheap_first], *zip_longest(*small), *zip_longest(*large)]
+    sizes = [len(row[0].build()) for row in cheap_first]
+    first = [row[0] for row, size in zip(cheap_first, sizes, strict=True) if size <= _MEDIUM]
+    small = [row for row, size in zip(cheap_first, sizes, strict=True) if size <= _SMALL]
+    turns = [first, *zip_longest(*small), *zip_longest(*cheap_first)]
     return list(_unique(each for turn in turns for each in turn if each))
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+ALARM = 0.4
+"""Probability of a force error above the limit from which there is an alarm."""
+
+
 class ForceBoundModel(Protocol):
     """What sizes up force errors, such as a pack of the calibration."""
 
@@ -61,6 +65,11 @@ class ForceErrorBound(Diagnostic):
     ``limit`` with at least ``probability``. In molecular dynamics it has to stay above, for
     ``persistence`` geometries in a row; any other geometry is judged by itself.
 
+    The alarm speaks of the geometry: some force in it is wrong by more than ``limit``. The default
+    probability is where, over frames in kind, at high stress and out of kind together, both the
+    precision and the recall of that statement are above 0.8 for CHGNet 0.3.0 (see the benchmarks).
+    Which atoms it names is less certain.
+
     Parameters
     ----------
     bound : ForceBoundModel, optional
@@ -70,7 +79,7 @@ class ForceErrorBound(Diagnostic):
     limit : float
         Force error, eV/Å, that is too large for what the run is for.
     probability : float
-        Alarm from this probability on.
+        Alarm from this probability of one atom on.
 
     Raises
     ------
@@ -86,7 +95,7 @@ class ForceErrorBound(Diagnostic):
         persistence: int = 3,
         *,
         limit: float = 0.5,
-        probability: float = 0.5,
+        probability: float = ALARM,
     ) -> None:
         if persistence < 1:
             raise ValueError(f"persistence = {persistence}; at least 1 geometry is needed")

@@ -5,8 +5,10 @@
 The tables are made by force_table.py; no pack was fitted to the kind that it is scored on, and in
 kind none to the compound. "coverage" counts each structure as one, which is what the level of 90 %
 means; "of_atoms" each atom. "ratio" is the median bound over the median error, "auroc" that of the
-tenth of the atoms with the largest errors. The alarm is a stated probability of at least one half
-that the force of the atom is wrong by more than 0.5 eV/Å; "auroc" there is that of these errors.
+tenth of the atoms with the largest errors. The alarm is a stated probability, at least that of the
+default, that the force of the atom is wrong by more than 0.5 eV/Å; "auroc" there is that of these
+errors. "alarm of geometries" asks of each structure whether any of its forces is wrong by more, and
+whether any of its atoms raised the alarm: that is what an event says.
 Intervals are of 95 %, from drawing whole compounds again. Where the table names a second model,
 "without doubtful labels" leaves out structures where the two agree with each other five times
 better than with the label.
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from platonic_ase.monitor.forces import ALARM
 from platonic_ase.phonons.scores import auroc
 from platonic_ase.space.files import read_arrays
 
@@ -38,15 +41,26 @@ def bound_scores(error, bound, structure):
 
 
 def alarm_scores(error, likely, limit):
-    wrong, alarm = error > limit, likely >= 0.5
+    wrong, alarm = error > limit, likely >= ALARM
     both = np.count_nonzero(wrong & alarm)
     return {
         "precision": both / max(np.count_nonzero(alarm), 1),
         "recall": both / max(np.count_nonzero(wrong), 1),
+        "false_alarms": np.count_nonzero(alarm & ~wrong) / max(np.count_nonzero(~wrong), 1),
         "auroc": auroc(wrong, likely),
         "stated": float(likely.mean()),
         "happened": float(wrong.mean()),
     }
+
+
+def geometry_scores(error, likely, structure, limit):
+    """Scores of the alarm, one decision a structure."""
+    _, inverse = np.unique(structure, return_inverse=True)
+    worst, most = np.zeros((2, int(inverse.max()) + 1))
+    np.maximum.at(worst, inverse, error)
+    np.maximum.at(most, inverse, likely)
+    scores = alarm_scores(worst, most, limit)
+    return {name: scores[name] for name in ("precision", "recall", "false_alarms", "auroc")}
 
 
 def with_intervals(score, arrays, compound, seed=0):
@@ -89,6 +103,14 @@ def score(path: Path) -> dict[str, object]:
             scores[f"alarm {each}"] = with_intervals(
                 lambda e, p: alarm_scores(e, p, limit), (error[own], likely[own]), compound[own]
             )
+            scores[f"alarm of geometries {each}"] = with_intervals(
+                lambda e, p, s: geometry_scores(e, p, s, limit),
+                (error[own], likely[own], structure[own]),
+                compound[own],
+            )
+        scores["alarm of geometries pooled"] = with_intervals(
+            lambda e, p, s: geometry_scores(e, p, s, limit), (error, likely, structure), compound
+        )
         scores["alarm pooled"] = with_intervals(
             lambda e, p: alarm_scores(e, p, limit), (error, likely), compound
         )

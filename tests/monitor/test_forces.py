@@ -63,7 +63,7 @@ def test_bounds_scalars_and_what_the_calibration_has_not_seen():
     }
     assert finding.risks == {"force_error": 0.875}
     assert finding.facts["uncalibrated_elements"] == ["Cl"]
-    assert finding.facts["limits"] == {"force_error_probability": 0.5}
+    assert finding.facts["limits"] == {"force_error_probability": ALARM}
 
 
 def test_an_alarm_has_to_last():
@@ -75,16 +75,16 @@ def test_an_alarm_has_to_last():
 
     assert level(0.1) < 1
     assert [level(5.0) >= 1 for _ in range(3)] == [False, False, True]
-    assert level(5.0) == pytest.approx(0.95 / 0.5)
+    assert level(5.0) == pytest.approx(0.95 / ALARM)
     assert level(0.1) < 1
-    assert level(5.0, moving=False) == pytest.approx(0.95 / 0.5)  # no trajectory: judged by itself
+    assert level(5.0, moving=False) == pytest.approx(0.95 / ALARM)  # no trajectory: judged by itself
 
 
 def test_the_alarm_names_the_atom_its_probability_and_the_limit():
     diagnostic, state = started(persistence=1)
     (signal,) = diagnostic.examine(make_frame(lone_force(5.0)), state).signals
     assert signal.atoms == (7,)
-    assert (signal.value, signal.threshold) == (0.95, 0.5)
+    assert (signal.value, signal.threshold) == (0.95, ALARM)
     assert signal.unit == "probability of an error above 0.5 eV/Å"
     assert signal.category is ForceErrorWarning
     assert "Na atom 7 (5.00 eV/Å) is wrong by more than 0.5 eV/Å with probability 0.95" in (
