@@ -6,6 +6,7 @@ from ase import Atoms
 
 from platonic_ase.errors import ForceErrorWarning
 from platonic_ase.monitor import EventGate, ForceErrorBound, Frame
+from platonic_ase.monitor.forces import ALARM
 from platonic_ase.monitor.watch import Watch
 
 
@@ -77,7 +78,7 @@ def test_an_alarm_has_to_last():
     assert [level(5.0) >= 1 for _ in range(3)] == [False, False, True]
     assert level(5.0) == pytest.approx(0.95 / ALARM)
     assert level(0.1) < 1
-    assert level(5.0, moving=False) == pytest.approx(0.95 / ALARM)  # no trajectory: judged by itself
+    assert level(5.0, moving=False) == pytest.approx(0.95 / ALARM)  # judged by itself
 
 
 def test_the_alarm_names_the_atom_its_probability_and_the_limit():
