@@ -71,6 +71,17 @@ def screen(
     database: Annotated[
         bool, typer.Option("--database", help="Write OUTPUT/rows.db, an ASE database, as well.")
     ] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write OUTPUT/rows.parquet, a table, as well.")
+    ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHICH",
+            help="Whose log and trajectory stay in OUTPUT/runs: 'all', or 'worst:50' for the 50 "
+            "worst by --by; none by default.",
+        ),
+    ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Compute again what failed in an earlier run.")
     ] = False,
@@ -82,8 +93,11 @@ def screen(
     """
     from platonic_ase.screen import conclude_screening, describe_screening
     from platonic_ase.screen import screen as run_screen
+    from platonic_ase.screen.parquet import require_parquet
 
     check_outputs({"folder": output})
+    if parquet:
+        require_parquet()
     chosen = {
         "fmax": fmax,
         "steps": steps,
@@ -101,6 +115,8 @@ def screen(
         task=task.value,
         options={name: value for name, value in chosen.items() if value is not None},
         placement=where.placement,
+        keep=keep,
+        by=by,
         retry=retry,
         progress=not model.quiet,
         batch=batch,
@@ -111,7 +127,7 @@ def screen(
         calibration=None if model.calibration is None else str(model.calibration.absolute()),
     )
     typer.echo(str(result))
-    files = conclude_screening(result.folder, by, top, database)
+    files = conclude_screening(result.folder, by, top, database, parquet)
     typer.echo(describe_screening(result.folder, by))
     for role, path in files.items():
         typer.echo(f"{role}: {show_path(path)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from platonic_ase.errors import ScreenError
 from platonic_ase.report.html import number, plural
 from platonic_ase.screen.page import label, write_summary
+from platonic_ase.screen.parquet import write_parquet
 from platonic_ase.screen.ranking import (
     ranked,
     resolve,
@@ -25,6 +26,7 @@ def conclude_screening(
     by: str = "risk",
     top: int | None = None,
     database: bool = False,
+    parquet: bool = False,
 ) -> dict[str, Path]:
     """Write the page of a screening, and what else is asked for; all rows are read into memory.
 
@@ -39,6 +41,8 @@ def conclude_screening(
         :func:`~platonic_ase.screen.ranking.select`.
     database : bool
         Whether to write ``rows.db``.
+    parquet : bool
+        Whether to write ``rows.parquet``; needs pyarrow.
 
     Returns
     -------
@@ -49,6 +53,8 @@ def conclude_screening(
     ------
     ScreenError
         If there are no rows, or none has that number.
+    MissingExtraError
+        If pyarrow is needed and missing.
     """
     folder = Path(folder)
     rows = latest_rows(folder)
@@ -66,6 +72,8 @@ def conclude_screening(
         files["selection"] = write_selection(select(computed, top, name), folder / "top.xyz", name)
     if database:
         files["database"] = write_database(rows, folder / "rows.db")
+    if parquet:
+        files["table"] = write_parquet(rows, folder / "rows.parquet")
     return files
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from platonic_ase.runs.placement import HERE, Engine, Lost, Placement
+from platonic_ase.screen.keep import FOLDER, Keeper, parse
 from platonic_ase.screen.rows import failed_row
 from platonic_ase.screen.settings import ScreenSettings
 from platonic_ase.screen.sources import Entry, read_entries
-from platonic_ase.screen.store import ROWS, RowStore
+from platonic_ase.screen.store import ROWS, RowStore, latest_rows
 from platonic_ase.screen.tasks import check_options
 from platonic_ase.screen.work import ScreenWork, parcels
 
@@ -58,7 +59,8 @@ def screen(
     task: str = "singlepoint",
     options: Mapping[str, Any] | None = None,
     placement: Placement = HERE,
-    keep_runs: bool = False,
+    keep: str | None = None,
+    by: str = "risk",
     retry: bool = False,
     progress: bool = True,
     **settings: Any,
@@ -84,9 +86,11 @@ def screen(
         For the task: arguments of the function that does it.
     placement : Placement
         Where it is computed: in this process by default, or over Dask.
-    keep_runs : bool
-        Whether to keep the run log and the trajectory of each structure in ``OUTPUT/runs``; on
-        another machine that has to be the same file system.
+    keep : {"all", "worst:N"}, optional
+        Whose run log and trajectory stay in ``OUTPUT/runs``: all structures', or those of the N
+        worst so far. On another machine that has to be the same file system.
+    by : str
+        What is worst: ``"risk"``, or a number of the rows.
     retry : bool
         Whether to compute structures again that failed in an earlier call.
     progress : bool
@@ -110,15 +114,18 @@ def screen(
         calculator=calculator,
         task=task,
         options=dict(options or {}),
-        keep=str(folder / "runs") if keep_runs else None,
+        keep=None if keep is None else str(folder / FOLDER),
         **settings,
     )
     check_options(task, chosen.options)
+    if keep is not None:
+        parse(keep)
     with RowStore(folder) as store:
         done = store.finished(retry=retry)
         with placement.engine(ScreenWork(chosen)) as engine:
             store.settle({**chosen.to_dict(), **engine.facts})
-            return _fill(store, engine, structures, task, done, progress)
+            keeper = None if keep is None else Keeper(folder, keep, by, latest_rows(folder))
+            return _fill(store, engine, structures, task, done, progress, keeper)
 
 
 def _fill(
@@ -128,6 +135,7 @@ def _fill(
     task: str,
     done: Mapping[str, str | None],
     progress: bool,
+    keeper: Keeper | None,
 ) -> ScreenResult:
     from platonic_ase.screen.display import ScreenDisplay
 
@@ -158,6 +166,8 @@ def _fill(
                 lost = isinstance(found, Lost)
                 for row in [failed_row(parcel.items[0], found.error)] if lost else found:
                     store.add(row)
+                    if keeper is not None:
+                        keeper.add(row)
                     computed += 1
                     failed += row["error"] is not None
                     display.kept = kept

@@ -7,8 +7,9 @@ from ase.db import connect
 from ase.io import read
 from screening import make
 
-from platonic_ase.errors import ScreenError
+from platonic_ase.errors import MissingExtraError, ScreenError
 from platonic_ase.screen import conclude_screening, screen
+from platonic_ase.screen.parquet import _column, write_parquet
 from platonic_ase.screen.ranking import ranked, resolve, score, select
 from platonic_ase.screen.rows import structure_of
 
@@ -74,6 +75,35 @@ def test_page_selection_and_database(crystals, tmp_path, space):
         stored = list(database.select("screen_largest_force>=0"))
         assert len(stored) == 7
         assert stored[0].data["screen"]["name"] == "#0"
+
+
+def test_rows_as_a_table(crystals, tmp_path, space):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'platonic_ase[parquet]'")
+    screen([*crystals, bulk("Cu", a=0.2)], make, output=tmp_path, progress=False, **space)
+    table = parquet.read_table(conclude_screening(tmp_path, parquet=True)["table"])
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").open()]
+    found = table.to_pylist()
+    assert [row["name"] for row in found] == [row["name"] for row in rows]
+    for one, row in zip(found[:-1], rows[:-1], strict=True):
+        assert one["energy"] == row["energy"]
+        assert one["worst.extrapolation_score"] == row["worst"]["extrapolation_score"]
+        assert one["platonic"] == row["platonic"]
+        assert json.loads(one["structure"]) == row["structure"]
+    assert found[-1]["energy"] is None
+    assert "volume" in found[-1]["error"]
+
+
+def test_words_among_numbers_are_left_out_of_a_table():
+    assert _column([1.5, "uncalibrated", 2, None]) == [1.5, None, 2, None]
+    assert _column(["a", None]) == ["a", None]
+    assert _column([{"b": 1}, None]) == ['{"b": 1}', None]
+    assert _column([True, None]) == [True, None]
+
+
+def test_a_table_without_pyarrow_is_refused_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'platonic_ase\[parquet\]'"):
+        write_parquet([], tmp_path / "rows.parquet")
 
 
 def test_nothing_to_conclude_is_told(tmp_path, space):

@@ -125,6 +125,25 @@ def test_an_interrupted_screening_goes_on(crystals, tmp_path, space, rows, monke
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
 
+def test_runs_of_the_worst_are_kept_also_over_two_calls(crystals, tmp_path, space, rows):
+    options = {"task": "relax", "options": {"steps": 2, "fmax": 1e-6}}
+    options |= {"keep": "worst:3", "by": "largest_force"}
+    run(crystals[:4], tmp_path, space, **options)
+    assert len(kept_ids(tmp_path)) == 3
+    run([*crystals, bulk("Cu", a=0.2)], tmp_path, space, **options)
+    worst = sorted(rows(tmp_path)[:7], key=lambda row: -row["largest_force"])[:3]
+    assert kept_ids(tmp_path) == {row["id"] for row in worst}
+    assert len(list((tmp_path / "runs").glob("*.traj"))) == 3
+    run(crystals, tmp_path / "all", space, keep="all")
+    assert kept_ids(tmp_path / "all") == set(range(7))
+    with pytest.raises(ScreenError, match=r"keep = 'best'; 'all', or 'worst:50'"):
+        run(crystals, tmp_path, space, keep="best")
+
+
+def kept_ids(folder):
+    return {int(path.name[:7]) for path in (folder / "runs").glob("*.jsonl")}
+
+
 def test_a_structure_that_has_changed_is_computed_again(crystals, tmp_path, space):
     run(crystals, tmp_path, space)
     crystals[2].rattle(0.01, seed=9)
@@ -204,28 +223,43 @@ CLIENT = """
 import sys
 from screening import make
 from platonic_ase.screen import screen
-result = screen(sys.argv[1], make, output=sys.argv[2], anchors=sys.argv[3],
-                reference=sys.argv[4], task="md", options={"steps": 40}, progress=False)
-sys.exit(130 if result.ended == "interrupted" else 0)
+from platonic_ase.runs.placement import Placement
+if __name__ == "__main__":
+    result = screen(sys.argv[1], make, output=sys.argv[2], anchors=sys.argv[3],
+                    reference=sys.argv[4], placement=Placement(workers=int(sys.argv[5])),
+                    task="md", options={"steps": STEPS}, progress=False)
+    sys.exit(130 if result.ended == "interrupted" else 0)
 """
 
 
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_client_goes_on_by_the_same_command(how, tmp_path, space, rows):
+def test_a_killed_client_goes_on_by_the_same_command(how, workers, tmp_path, space, rows):
+    """Ctrl-C reaches the workers too, as in a terminal; a kill takes the client alone."""
+    if workers:
+        pytest.importorskip("distributed", reason="pip install 'platonic_ase[screen]'")
+    steps = 200 if workers else 40
     frames = [bulk("Cu", a=3.5 + 0.01 * index) for index in range(8)]
     write(tmp_path / "a.xyz", frames)
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    command = [sys.executable, "-c", CLIENT, tmp_path / "a.xyz", tmp_path / "out"]
-    command += [space["anchors"], space["reference"]]
-    client = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
+    script = tmp_path / "client.py"  # workers import it anew
+    script.write_text(CLIENT.replace("STEPS", str(steps)))
+    command = [sys.executable, script, tmp_path / "a.xyz", tmp_path / "out"]
+    command += [space["anchors"], space["reference"], str(workers)]
+    client = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, start_new_session=True
+    )
     file = tmp_path / "out" / "rows.jsonl"
     while client.poll() is None and not (file.exists() and file.stat().st_size):
         time.sleep(0.01)
-    client.send_signal(how)
+    if how == signal.SIGINT:
+        os.killpg(client.pid, how)
+    else:
+        client.kill()
     assert client.wait() == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     left = len(latest_rows(tmp_path / "out"))
     assert 0 < left < len(frames)
-    options = {"task": "md", "options": {"steps": 40}}
+    options = {"task": "md", "options": {"steps": steps}}
     result = run(tmp_path / "a.xyz", tmp_path / "out", space, **options)
     assert (result.kept, result.computed) == (left, len(frames) - left)
     run(tmp_path / "a.xyz", tmp_path / "whole", space, **options)
