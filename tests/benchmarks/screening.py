@@ -1,0 +1,258 @@
+"""How well a screening ranks, and what it costs, as JSON.
+
+    python tests/benchmarks/screening.py rank OUTPUT         # rows of frames with DFT forces
+    python tests/benchmarks/screening.py batch [N]          # single points in batches, CHGNet
+    python tests/benchmarks/screening.py cost [N]           # the runner against a bare loop, CHGNet
+    python tests/benchmarks/screening.py stream [N]        # toy single points, memory
+    python tests/benchmarks/screening.py workers [N]        # relaxations with one and two workers
+
+All times but those of ``workers`` are CPU times of this process: others may share the machine.
+"""
+
+import json
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from _measure import peak_mb
+from ase.build import bulk
+
+from platonic_ase import find_encoder, register_encoder
+from platonic_ase.crystals.pool import generate_pool
+from platonic_ase.runs.placement import Placement
+from platonic_ase.screen import screen
+from platonic_ase.screen.evaluate import Evaluator
+from platonic_ase.screen.ranking import score
+from platonic_ase.screen.settings import ScreenSettings
+from platonic_ase.screen.sources import read_entries
+from platonic_ase.screen.store import latest_rows
+from platonic_ase.testing import MockCalculator, MockEncoder, small_space
+
+ROUNDS = 3
+RANKED_BY = (
+    "risks.force_error_bound",
+    "worst.force_error_probability",
+    "largest_force",
+    "worst.manifold_distance",
+    "worst.extrapolation_score",
+    "n_atoms",
+)
+
+
+def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores)
+    n, m = positive.sum(), (~positive).sum()
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def rank(folder: str) -> dict[str, object]:
+    """Rows ranked by each number, against the largest DFT force error of a frame."""
+    from scipy.stats import spearmanr
+
+    rows = [row for row in latest_rows(folder) if row["error"] is None]
+    truth = np.array([row["label_force_error"]["largest"] for row in rows])
+    rng = np.random.default_rng(0)
+    found = {}
+    for name in RANKED_BY:
+        values = [score(row, name) for row in rows]
+        if all(value is None for value in values):
+            continue
+        scores = np.array([math.inf if value is None else value for value in values])
+        draws = [rng.integers(0, len(rows), len(rows)) for _ in range(500)]
+        sampled = [auroc(scores[d], truth[d] > 0.5) for d in draws]
+        tenth = len(rows) // 10
+        found[name] = {
+            "spearman": round(float(spearmanr(scores, truth).statistic), 3),
+            "auroc_0.5": round(auroc(scores, truth > 0.5), 3),
+            "auroc_0.5_interval": np.quantile(sampled, [0.025, 0.975]).round(3).tolist(),
+            "auroc_1": round(auroc(scores, truth > 1), 3),
+            "worst_tenth_in_top_tenth": round(
+                len(set(np.argsort(-scores)[:tenth]) & set(np.argsort(-truth)[:tenth])) / tenth, 2
+            ),
+        }
+    counts = {str(limit): int((truth > limit).sum()) for limit in (0.5, 1)}
+    return {"frames": len(rows), "beyond_eV_A": counts, "ranked_by": found}
+
+
+def batch(count: int = 96) -> dict[str, object]:
+    """CPU milliseconds a structure, one by one and in batches of so many atoms, by size."""
+    pool = list(generate_pool())
+    one = Evaluator(ScreenSettings("chgnet"))
+    model, encoder = one._first.calculator, one._first.encoder
+    many = {most: Evaluator(ScreenSettings(model, batch=most)) for most in (32, 64, 128)}
+    found = {}
+    for label, low, high in (("1 or 2 atoms", 1, 2), ("3 to 6", 3, 6), ("7 to 12", 7, 12)):
+        chosen = [atoms for atoms in pool if low <= len(atoms) <= high]
+        entries = list(read_entries(chosen[:: max(1, len(chosen) // count)][:count]))
+        structures = [entry.atoms for entry in entries]
+        for evaluator in (one, *many.values()):
+            list(evaluator.rows(entries[:2]))
+        times: dict[str, list[float]] = {}
+
+        def timed(name, work, times=times):
+            start = time.process_time()
+            result = work()
+            times.setdefault(name, []).append(time.process_time() - start)
+            return result
+
+        def bare(structures=structures):
+            for atoms in structures:
+                model.reset()
+                model.calculate(atoms.copy(), ["energy", "forces", "stress", "magmoms"])
+
+        def bare_batch(structures=structures):
+            for start in range(0, len(structures), 16):
+                encoder.evaluate_batch(structures[start : start + 16])
+
+        for _ in range(ROUNDS):
+            timed("bare", bare)
+            timed("bare, 16 together", bare_batch)
+            alone = timed("one by one", lambda entries=entries: list(one.rows(entries)))
+            for most, evaluator in many.items():
+                rows = timed(f"batch {most}", lambda e=evaluator, n=entries: list(e.rows(n)))
+        pairs = [(a, b) for a, b in zip(alone, rows, strict=True) if a["error"] is None]
+        found[label] = {
+            "structures": len(entries),
+            "ms_each": {
+                name: round(1e3 * statistics.median(each) / len(entries), 1)
+                for name, each in times.items()
+            },
+            "largest_difference": {
+                name: max(abs(score(a, name) - score(b, name)) for a, b in pairs)
+                for name in ("energy", "largest_force", "worst.extrapolation_score")
+            },
+        }
+    return found
+
+
+def cost(count: int = 40) -> dict[str, float]:
+    """Share of the runner: reading, naming, digests, writing, against rows computed in a loop."""
+    from ase.io import write
+
+    frames = [a for a in generate_pool() if 4 <= len(a) <= 12][::50][:count]
+    settings = ScreenSettings("chgnet")
+    evaluator = Evaluator(settings)
+    calculator = evaluator._first.calculator
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frames.xyz"
+        write(path, frames)
+        entries = list(read_entries(path))
+        list(evaluator.rows(entries[:2]))
+        ratios, overheads = [], []
+        for turn in range(ROUNDS):
+            start = time.process_time()
+            list(evaluator.rows(entries))
+            bare = time.process_time() - start
+            start = time.process_time()
+            screen(path, calculator, output=Path(folder) / str(turn), progress=False)
+            # opening an evaluator (anchors, reference) is once for all structures
+            middle = time.process_time()
+            Evaluator(ScreenSettings(calculator))
+            opening = time.process_time() - middle
+            whole = middle - start - opening
+            ratios.append(whole / bare)
+            overheads.append(1e3 * (whole - bare) / len(entries))
+    return {
+        "structures": len(entries),
+        "bare_ms_each": round(1e3 * bare / len(entries), 1),
+        "whole_over_bare": [round(r, 3) for r in ratios],
+        "overhead_ms_each": [round(o, 2) for o in overheads],
+    }
+
+
+def stream(count: int = 100_000) -> dict[str, float]:
+    """Toy single points from a generator; peak memory of the client, which computes as well."""
+    register_encoder(MockEncoder)
+    calculator = MockCalculator()
+    anchors, known = small_space(find_encoder(calculator), [bulk("Cu"), bulk("Cu", a=3.8)])
+
+    def structures():
+        rng = np.random.default_rng(0)
+        for _ in range(count):
+            atoms = bulk("Cu", a=float(rng.uniform(3.4, 3.9)))
+            yield atoms
+
+    with tempfile.TemporaryDirectory() as folder:
+        before, start = peak_mb(), time.process_time()
+        result = screen(
+            structures(), calculator, output=folder, progress=False, anchors=anchors,
+            reference=known,
+        )  # fmt: skip
+        seconds = time.process_time() - start
+        size = (Path(folder) / "rows.jsonl").stat().st_size
+    return {
+        "structures": result.computed,
+        "failed": result.failed,
+        "cpu_s": round(seconds, 1),
+        "peak_mb": round(peak_mb()),
+        "before_mb": round(before),
+        "rows_mb": round(size / 1e6, 1),
+    }
+
+
+def workers(count: int = 40) -> dict[str, object]:
+    """Relaxations of 8 to 40 atoms, wall time with one and with two workers, starting left out."""
+    rng = np.random.default_rng(0)
+    pool = [a for a in generate_pool() if len(a) <= 12]
+    chosen = []
+    for index in rng.permutation(len(pool)):
+        atoms = pool[index]
+        repeats = [
+            n
+            for n in ((1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2))
+            if 8 <= len(atoms) * math.prod(n) <= 40
+        ]
+        if repeats:
+            atoms = atoms * repeats[0]
+            atoms.rattle(0.03, seed=int(index))
+            chosen.append(atoms)
+        if len(chosen) == count:
+            break
+    options = {"task": "relax", "options": {"steps": 10, "fmax": 0.01}, "progress": False}
+    found: dict[str, object] = {"structures": count, "load_before": os.getloadavg()[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in (1, 2):
+            output = Path(folder) / str(number)
+            times = []
+            screen(
+                timing(chosen, times), "chgnet", output=output,
+                placement=Placement(workers=number), **options,
+            )  # fmt: skip
+            rows = latest_rows(output)
+            found[f"workers_{number}"] = {
+                "wall_s": round(time.perf_counter() - times[0], 1),
+                "worker_s": round(sum(row["seconds"] for row in rows), 1),
+                "steps": sum(row["steps"] for row in rows),
+                "failed": sum(row["error"] is not None for row in rows),
+            }
+    found["load_after"] = os.getloadavg()[0]
+    one, two = found["workers_1"]["wall_s"], found["workers_2"]["wall_s"]
+    return {**found, "speed_up": round(one / two, 2)}
+
+
+def timing(structures, times):
+    """Note when the first structure is asked for: the workers have loaded the model by then."""
+    for atoms in structures:
+        if not times:
+            times.append(time.perf_counter())
+        yield atoms
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    name, *rest = sys.argv[1:]
+    given = rest if name == "rank" else [int(each) for each in rest]
+    work = {"rank": rank, "batch": batch, "cost": cost, "stream": stream, "workers": workers}
+    print(json.dumps(work[name](*given), indent=1))
+
+
+if __name__ == "__main__":
+    main()
