@@ -36,6 +36,7 @@ from platonic_ase.phonons.correction import CorrectionEstimate
 from platonic_ase.phonons.estimate import PhononRiskEstimate, require_same_model
 from platonic_ase.phonons.features import DisplacementFeatures, require_known
 from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
+from platonic_ase.phonons.possible import possible_errors, shortest_interval
 from platonic_ase.phonons.stiffness import LAW, LAW_ARRAYS, StiffnessLaw
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import read_arrays, write_arrays
@@ -77,8 +78,6 @@ SCHEMA = PackSchema(
         "provenance": mapping,
     },
 )
-_TAIL = 0.05
-_NODES = (np.arange(101) + 0.5) / 101
 
 
 @dataclass(frozen=True)
@@ -209,10 +208,9 @@ class UniversalRisk:
         if not math.isfinite(mean):
             return PhononRiskEstimate()
         errors = possible_errors(mean, deviation, self.mismatches)
-        low, median, high = np.quantile(errors, [_TAIL, 0.5, 1 - _TAIL]).tolist()
         return PhononRiskEstimate(
-            relative_error=median,
-            interval=(low, high),
+            relative_error=float(np.median(errors)),
+            interval=shortest_interval(errors),
             probability_above_15_percent=float((errors > THRESHOLDS[0]).mean()),
             probability_above_25_percent=float((errors > THRESHOLDS[1]).mean()),
             probability_imaginary=self._imaginary(values, unlike),
@@ -322,22 +320,6 @@ class UniversalRisk:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
-
-
-def possible_errors(mean: float, deviation: float, mismatches: np.ndarray) -> np.ndarray:
-    r"""Relative errors that are possible, all equally likely, shape (101 n,).
-
-    Parameters
-    ----------
-    mean, deviation : float
-        Of :math:`\delta`.
-    mismatches : ndarray, shape (n,)
-        What no factor mends.
-    """
-    from scipy.special import ndtri
-
-    factor = 1 - np.exp(mean + deviation * ndtri(_NODES))
-    return np.asarray(np.hypot(factor[:, None], mismatches[None, :]).ravel())
 
 
 def _listed(level: Level) -> list[float]:

@@ -24,10 +24,11 @@ from phonon_risk import TABLE, Resampler
 
 from platonic_ase.calibrate.quick import quick_materials
 from platonic_ase.phonons.packaging import LAYERED, universal_cases
+from platonic_ase.phonons.possible import possible_errors, shortest_interval
 from platonic_ase.phonons.scores import auroc, spearman
 from platonic_ase.phonons.spectra import wasserstein
 from platonic_ase.phonons.table import read_phonon_table
-from platonic_ase.phonons.universal import UNKNOWN, Level, possible_errors
+from platonic_ase.phonons.universal import UNKNOWN, Level
 from platonic_ase.phonons.universal_fit import (
     BINARY_PROTOTYPES,
     Case,
@@ -70,7 +71,7 @@ def predictions(
         prior = 1 / known.spread**2
         mean = (law * own + prior * known.offset) / (law + prior)
         errors = possible_errors(mean, (law + prior) ** -0.5, mismatch[case.architecture])
-        low, median, high = np.quantile(errors, [0.05, 0.5, 0.95])
+        median, (low, high) = np.median(errors), shortest_interval(errors)
         rows.append(
             (median, low, high, (errors > 0.15).mean(), (errors > 0.25).mean(), math.exp(-mean))
         )

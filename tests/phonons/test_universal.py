@@ -13,9 +13,10 @@ from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.kinds import bonded_dimension, why_no_bulk
 from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.packs import QUICK, resolve_phonon_risk
+from platonic_ase.phonons.possible import possible_errors, shortest_interval
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.stiffness import fit_stiffness
-from platonic_ase.phonons.universal import KIND, UNKNOWN, Level, UniversalRisk, possible_errors
+from platonic_ase.phonons.universal import KIND, UNKNOWN, Level, UniversalRisk
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.folders import identity_key
 from platonic_ase.testing import MockCalculator, mock_anchors
@@ -92,6 +93,18 @@ def test_possible_errors_are_those_of_a_normal_softening():
         (np.abs(1 - np.exp(draws)) > 0.25).mean(), abs=0.01
     )
     assert possible_errors(0.0, 1e-9, np.array([0.04])) == pytest.approx(0.04)
+
+
+def test_the_interval_is_the_shortest_that_holds_the_share():
+    rng = np.random.default_rng(0)
+    small = np.abs(rng.normal(size=20_000))  # densest at zero: what equal tails leave out
+    low, high = shortest_interval(small)
+    assert low < 0.01
+    assert high == pytest.approx(np.quantile(small, 0.9), abs=0.03)
+    assert ((small >= low) & (small <= high)).mean() == pytest.approx(0.9, abs=1e-3)
+    far = 5 + rng.normal(size=20_000)  # symmetric: equal tails are the shortest
+    assert shortest_interval(far) == pytest.approx(np.quantile(far, [0.05, 0.95]), abs=0.12)
+    assert shortest_interval(np.array([3.0, 1.0, 2.0]), 1.0) == (1.0, 3.0)
 
 
 def test_a_level_sharpens(pack):
