@@ -5,6 +5,7 @@
 # anchors, the same environments for both, give them common axes. Needs `platonic_ase[chgnet]`.
 
 # %%
+# %matplotlib inline
 from functools import partial
 
 from ase.build import bulk
@@ -46,4 +47,13 @@ for row in comparison.transport:
     print(f"transport   {row.space:13s} {row.estimate.value:.2f} on the same {row.label}")
 
 # %%
-print(write_report(comparison, draw_all(comparison, views), "compare.html"))
+drawings = draw_all(comparison, views)
+print(write_report(comparison, drawings, "compare.html"))
+
+# %% [markdown]
+# Both models' maps of the same atoms, each by itself above, on common axes below.
+
+# %%
+figure = drawings["maps"].figure
+figure.savefig("compare.png", dpi=100)
+figure

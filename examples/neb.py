@@ -5,6 +5,7 @@
 # Needs `platonic_ase[chgnet]`.
 
 # %%
+import matplotlib.pyplot as plt
 from ase.build import bulk
 from ase.mep import NEB
 from ase.optimize import FIRE
@@ -30,6 +31,24 @@ for image in images:
 band = NEB(images, allow_shared_calculator=True)
 band.interpolate(mic=True)
 FIRE(band, logfile=None).run(fmax=0.3, steps=5)
-energies = [image.get_potential_energy() for image in images]
-print("barrier so far: %.2f eV" % (max(energies) - energies[0]))
+
+# %% [markdown]
+# Each image is diagnosed by itself: how far is the hopping atom from the environments that the
+# model is known to handle? Above 1 it is further than what is usual for aluminium.
+
+# %%
+energies, scores = [], []
+for image in images:
+    energies.append(image.get_potential_energy())
+    scores.append(calc.diagnosis.per_atom["extrapolation_score"][0])
+print(f"barrier so far: {max(energies) - energies[0]:.2f} eV")
 print(calc.summary())
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+axes.plot([energy - energies[0] for energy in energies], "o-", color="#0072B2")
+axes.set(xlabel="image", ylabel="energy (eV)", xticks=range(len(images)))
+beside = axes.twinx()
+beside.bar(range(len(images)), scores, width=0.3, alpha=0.4, color="#D55E00")
+beside.set_ylabel("extrapolation score\nof the hopping atom")
+figure.savefig("neb.png", dpi=100)

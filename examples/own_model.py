@@ -5,6 +5,7 @@
 # any foundation model. Nothing but the package itself is needed.
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from ase.build import bulk
@@ -63,17 +64,49 @@ calc = PotentialCalculator(Potential())
 encoder = TorchEncoder(calc, "model.features", width=16, name="toy potential")
 
 structures = []
-for a in np.linspace(3.9, 4.3, 40):
+for a in np.linspace(3.9, 4.3, 200):
     crystal = bulk("Al", "fcc", a=a, cubic=True)
-    crystal.rattle(0.1, seed=round(1000 * a))
-    crystal.info["group"] = f"Al, a = {a:.2f} Å"  # copies that must stay on one side of a split
+    crystal.rattle(0.1, seed=round(10000 * a))
+    crystal.info["group"] = f"Al, a = {a:.3f} Å"  # copies that must stay on one side of a split
     structures.append(crystal)
-anchors, _ = build_custom_space(encoder, structures, n=20, source="strained, rattled fcc Al")
+anchors, reference = build_custom_space(
+    encoder, structures, n=20, source="strained, rattled fcc Al", progress=False
+)
 anchors.save("toy.anchors.safetensors")
 
 # %%
 atoms = bulk("Al", "fcc", a=4.05, cubic=True)
 atoms.rattle(0.05, seed=1)
-atoms.calc = PlatonicCalculator(calc, encoder=encoder, anchors="toy.anchors.safetensors")
+atoms.calc = PlatonicCalculator(
+    calc, encoder=encoder, anchors="toy.anchors.safetensors", reference=reference
+)
 BFGS(atoms, logfile=None).run(fmax=0.01, steps=20)
-print(atoms.calc.platonic.shape, atoms.calc.diagnosis.scalars)
+print(atoms.calc.platonic.shape)
+for name, value in atoms.calc.diagnosis.scalars.items():
+    print(f"{name:24s} {value:10.4f}")
+
+# %% [markdown]
+# The distance from what the anchors cover: small for their lattice parameters, and far above the
+# threshold outside.
+
+# %%
+watched = PlatonicCalculator(
+    calc, encoder=encoder, anchors=anchors, reference=reference, on_warning="ignore"
+)
+lattice = np.linspace(3.6, 4.8, 49)
+scores = []
+for a in lattice:
+    strained = bulk("Al", "fcc", a=a, cubic=True)
+    strained.rattle(0.05, seed=2)
+    strained.calc = watched
+    strained.get_forces()
+    scores.append(watched.diagnosis.scalars["extrapolation_score"])
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+axes.axvspan(3.9, 4.3, color="#009E73", alpha=0.15, label="covered by the anchors' structures")
+axes.plot(lattice, scores, color="#0072B2", label="worst atom")
+axes.axhline(1, color="#D55E00", linestyle="dashed", label="threshold of the element")
+axes.set(xlabel="lattice parameter (Å)", ylabel="distance from the reference\n/ threshold")
+axes.legend()
+figure.savefig("own_model.png", dpi=100)

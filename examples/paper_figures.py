@@ -7,6 +7,7 @@
 # `platonic_ase[chgnet,sevennet]`; SevenNet embeds for a minute or two.
 
 # %%
+# %matplotlib inline
 from functools import partial
 from math import sqrt
 
@@ -77,3 +78,9 @@ drawings = draw_all(comparison, views)
 for name, drawing in drawings.items():
     print(f"{name:11s} {drawing.title}")
 print(*save_all(drawings, "figures"), sep="\n")
+
+# %% [markdown]
+# One of them: how similar the models are, by measure and space.
+
+# %%
+drawings["similarity"].figure

@@ -6,6 +6,7 @@
 # likely to be. Needs `platonic_ase[chgnet]`.
 
 # %%
+# %matplotlib inline
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
@@ -17,6 +18,7 @@ from phonopy.structure.atoms import PhonopyAtoms
 
 from platonic_ase import PlatonicCalculator
 from platonic_ase.phonons import assess_phonopy
+from platonic_ase.phonons.figures import bands_and_dos
 from platonic_ase.stability.run import run_forecast
 
 calc = PlatonicCalculator(CHGNetCalculator())
@@ -62,6 +64,15 @@ for name, value in calc.diagnosis.risks.items():
 # %%
 result = assess_phonopy(phonopy_of(crystal), calc, report="BP.html")
 print(result.describe())
+
+# %% [markdown]
+# Blue: as computed. Dashed: the estimated correction, with its band.
+
+# %%
+corrected = () if result.corrected is None else tuple(result.corrected.spectra.values())
+figure = bands_and_dos(result.spectrum, corrected)
+figure.savefig("phonopy_loop.png", dpi=100)
+figure
 
 # %% [markdown]
 # ## Will the symmetry hold?
