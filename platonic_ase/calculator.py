@@ -207,9 +207,9 @@ class PlatonicCalculator(Watching, Calculator):
         session.open()
         if session.policy.stopped_by is not None and session.dynamics is None:
             raise WarningRaised(session.policy.stopped_by)
-        if session.watch.evaluated == 0 or set(system_changes) - {"positions"}:
+        if session.watch.evaluated == 0 or set(system_changes) - {"positions", "cell"}:
             require_computable(owner, self._elements)
-        elif not np.isfinite(owner.positions).all():
+        elif "cell" in system_changes or not np.isfinite(owner.positions).all():
             require_computable(owner)
         system_changes = self._inner.changes_behind(owner, self._last, system_changes)
         super().calculate(owner, properties, system_changes)

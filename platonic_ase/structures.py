@@ -219,8 +219,7 @@ def _check_cell(atoms: Atoms) -> None:
             f"least {MIN_VOLUME:g} Å^3 per atom is needed. Set the cell with atoms.set_cell, or "
             "switch periodicity off with atoms.pbc = False."
         )
-    normals = np.cross(complete[[1, 2, 0]], complete[[2, 0, 1]])
-    heights = abs(volume) / np.linalg.norm(normals, axis=1)
+    heights = 1 / np.linalg.norm(np.linalg.inv(complete[:]), axis=0)
     if np.any(heights[atoms.pbc] < THINNEST):
         raise StructureError(
             f"the cell is {float(heights[atoms.pbc].min()):.2g} Å thick along a periodic "

@@ -31,6 +31,7 @@ class _Listed:
     shifts: np.ndarray  # the same in Å, in the cell at which they were listed
     scales: np.ndarray  # inverse squares of sums of covalent radii, Å^-2
     reach: float
+    flat: bool  # whether a cell vector is missing
 
 
 @dataclass
@@ -76,7 +77,7 @@ def _still_holds(listed: _Listed, atoms: Atoms) -> bool:
         return False
     smallest, moved = 1.0, atoms.positions - listed.positions
     if not np.array_equal(listed.cell, atoms.cell.array):
-        if np.linalg.matrix_rank(listed.cell) < 3:
+        if listed.flat:
             return False
         gradient = np.linalg.solve(listed.cell, atoms.cell.array)
         smallest = min(1.0, float(np.linalg.svd(gradient, compute_uv=False)[-1]))
@@ -112,6 +113,7 @@ def _list_pairs(atoms: Atoms) -> _Listed:
         images @ atoms.cell.complete().array,
         1 / sums[near] ** 2,
         reach,
+        atoms.cell.rank < 3,
     )
 
 
