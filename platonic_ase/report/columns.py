@@ -11,6 +11,7 @@ import numpy as np
 
 from platonic_ase.report.layouts import ROW, Geometry, Layout
 from platonic_ase.report.reader import LogReader, Run, read_runs
+from platonic_ase.report.shapes import LARGEST
 from platonic_ase.report.tracks import TrackSeries, abscissa, extremes, orbit_label, place
 
 MOST_STRUCTURES = 240
@@ -103,6 +104,7 @@ class TrackColumns:
         part = np.full((self._waiting, len(self._columns)), np.nan)
         at = 0
         for where, block in blocks:
+            block[np.abs(block) > LARGEST] = np.nan
             part[at : at + len(block), where] = block
             at += len(block)
         self._pending, self._waiting = {}, 0

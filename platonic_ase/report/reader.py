@@ -13,6 +13,7 @@ import orjson
 from platonic_ase.errors import LogError
 from platonic_ase.monitor.log import SCHEMA
 from platonic_ase.report.layouts import Geometry, Layouts
+from platonic_ase.report.shapes import checked
 
 _BLOCK = 1 << 24
 _GEOMETRY, _WITH_EVENTS = b'{"type":"geometry"', b'"events":'
@@ -72,7 +73,7 @@ class Run:
             self.header = {**self.header, "provenance": merged}
         elif kind == "copy":
             self.copy(record)
-        elif kind != "layout":
+        elif kind not in ("layout", "forecast"):
             self.damaged += 1
 
 
@@ -272,19 +273,13 @@ def check_schema(header: Mapping[str, Any], path: Path) -> None:
 
 
 def parse(line: str | bytes) -> tuple[str, dict[str, Any]]:
-    """Kind and content of a line; the kind is "damaged" where it cannot be read."""
+    """Kind and content of a line; the kind is "damaged" where it makes no sense."""
     try:
         record = orjson.loads(line)
         kind = record.pop("type")
+        return (kind, checked(kind, record)) if isinstance(kind, str) else ("damaged", {})
     except (ValueError, AttributeError, KeyError, TypeError):
         return "damaged", {}
-    if kind == "structure" and not {"index", "track", "atoms"} <= record.keys():
-        return "damaged", {}
-    if kind == "copy" and not {"index", "track", "of"} <= record.keys():
-        return "damaged", {}
-    if kind == "audit" and not {"laws", "departures"} <= record.keys():
-        return "damaged", {}
-    return kind, record
 
 
 def _start_of(path: Path, run: str) -> int:

@@ -185,7 +185,7 @@ def test_a_time_step_of_50_fs_ends_as_exploded(chgnet, tmp_path):
     atoms = bulk("LiCl", "rocksalt", a=5.1, cubic=True)
     calc = PlatonicCalculator(chgnet, on_warning="ignore", log=tmp_path / "run.jsonl")
     result = run_md(
-        atoms, calc, temperature=300, steps=60, timestep=50, seed=0, progress=False,
+        atoms, calc, temperature=300, steps=12, timestep=50, seed=0, progress=False,
         report=tmp_path / "run.html", trajectory=tmp_path / "run.traj",
     )  # fmt: skip
     assert result.ended.startswith("exploded")
