@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 _BLOCK = 4_000_000  # bytes of squared distances that are held at once
 _CACHE = 300_000  # bytes of differences that stay near the processor
+_AT_ONCE = 256  # rows that are settled together
 
 
 def half_squares(points: np.ndarray) -> np.ndarray:
@@ -23,8 +25,9 @@ def nearest_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Euclidean distances to the k nearest reference points.
 
-    Squared distances come as :math:`|q|^2 + |r|^2 - 2 q \cdot r`, block by block; those of the
-    k nearest are then computed anew from differences, so that near-zero distances are exact.
+    Squared distances come as :math:`|q|^2 + |r|^2 - 2 q \cdot r`, block by block. Where rounding
+    leaves open which points are the k nearest, all that may be are compared by their differences
+    in double precision. Distances come from differences, so that near-zero ones are exact.
 
     Parameters
     ----------
@@ -75,8 +78,12 @@ class Cloud:
 
     def __init__(self, points: np.ndarray) -> None:
         self.points = np.ascontiguousarray(points)
-        self._transposed = np.ascontiguousarray(points.T)
-        self._halves = half_squares(points)
+        # from their middle: dot products of shorter vectors are rounded less
+        self._centre = points.mean(axis=0, dtype=np.float64).astype(points.dtype)
+        centred = points - self._centre
+        self._transposed = np.ascontiguousarray(centred.T)
+        self._halves = half_squares(centred)
+        self._reach = math.sqrt(2 * float(self._halves.max(initial=0.0)))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -87,15 +94,68 @@ class Cloud:
         indices = np.empty((k, n), dtype=np.int64)
         rows = max(1, max_bytes // max(1, len(self) * queries.itemsize))
         for start in range(0, n, rows):
-            block = queries[start : start + rows] @ self._transposed
+            part = slice(start, start + rows)
+            centred = queries[part] - self._centre
+            block = centred @ self._transposed
             np.subtract(self._halves, block, out=block)  # half squared distance less |q|²/2
+            every = np.arange(len(block))
             # k passes of argmin beat a partition for the few neighbours that are ever asked for
             for column in range(k):
                 found = block.argmin(axis=1)
-                indices[column, start : start + rows] = found
+                indices[column, part] = found
                 if column + 1 < k:
-                    block[np.arange(len(block)), found] = np.inf
+                    block[every, found] = np.inf
+            if k < len(self):
+                last = block[every, found]
+                block[every, found] = np.inf
+                limits = last + self._doubt(centred)
+                open_rows = np.flatnonzero(block.min(axis=1) <= limits)
+                if len(open_rows):
+                    self._settle(queries[part], block, limits, open_rows, indices[:, part])
         return indices
+
+    def _doubt(self, centred: np.ndarray) -> float:
+        """How far the difference of two computed half squared distances may be off.
+
+        Twice the bound of a dot product of length D, for whatever order of summation (Higham,
+        Accuracy and Stability of Numerical Algorithms, section 3.1), and of the shift to the
+        centre.
+        """
+        longest = math.sqrt(float(np.einsum("ij,ij->i", centred, centred).max(initial=0.0)))
+        scale = longest * self._reach + 0.5 * self._reach**2
+        return float((centred.shape[1] + 6) * np.finfo(centred.dtype).eps * scale)
+
+    def _settle(
+        self,
+        queries: np.ndarray,
+        block: np.ndarray,
+        limits: np.ndarray,
+        open_rows: np.ndarray,
+        indices: np.ndarray,
+    ) -> None:
+        """Choose anew among all points that may be the nearest; writes into ``indices``.
+
+        Parameters
+        ----------
+        queries : ndarray, shape (n, D)
+        block : ndarray, shape (n, m)
+            Half squared distances, less what all of a row share; infinite for those chosen.
+        limits : ndarray, shape (n,)
+            Up to which value a point may be among the nearest.
+        open_rows : ndarray of int
+            Rows in which more points may be.
+        indices : ndarray of int, shape (k, n)
+        """
+        k = len(indices)
+        for rows in np.array_split(open_rows, -(-len(open_rows) // _AT_ONCE)):
+            may_be = block[rows] <= limits[rows, None]
+            may_be[np.arange(len(rows))[:, None], indices[:, rows].T] = True
+            place, candidate = np.nonzero(may_be)
+            difference = queries[rows[place]].astype(np.float64) - self.points[candidate]
+            squares = np.einsum("ij,ij->i", difference, difference)
+            order = np.lexsort((candidate, squares, place))
+            starts = np.searchsorted(place, np.arange(len(rows)))  # sorted, as order leaves it
+            indices[:, rows] = candidate[order[starts + np.arange(k)[:, None]]]
 
     def distances(self, queries: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Distances from differences, so that those near zero are exact; shape of ``indices``.

@@ -55,3 +55,19 @@ def test_memory_is_bounded():
 def test_bad_input_is_named(k, width, message):
     with pytest.raises(ValueError, match=message):
         nearest_distances(np.zeros((1, 2)), np.zeros((3, width)), k)
+
+
+@pytest.mark.parametrize("max_bytes", [4_000_000, 400])
+@pytest.mark.parametrize("two_clouds", [False, True])
+def test_close_neighbours_are_told_apart_in_single_precision(max_bytes, two_clouds):
+    """Closer together than a dot product in single precision can see."""
+    rng = np.random.default_rng(0)
+    centre = rng.uniform(0.5, 1.0, 100)
+    references = (centre + rng.normal(scale=1e-5, size=(150, 100))).astype(np.float32)
+    if two_clouds:  # far from their common centre
+        references[75:] *= np.float32(-1)
+    queries = (centre + rng.normal(scale=1e-5, size=(40, 100))).astype(np.float32)
+    distances, indices = nearest_distances(queries, references, 3, max_bytes)
+    everything = cdist(queries.astype(float), references.astype(float))
+    assert np.array_equal(indices, np.argsort(everything, axis=1)[:, :3])
+    np.testing.assert_allclose(distances, np.sort(everything, axis=1)[:, :3], rtol=1e-5)
