@@ -62,7 +62,7 @@ for name, value in calc.diagnosis.risks.items():
 # properties, each with an estimated correction beside it, and a report to open in a browser.
 
 # %%
-result = assess_phonopy(phonopy_of(crystal), calc, report="BP.html")
+result = assess_phonopy(phonopy_of(crystal), calc, report="BP.html", progress=False)
 print(result.describe())
 
 # %% [markdown]
@@ -87,4 +87,4 @@ cubic = Atoms(
     cell=[a, a, a],
     pbc=True,
 )
-print(run_forecast(cubic, calc).forecast)
+print(run_forecast(cubic, calc, progress=False).forecast)
