@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 EXPLODED = "exploded"
-"""How molecular dynamics ended that left all temperatures and energies that make sense."""
+"""How molecular dynamics ends that leaves all temperatures and energies that make sense, whatever
+else warnings do."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class RunResult:
         Steps made.
     ended : str
         Why the run ended: ``"finished"``, ``"converged"``, ``"not converged"``,
-        ``"interrupted"``, ``"exploded"`` with what could not be computed any more, or the event
-        that stopped it.
+        ``"interrupted"``, ``"exploded"``, or the event that stopped it.
     events : tuple of Event
         Warnings that were raised, in order.
     outcome : str
@@ -167,6 +167,7 @@ def record_run(
     display = RunDisplay(calculator, shown=progress)
     display.begin(label, steps)
     dynamics.attach(lambda: display.update(dynamics.nsteps))
+    dynamics.attach(lambda: _end_explosion(dynamics, calculator))
     try:
         with display, calculator.policy.listening() as events:
             ended = start()
@@ -174,10 +175,6 @@ def record_run(
             ended = str(calculator.stopped_by)
     except KeyboardInterrupt:
         ended = "interrupted"
-    except Exception as error:
-        if not _has_exploded(calculator):
-            raise
-        ended = f"{EXPLODED}: {error}"
     finally:
         if writer is not None:
             writer.close()
@@ -197,6 +194,12 @@ def record_run(
         outcome() if calculator.results and not calculator.check_state(atoms) else "",
         calculator.reference is not None,
     )
+
+
+def _end_explosion(dynamics: Any, calculator: PlatonicCalculator) -> None:
+    """Make no further step: models hang, or fill the memory, on atoms that fly apart."""
+    if _has_exploded(calculator):
+        dynamics.max_steps = dynamics.nsteps
 
 
 def _has_exploded(calculator: PlatonicCalculator) -> bool:
