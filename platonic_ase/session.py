@@ -241,10 +241,11 @@ class Session:
             diagnosis = self.second_opinion.extend(
                 diagnosis, atoms, platonic, results, self.anchors
             )
-        if diagnosis.index:  # a run, not a single point
-            for finding in diagnosis.findings.values():
-                if "notice" in finding.facts:
-                    self.policy.notice(str(finding.facts["notice"]))
+        for finding in diagnosis.findings.values():
+            if finding.notice:
+                self.policy.notice(finding.notice)
+            if diagnosis.index and "notice" in finding.facts:  # a run, not a single point
+                self.policy.notice(str(finding.facts["notice"]))
         self.diagnosis, self.geometry = diagnosis, atoms
         self.embeddings, self.platonic = embeddings, platonic
         if self._recorder is not None:

@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "relax": (
         ("relax POSCAR --cell --fix-symmetry", "cell and positions, space group kept"),
         ("relax BaTiO3.cif --rattle 0.01", "is the symmetric structure stable?"),
+        ("relax CsPbI3.cif --cell --follow", "off the saddle point that symmetry holds it on"),
     ),
     "phonon": (
         ("phonon Si.cif", "bands, density of states, and the risk that they are wrong"),

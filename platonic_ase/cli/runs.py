@@ -142,6 +142,17 @@ def relax(
             callback=within(0, 2),
         ),
     ] = 0.0,
+    curvature: Annotated[
+        bool,
+        typer.Option(
+            help="Look, once converged, whether symmetry kept the structure on a saddle point: "
+            "some ten to twenty more passes."
+        ),
+    ] = True,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Leave a saddle point along its mode, and relax on."),
+    ] = False,
     supercell: SupercellOpt = (1, 1, 1),
     output: Annotated[
         Path | None,
@@ -183,6 +194,8 @@ def relax(
         pressure=pressure,
         fix_symmetry=fix_symmetry,
         optimizer=optimizer,
+        curvature=curvature,
+        follow=follow,
         trajectory=files["trajectory"],
         report=files["report"],
         progress=not run.quiet,
@@ -230,6 +243,10 @@ def phonon(
         Path | None,
         typer.Option(help="The same with the force constants of the estimated correction."),
     ] = None,
+    born: Annotated[
+        Path | None,
+        typer.Option(help="BORN file of phonopy: the long-range part of a polar crystal."),
+    ] = None,
     risk: Annotated[str, typer.Option(help="'default', 'none' or a phonon pack.")] = "default",
 ) -> None:
     """Phonons, and the risk that they are wrong.
@@ -240,8 +257,9 @@ def phonon(
     from platonic_ase.phonons import run_phonon
 
     given = {"log": watch.log, "report": report, "json": json_file, "phonopy": params}
-    files = OutputFiles(structure, "phonon", watch.inputs, {**given, "folder": None})
-    check_outputs({"phonopy:corrected": corrected_params}, [structure, *watch.inputs])
+    inputs = [*watch.inputs, *([] if born is None else [born])]
+    files = OutputFiles(structure, "phonon", inputs, {**given, "folder": None})
+    check_outputs({"phonopy:corrected": corrected_params}, [structure, *inputs])
     atoms = read_input(structure)
     calc = watch.wrap(files["log"], risk=risk)
     audit.run(calc, structure, watch.quiet)
@@ -258,6 +276,7 @@ def phonon(
         params=files["phonopy"],
         corrected_params=corrected_params,
         store=files["folder"],
+        born=born,
         progress=not watch.quiet,
     )
     calc.close()

@@ -199,6 +199,8 @@ class Finding:
     facts : mapping
         What holds for the whole track, such as its space group or the limits of alarms; JSON-safe,
         recorded once per track.
+    notice : str
+        What limits the watch from here on, said once a run; empty where nothing does.
     """
 
     name: str
@@ -208,6 +210,7 @@ class Finding:
     risks: Mapping[str, float | str] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notice: str = ""
 
 
 @dataclass(frozen=True)

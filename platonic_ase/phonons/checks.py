@@ -10,11 +10,14 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
+from platonic_ase.phonons.chemistry import is_polar
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
     CALIBRATED_DISPLACEMENTS,
     PhononRiskEstimate,
 )
+from platonic_ase.phonons.instability import Judgement, finest_fractions, holding
+from platonic_ase.phonons.layers import describe_openness, open_directions
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation, face_distances
 
@@ -66,14 +69,16 @@ def loose_relaxation(crystal: DisplacedCrystal, residual: np.ndarray) -> Signal:
 
 
 def remarks(
+    atoms: Atoms,
     phonon: Any,
     relaxation: Relaxation | None,
     crystal: DisplacedCrystal | None,
     risk: PhononRiskEstimate,
     spectrum: Spectrum | None,
+    judgement: Judgement | None = None,
 ) -> list[str]:
     """What limits the worth of a result, in sentences."""
-    said = []
+    said = [] if not (flat := describe_openness(atoms)) else [flat]
     if risk.outside == ("displacement",):
         low, high = CALIBRATED_DISPLACEMENTS
         said.append(f"No risk is given: it is calibrated for displacements of {low} to {high} Å.")
@@ -87,7 +92,7 @@ def remarks(
             f"The crystal is unlike those of the calibration in {', '.join(risk.outside)}: the "
             "risk is wide, and close to what holds for any crystal."
         )
-    width = float(face_distances(phonon.supercell.cell).min())
+    width = float(face_distances(phonon.supercell.cell)[~open_directions(atoms)].min())
     if width < 8:
         said.append(f"The supercell is {width:.1f} Å wide: a displaced atom meets its images.")
     if relaxation is not None:
@@ -112,15 +117,38 @@ def remarks(
             "embeddings could not be read."
         )
     if spectrum is not None and spectrum.imaginary:
+        if judgement is not None:
+            spurious = risk.probability_imaginary
+            said.append(f"{judgement}.")
+            if judgement.breaks and spurious is not None:
+                said[-1] += (
+                    " That the model is alone in this, and the mode spurious, has a probability "
+                    f"of {spurious:.2f}."
+                )
         if not any(mode.commensurate for mode in spectrum.modes):
             said.append(
-                "Imaginary frequencies lie between the wave vectors that the supercell holds: "
-                "they may be due to interpolation; try a larger supercell."
+                "Imaginary frequencies lie between the wave vectors that the supercell holds, so "
+                "that no displacement was made along them, and they may be due to interpolation: "
+                f"{_try_supercell(atoms, phonon, spectrum)}."
             )
         said.append("Thermal properties leave out the imaginary modes.")
-    if len(set(phonon.unitcell.symbols)) > 1:
-        said.append("No non-analytical term: LO-TO splitting, if the crystal is polar, is missing.")
+    if phonon.nac_params is None and is_polar(phonon.unitcell.numbers):
+        said.append(
+            "By its oxidation states the crystal is polar: the long-range part of its forces, and "
+            "with it the splitting of longitudinal and transverse modes, is missing. Give Born "
+            "charges and dielectric constants (a BORN file of phonopy; --born FILE)."
+        )
     return said
+
+
+def _try_supercell(atoms: Atoms, phonon: Any, spectrum: Spectrum) -> str:
+    """Which supercell holds the wave vector of the worst mode, or one close to it."""
+    worst = np.array(min(spectrum.modes, key=lambda mode: mode.frequency).q)
+    q = np.linalg.solve(np.array(phonon.primitive_matrix).T, worst)  # of the unit cell
+    finest = finest_fractions(q, within=0.5 / min(max(spectrum.mesh), 12))
+    if finest is None:
+        return "try a larger supercell"
+    return f"try a supercell of {holding(atoms, finest)}, which holds the wave vector of the worst"
 
 
 def settings(
@@ -152,6 +180,7 @@ def settings(
         "displacements": len(phonon.displacements),
         "residual_forces_subtracted": True,
         "symmetrised": True,
+        "born_charges": phonon.nac_params is not None,
         "mesh": list(mesh),
         "relaxation": None if relaxation is None else relaxation.to_dict(),
         "phonopy": phonopy.__version__,

@@ -34,8 +34,33 @@ CATION_VALENCES = {
 }
 """Electrons that an atom of the s, p and late d blocks gives away, by atomic number."""
 
+_ROUNDING, _IONIC = 1e-6, 0.8
 _TAKES, _AS_STRONG = 2.1, 0.85
 """Least electronegativity of a second anion, and how far below the first it may lie."""
+
+
+def is_polar(numbers: np.ndarray) -> bool:
+    """Whether usual valences make the crystal an insulator of ions, such as NaCl, GaAs or SrTiO3.
+
+    An octet binary is; so is a crystal whose usual valences add up to zero, with elements that
+    differ in electronegativity by 0.8 or more.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n_atoms,)
+        Atomic numbers of the crystal.
+    """
+    elements = np.unique(numbers)
+    if len(elements) < 2:
+        return False
+    if not why_no_octet(numbers):
+        return True
+    usual = {z: [*_usual_valences(int(z)), ANION_VALENCE.get(int(z), 0)] for z in elements.tolist()}
+    valences = formal_valences(numbers)
+    whole = all(
+        min(abs(valences[numbers == z][0] - each) for each in usual[z]) < _ROUNDING for z in usual
+    )
+    return whole and float(np.ptp(ELECTRONEGATIVITY[elements])) >= _IONIC
 
 
 def formal_valences(numbers: np.ndarray) -> np.ndarray:

@@ -78,12 +78,17 @@ def estimate_correction(
     crystal: DisplacedCrystal | None,
     features: DisplacementFeatures | None,
     pack: PhononRisk | UniversalRisk | None,
+    polar: bool = False,
 ) -> CorrectionEstimate:
-    """The factor of one crystal, or why there is none."""
+    """The factor of one crystal, or why there is none; ``polar`` with a non-analytical term."""
     if pack is None:
         return CorrectionEstimate(reason="there is no phonon pack for this model")
     if crystal is None or features is None:
         return CorrectionEstimate(reason="the displacements could not be assessed")
+    if polar:
+        return CorrectionEstimate(
+            reason="it is calibrated on spectra without the non-analytical term"
+        )
     if not displaced_within(crystal, OWN_DISPLACEMENTS):
         low, high = OWN_DISPLACEMENTS
         return CorrectionEstimate(
@@ -93,7 +98,10 @@ def estimate_correction(
 
 
 def correct_phonons(
-    phonon: Any, estimate: CorrectionEstimate, mesh: Sequence[int]
+    phonon: Any,
+    estimate: CorrectionEstimate,
+    mesh: Sequence[int],
+    openly: Sequence[bool] | np.ndarray = (False,) * 3,
 ) -> CorrectedPhonons:
     """Spectra of the corrected force constants; the phonopy object is left as it is.
 
@@ -102,7 +110,7 @@ def correct_phonons(
     phonon : phonopy.Phonopy
         With force constants.
     estimate : CorrectionEstimate
-    mesh : sequence of 3 int
+    mesh, openly : sequence of 3 int, sequence of bool
         See :func:`~platonic_ase.phonons.spectrum.compute_spectrum`.
     """
     if estimate.factor is None or estimate.interval is None:
@@ -111,7 +119,7 @@ def correct_phonons(
     return CorrectedPhonons(
         estimate,
         {
-            bound: compute_spectrum(corrected_phonopy(phonon, factor), mesh)
+            bound: compute_spectrum(corrected_phonopy(phonon, factor), mesh, openly)
             for bound, factor in zip(BOUNDS, factors, strict=True)
         },
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame
+from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
+    CALIBRATED_DISPLACEMENTS,
+    DISPLACEMENT,
     PhononRiskEstimate,
     PhononRiskModel,
     estimate,
@@ -151,6 +153,7 @@ class DisplacementResponse(Diagnostic):
                 )
             },
             risks=risk.to_risks(),
+            notice=self._notice(risk, crystal),
             signals=phonon_signals(crystal, risk, self.risk) if crystal.complete else (),
         )
 
@@ -170,7 +173,23 @@ class DisplacementResponse(Diagnostic):
                 )
             },
             risks=risk.to_risks(),
+            notice=self._notice(risk, None),
         )
+
+    def _notice(self, risk: PhononRiskEstimate, crystal: DisplacedCrystal | None) -> str:
+        """Why nothing can be said of the phonons, though there is a calibration."""
+        if self.risk is None or risk.calibration != UNCALIBRATED:
+            return ""
+        if crystal is None:
+            why = "several atoms move at a time, and no single one did before"
+        elif DISPLACEMENT in risk.outside:
+            low, high = CALIBRATED_DISPLACEMENTS
+            longest = crystal.lengths[1]
+            why = f"displaced by up to {longest:.3g} Å; it is calibrated from {low} to {high} Å"
+        else:
+            unlike = ", ".join(risk.outside) or "a feature is missing"
+            why = f"unlike all of the calibration: {unlike}"
+        return f"No phonon risk is given of the displaced supercells seen here ({why})."
 
 
 def _farthest_twins(atoms: Atoms, moved: int, twins: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,9 +16,11 @@ from platonic_ase.monitor.watch import RunSummary
 from platonic_ase.phonons.corrected import CorrectedPhonons
 from platonic_ase.phonons.estimate import PhononRiskEstimate
 from platonic_ase.phonons.features import DisplacementFeatures
+from platonic_ase.phonons.instability import Judgement
 from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation
+from platonic_ase.report.html import plural
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -49,6 +52,9 @@ class PhononResult:
         None where the run ended before.
     corrected : CorrectedPhonons or None
         What the calibration makes of it, beside the spectrum; None where there is no spectrum.
+    judgement : Judgement or None
+        What the imaginary modes mean, as :mod:`~platonic_ase.phonons.instability` judges; None
+        where there are none, or the supercell has no symmetry.
     force_constant_errors : mapping of str to float
         See :func:`~platonic_ase.phonons.spectrum.force_constant_errors`.
     events : tuple of Event
@@ -75,6 +81,7 @@ class PhononResult:
     residual_force: float
     spectrum: Spectrum | None
     corrected: CorrectedPhonons | None
+    judgement: Judgement | None
     force_constant_errors: Mapping[str, float]
     events: tuple[Event, ...]
     remarks: tuple[str, ...]
@@ -96,35 +103,44 @@ class PhononResult:
 
     def describe(self) -> str:
         """A few lines for the terminal."""
-        risk, spectrum = self.risk, self.spectrum
-        lines = [f"{self.formula}: phonon risk {risk.calibration}"]
-        if risk.relative_error is not None:
-            lines[0] = (
-                f"{self.formula}: predicted error {100 * risk.relative_error:.0f} % of the mean "
-                f"frequency{_between(risk.interval)}; probability above 15 %: "
-                f"{_said(risk.probability_above_15_percent)}, above 25 %: "
-                f"{_said(risk.probability_above_25_percent)}"
-            )
-        if risk.probability_imaginary is not None:
+        spectrum = self.spectrum
+        supercells = plural(self.steps, "displaced supercell")
+        lines = [f"{self.formula}, {supercells} of {len(self.phonon.supercell)} atoms"]
+        if spectrum is None:
+            lines[0] += f": no phonons, {self.ended}."
+        else:
             lines[0] += (
-                f"; probability of spurious imaginary modes: {risk.probability_imaginary:.2f}"
+                f": {spectrum.lowest:.2f} to {spectrum.quantiles[-1]:.2f} THz, mean "
+                f"{spectrum.mean:.2f} THz."
             )
-        if risk.calibration != UNCALIBRATED:
-            lines.append(f"calibration: {risk.calibration}")
-        if spectrum is not None:
-            lines.append(
-                f"frequencies {spectrum.lowest:.2f} to {spectrum.quantiles[-1]:.2f} THz, mean "
-                f"{spectrum.mean:.2f} THz; "
-                + (
-                    f"{100 * spectrum.imaginary_share:.1f} % imaginary"
-                    if spectrum.imaginary
-                    else "no imaginary modes"
-                )
-            )
-            lines += [f"  {mode}" for mode in spectrum.modes[:3]]
+            if spectrum.imaginary:
+                worst = min(spectrum.modes, key=lambda mode: mode.frequency)
+                share = f"{100 * spectrum.imaginary_share:.1f} % of the mesh imaginary"
+                lines.append(f"Worst mode: {worst}; {share}.")
+            else:
+                lines.append("No imaginary modes.")
+        lines.append(f"Risk: {self._risk()}.")
         if self.corrected is not None:
             lines.append(self.corrected.describe())
+        warned = Counter(event.kind.replace("_", " ") for event in self.events)
+        if warned:
+            kinds = (f"{kind}{f' ×{n}' if n > 1 else ''}" for kind, n in warned.items())
+            lines.append(f"Warnings: {', '.join(kinds)}.")
         return "\n".join([*lines, *self.remarks])
+
+    def _risk(self) -> str:
+        risk = self.risk
+        if risk.relative_error is None:
+            return risk.calibration
+        said = (
+            f"an error of {100 * risk.relative_error:.0f} % of the mean frequency"
+            f"{_between(risk.interval)}, above 15 % with probability "
+            f"{_said(risk.probability_above_15_percent)}, above 25 % with "
+            f"{_said(risk.probability_above_25_percent)}"
+        )
+        if risk.probability_imaginary is not None:
+            said += f"; spurious imaginary modes with {risk.probability_imaginary:.2f}"
+        return f"{said} ({risk.calibration})"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary; see the keys of the ``phonon`` command's ``--json``."""
@@ -144,6 +160,7 @@ class PhononResult:
             "imaginary_modes": (
                 [] if spectrum is None else [mode.to_dict() for mode in spectrum.modes]
             ),
+            "judgement": None if self.judgement is None else self.judgement.to_dict(),
             "thermal": None if spectrum is None else _thermal(spectrum),
             "corrected": None if self.corrected is None else self.corrected.to_dict(),
             "force_constant_errors": dict(self.force_constant_errors),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonic_ase.errors import WarningRaised
+from platonic_ase.errors import StructureError, WarningRaised
 from platonic_ase.monitor.diagnosis import Event
 from platonic_ase.phonons.checks import loose_relaxation, remarks, settings
 from platonic_ase.phonons.corrected import (
@@ -20,6 +21,8 @@ from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import PhononRiskEstimate, estimate, phonon_signals
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
+from platonic_ase.phonons.instability import Judgement, judge_phonons
+from platonic_ase.phonons.layers import centre_layer, open_directions, open_vectors
 from platonic_ase.phonons.outputs import PathLike, PhononOutputs
 from platonic_ase.phonons.result import PhononResult
 from platonic_ase.phonons.sites import SiteResponse
@@ -32,6 +35,7 @@ from platonic_ase.phonons.spectrum import (
 from platonic_ase.phonons.structure import (
     Relaxation,
     choose_supercell,
+    read_born,
     relax_crystal,
     to_ase,
 )
@@ -59,6 +63,7 @@ def run_phonon(
     params: PathLike | None = None,
     corrected_params: PathLike | None = None,
     store: PathLike | None = None,
+    born: PathLike | None = None,
     progress: bool = True,
 ) -> PhononResult:
     """Harmonic phonons of a crystal by finite displacements.
@@ -67,7 +72,8 @@ def run_phonon(
     displacements, and each supercell is one forward pass that gives forces and embeddings. The
     risk that the phonons are wrong is known, and a warning raised through the calculator's
     policy, before anything is diagonalised. Where the calibration offers a correction, it stands
-    beside the result, which it leaves as it is.
+    beside the result, which it leaves as it is. Where the cell does not go on along a vector (not
+    periodic, or with vacuum), wave vectors and path are those of a layer or a chain.
 
     Parameters
     ----------
@@ -93,6 +99,9 @@ def run_phonon(
     store : path-like, optional
         Folder for finished supercells: an interrupted run is resumed from it, a finished one
         removes it.
+    born : path-like, optional
+        Born charges and dielectric constants, as phonopy's BORN file of the primitive cell, for
+        the non-analytical term of polar crystals.
     progress : bool
         Whether to show a live panel, or plain lines where there is no terminal.
 
@@ -118,9 +127,11 @@ def run_phonon(
         raise ValueError("phonons need a crystal: three cell vectors; set atoms.cell")
     if displacement <= 0:
         raise ValueError(f"displacement = {displacement} Å; a positive length is needed")
+    if born is not None and not Path(born).is_file():
+        raise StructureError(f"no BORN file at {born}; leave it out, or give one of phonopy")
     kept = ForceStore(store, calculator)
     atoms = atoms.copy()
-    atoms.pbc = True
+    centre_layer(atoms, ~atoms.pbc)
     relaxation: Relaxation | None = None
     display = RunDisplay(calculator, shown=progress)
     with calculator.policy.listening() as events, display:
@@ -139,6 +150,8 @@ def run_phonon(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that "auto" means a primitive cell
             phonon = Phonopy(unit_cell, supercell_matrix=matrix, primitive_matrix="auto")
+        if born is not None:
+            phonon.nac_params = read_born(phonon, born)
         phonon.generate_displacements(distance=displacement)
         outputs = PhononOutputs(json, report, params, corrected_params)
         return _phonons(
@@ -235,12 +248,14 @@ def _phonons(
     display: RunDisplay,
     ended: str = "finished",
 ) -> PhononResult:
+    openly = open_vectors(phonon.primitive.cell, atoms, open_directions(atoms))
     if mesh is None:
-        mesh = choose_mesh(np.linalg.norm(phonon.primitive.cell, axis=1).tolist())
+        lengths = np.linalg.norm(phonon.primitive.cell, axis=1).tolist()
+        mesh = choose_mesh(lengths, openly=openly.tolist())
     mesh = [int(n) for n in mesh]
     if len(mesh) != 3 or min(mesh) < 1:
         raise ValueError(f"mesh = {mesh}; three positive numbers are needed")
-    rest = to_ase(phonon.supercell)
+    rest = to_ase(phonon.supercell, atoms.pbc)
     crystal: DisplacedCrystal | None = None
     residual: np.ndarray | None = None
     features: DisplacementFeatures | None = None
@@ -248,13 +263,14 @@ def _phonons(
     risk = PhononRiskEstimate()
     spectrum: Spectrum | None = None
     corrected: CorrectedPhonons | None = None
+    judgement: Judgement | None = None
     errors: dict[str, float] = {}
     resumed = 0
     try:
         if ended == "finished":
             residual, forces, crystal, resumed = evaluate_supercells(
                 rest,
-                [to_ase(cell) for cell in phonon.supercells_with_displacements],
+                [to_ase(cell, atoms.pbc) for cell in phonon.supercells_with_displacements],
                 calculator,
                 kept,
                 display=display,
@@ -271,9 +287,12 @@ def _phonons(
             if calculator.stopped_by is not None:
                 raise WarningRaised(calculator.stopped_by)
             phonon.forces = forces - residual
-            spectrum, errors = _solve(phonon, mesh)
-            correction = estimate_correction(crystal, features, calculator.phonon_risk)
-            corrected = correct_phonons(phonon, correction, mesh)
+            spectrum, errors = _solve(phonon, mesh, openly)
+            if spectrum.imaginary:
+                judgement = judge_phonons(phonon, rest, calculator, display)
+            polar = phonon.nac_params is not None
+            correction = estimate_correction(crystal, features, calculator.phonon_risk, polar)
+            corrected = correct_phonons(phonon, correction, mesh, openly)
             kept.clear()
     except KeyboardInterrupt:
         ended = "interrupted"
@@ -291,9 +310,10 @@ def _phonons(
         residual_force=_largest(residual),
         spectrum=spectrum,
         corrected=corrected,
+        judgement=judgement,
         force_constant_errors=errors,
         events=tuple(events),
-        remarks=tuple(remarks(phonon, relaxation, crystal, risk, spectrum)),
+        remarks=tuple(remarks(atoms, phonon, relaxation, crystal, risk, spectrum, judgement)),
         settings=settings(phonon, rest, calculator, relaxation, mesh),
         summary=calculator.summary(),
         ended=ended,
@@ -306,13 +326,15 @@ def _phonons(
     return result
 
 
-def _solve(phonon: Any, mesh: Sequence[int]) -> tuple[Spectrum, dict[str, float]]:
+def _solve(
+    phonon: Any, mesh: Sequence[int], openly: np.ndarray
+) -> tuple[Spectrum, dict[str, float]]:
     # the finite-difference solver needs one atom moved at a time
     solver = "symfc" if "displacements" in phonon.dataset else None
     phonon.produce_force_constants(fc_calculator=solver, show_drift=False)
     errors = force_constant_errors(phonon.force_constants)
     phonon.symmetrize_force_constants(show_drift=False)
-    return compute_spectrum(phonon, mesh), errors
+    return compute_spectrum(phonon, mesh, openly), errors
 
 
 def _largest(forces: np.ndarray | None) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from platonic_ase.phonons.layers import flat_path
+
 LEVELS = np.linspace(0, 1, 17)
 """Levels of the frequency quantiles."""
 IMAGINARY = -0.1
@@ -127,7 +129,9 @@ class Spectrum:
         return float(np.average(self.frequencies.mean(axis=1), weights=self.weights))
 
 
-def choose_mesh(lengths: Sequence[float], reach: float = 60.0) -> tuple[int, int, int]:
+def choose_mesh(
+    lengths: Sequence[float], reach: float = 60.0, openly: Sequence[bool] = (False,) * 3
+) -> tuple[int, int, int]:
     """Odd numbers of points, at least nine, that sample waves up to ``reach`` (Å) along each axis.
 
     Parameters
@@ -136,8 +140,13 @@ def choose_mesh(lengths: Sequence[float], reach: float = 60.0) -> tuple[int, int
         Of the primitive cell vectors, Å.
     reach : float
         Å.
+    openly : sequence of bool
+        Vectors along which the crystal does not go on: one point.
     """
-    a, b, c = (max(9, 2 * int(reach / length / 2) + 1) for length in lengths)
+    a, b, c = (
+        1 if alone else max(9, 2 * int(reach / length / 2) + 1)
+        for length, alone in zip(lengths, openly, strict=True)
+    )
     return a, b, c
 
 
@@ -180,7 +189,9 @@ def force_constant_errors(force_constants: np.ndarray) -> dict[str, float]:
     }
 
 
-def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
+def compute_spectrum(
+    phonon: Any, mesh: Sequence[int], openly: Sequence[bool] | np.ndarray = (False,) * 3
+) -> Spectrum:
     """Diagonalise.
 
     Parameters
@@ -189,6 +200,8 @@ def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
         With force constants.
     mesh : sequence of 3 int
         Centred on Γ.
+    openly : sequence of bool
+        Primitive vectors along which the crystal does not go on: the path has no part of them.
     """
     phonon.run_mesh(list(mesh), is_gamma_center=True)
     frequencies, weights = np.array(phonon.mesh.frequencies), np.array(phonon.mesh.weights)
@@ -202,7 +215,7 @@ def compute_spectrum(phonon: Any, mesh: Sequence[int]) -> Spectrum:
         frequencies=frequencies,
         weights=weights,
         quantiles=frequency_quantiles(frequencies, weights),
-        bands=_bands(phonon),
+        bands=_bands(phonon, np.asarray(openly)),
         dos_frequencies=np.array(phonon.total_dos.frequency_points),
         dos=np.array(phonon.total_dos.dos),
         temperatures=np.array(thermal.temperatures),
@@ -271,8 +284,17 @@ def _mode(phonon: Any, q: np.ndarray, commensurate: bool) -> ImaginaryMode:
     )
 
 
-def _bands(phonon: Any, points: int = 51) -> Bands:
-    phonon.auto_band_structure(npoints=points)
+def _bands(phonon: Any, openly: np.ndarray, points: int = 51) -> Bands:
+    if openly.any():
+        path, names_of_points = flat_path(phonon.primitive.cell, openly, points)
+        phonon.run_band_structure(
+            path,
+            path_connections=[True] * (len(path) - 1) + [False],
+            labels=names_of_points,
+            is_legacy_plot=False,
+        )
+    else:
+        phonon.auto_band_structure(npoints=points)
     solved = phonon.band_structure
     segments = tuple(
         (np.array(d), np.array(f))

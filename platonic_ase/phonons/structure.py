@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
 
+from platonic_ase.errors import StructureError
 from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
+from platonic_ase.phonons.layers import open_directions, strain_mask
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -37,7 +40,7 @@ class Relaxation:
     max_force : float
         Largest residual force, eV/Å.
     pressure : float or None
-        GPa, positive under compression; None where the model gives no stress.
+        GPa, positive under compression; None where the model gives no stress, and for layers.
     space_group, space_group_before : str
         International symbol and number.
     """
@@ -66,6 +69,8 @@ def relax_crystal(
 ) -> Relaxation:
     """Relax positions and cell with the space group kept; or only look at what is left.
 
+    Of a layer or a chain, the cell is relaxed along its periodic directions only.
+
     Parameters
     ----------
     atoms : Atoms
@@ -85,13 +90,16 @@ def relax_crystal(
     from ase.optimize import BFGS
 
     before = space_group(atoms)
+    openly = open_directions(atoms)
     atoms.set_constraint()
     atoms.calc = calculator
     converged, done = None, 0
     if relax:
         atoms.set_constraint(FixSymmetry(atoms, symprec=_SYMPREC))
         # a step of the cell is a strain: small ones, or a bad start collapses
-        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None, maxstep=0.05)
+        optimizer = BFGS(
+            FrechetCellFilter(atoms, mask=strain_mask(atoms, openly)), logfile=None, maxstep=0.05
+        )
         calculator.attach(optimizer)
         if display is not None:
             display.begin(f"relaxation to {fmax:g} eV/Å", steps)
@@ -102,7 +110,7 @@ def relax_crystal(
     forces = atoms.get_forces()
     stress = atoms.calc.results.get("stress")
     pressure = None
-    if stress is not None:
+    if stress is not None and not openly.any():  # a layer has none along its normal
         stress = np.asarray(stress)
         trace = stress[:3].sum() if stress.shape == (6,) else np.trace(stress)
         pressure = float(-trace / 3 / units.GPa)
@@ -136,7 +144,8 @@ def choose_supercell(
     """Smallest supercell that is wide enough in every direction.
 
     Multiples of the conventional cell, the same along axes of the same length, are compared by
-    the distance between opposite faces.
+    the distance between opposite faces. A layer or a chain is repeated along its periodic
+    directions only.
 
     Parameters
     ----------
@@ -151,18 +160,21 @@ def choose_supercell(
     ndarray of int, shape (3, 3)
         In phonopy's convention: columns of cell vectors times this are those of the supercell.
     """
-    conventional = _conventional(atoms)
+    openly = open_directions(atoms)
+    conventional = np.eye(3, dtype=int) if openly.any() else _conventional(atoms)
     lengths = np.linalg.norm(conventional @ atoms.cell.array, axis=1)
     best: tuple[tuple[bool, float, float], np.ndarray] | None = None
     for repeat in itertools.product(range(1, 9), repeat=3):
-        if any(
-            abs(lengths[i] - lengths[j]) < 0.01 and repeat[i] != repeat[j]
+        if (np.array(repeat)[openly] > 1).any() or any(
+            abs(lengths[i] - lengths[j]) < 0.01
+            and repeat[i] != repeat[j]
+            and not (openly[i] or openly[j])
             for i, j in ((0, 1), (0, 2), (1, 2))
         ):
             continue
         matrix = np.diag(repeat) @ conventional  # rows
         count = round(abs(float(np.linalg.det(matrix)))) * len(atoms)
-        width = float(face_distances(matrix @ atoms.cell.array).min())
+        width = float(face_distances(matrix @ atoms.cell.array)[~openly].min())
         if count > max_atoms and repeat != (1, 1, 1):
             continue
         enough = width >= min_length
@@ -173,8 +185,38 @@ def choose_supercell(
     return np.asarray(best[1].T)
 
 
-def to_ase(cell: Any) -> Atoms:
-    """ASE structure of a phonopy cell."""
+def read_born(phonon: Any, path: str | os.PathLike[str]) -> Any:
+    """Born charges and dielectric constants of a BORN file, made symmetric.
+
+    Parameters
+    ----------
+    phonon : phonopy.Phonopy
+    path : path-like
+        In phonopy's format, of the symmetry-independent atoms of the primitive cell.
+
+    Raises
+    ------
+    StructureError
+        If the file cannot be read, or belongs to another cell.
+    """
+    from phonopy.file_IO import parse_BORN
+
+    try:
+        read = parse_BORN(phonon.primitive, filename=path)
+        if read is None:
+            raise ValueError("another number of atoms")
+        return read
+    except Exception as error:  # phonopy raises whatever its parser stumbles over
+        raise StructureError(
+            f"{path} is no BORN file of {phonon.primitive.formula} ({error}): a line with the "
+            "conversion factor, nine numbers of the dielectric tensor, and nine numbers of the "
+            "Born charge of each symmetry-independent atom are needed; 'phonopy-vasp-born' makes "
+            "one"
+        ) from error
+
+
+def to_ase(cell: Any, pbc: Any = True) -> Atoms:
+    """ASE structure of a phonopy cell, which knows no boundary conditions."""
     from ase import Atoms
 
     return Atoms(
@@ -182,7 +224,7 @@ def to_ase(cell: Any) -> Atoms:
         positions=cell.positions,
         cell=cell.cell,
         masses=cell.masses,
-        pbc=True,
+        pbc=pbc,
     )
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 SAME_PLACE = 1e-3
 """Å within which an atom counts as not moved."""
-SMALLEST, LARGEST = 5e-3, 0.1
-"""Å: what counts as a finite displacement."""
+SMALLEST, LARGEST = 4.9e-3, 0.1001
+"""Å: what counts as a finite displacement: 0.005 to 0.1, with room for rounding."""
 FEW = 4
 """So many atoms may move at a time in what is still taken for a displaced supercell."""
 

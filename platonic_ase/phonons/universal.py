@@ -78,6 +78,7 @@ SCHEMA = PackSchema(
         "provenance": mapping,
     },
 )
+_CONTRADICTION = 3.0
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,10 @@ class UniversalRisk:
         precision = 4 / (self._spread(numbers) * deviation) ** 2
         variance = 1 / (precision + prior)
         own = (values["stiffness_excess"] - true) / 2
-        return variance * (precision * own + prior * self.level.offset), math.sqrt(variance)
+        # sources that contradict each other are less sure than they say (Birge's ratio)
+        gap = abs(own - self.level.offset) / math.sqrt(1 / precision + 1 / prior)
+        wide = math.sqrt(variance) * max(1.0, gap / _CONTRADICTION)
+        return variance * (precision * own + prior * self.level.offset), wide
 
     def predict(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()

@@ -104,6 +104,14 @@ def verdict(run: RunColumns) -> Verdict:
             "No geometry was diagnosed: the log holds the header of this run only. Start the run "
             "again."
         )
+    elif not events and isinstance(run.risks.get("phonon_relative_error"), str):
+        kind, title = "unknown", "Phonons not judged"
+        sentence = (
+            f"No warning in {plural(n, 'geometry', 'geometries')}, but there are displaced "
+            "supercells of which no risk can be given: there is no calibration for this model, or "
+            "none for such displacements. Check a few forces by other means, or displace single "
+            "atoms by 0.01 to 0.03 Å."
+        )
     elif not events:
         kind, title = "quiet", "Quiet"
         sentence = f"No warning in {plural(n, 'geometry', 'geometries')}: " + (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,7 +13,8 @@ from ase import units
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.errors import SettingError
 from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
-from platonic_ase.runs.record import RunResult, record_run
+from platonic_ase.runs.record import RunResult, record_run, try_report
+from platonic_ase.stability.saddle import SaddleCheck, check_saddle, saddle_signal
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,6 +33,8 @@ def run_relaxation(
     pressure: float = 0.0,
     fix_symmetry: bool = False,
     optimizer: str = "FIRE",
+    curvature: bool = True,
+    follow: bool = False,
     trajectory: str | os.PathLike[str] | None = None,
     report: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -57,6 +60,13 @@ def run_relaxation(
         it still shows forces that break the symmetry.
     optimizer : str
         One of :data:`OPTIMIZERS`, from ``ase.optimize``.
+    curvature : bool
+        Whether to look, once converged, if symmetry has kept the structure on a saddle point: with
+        some ten to twenty more passes of the bare model, see
+        :func:`~platonic_ase.stability.saddle.check_saddle`. One is a warning.
+    follow : bool
+        Whether to leave a saddle point along the softest mode and to relax on, as a run of its
+        own; the atoms become those of the smallest cell that holds the mode.
     trajectory : path-like, optional
         ``.traj``, or ``.xyz`` or ``.h5`` with what was seen of every atom in each frame; one of
         an earlier run is kept aside.
@@ -91,31 +101,80 @@ def run_relaxation(
             f"pressure = {pressure:g} GPa on a cell that is {'relaxed' if cell else 'fixed'}; a "
             "finite one is needed, and the cell has to be relaxed as well (cell=True, --cell)"
         )
-    atoms.calc = calculator
-    if fix_symmetry:
-        atoms.set_constraint([*atoms.constraints, FixSymmetry(atoms)])
-    target: Any = FrechetCellFilter(atoms, scalar_pressure=pressure * units.GPa) if cell else atoms
-    dynamics = getattr(ase.optimize, optimizer)(target, logfile=None)
+    if follow and (fix_symmetry or not curvature):
+        raise SettingError(
+            "follow leaves the symmetry along a mode of negative curvature: it needs curvature, "
+            "and a symmetry that is not fixed"
+        )
 
-    before = _State.of(atoms, calculator.watch.symmetric)
+    def relax(
+        report: str | os.PathLike[str] | None, append: bool = False, why: str = ""
+    ) -> tuple[RunResult, SaddleCheck | None]:
+        atoms.calc = calculator
+        if fix_symmetry:
+            atoms.set_constraint([*atoms.constraints, FixSymmetry(atoms)])
+        target: Any = atoms
+        if cell:
+            target = FrechetCellFilter(atoms, scalar_pressure=pressure * units.GPa)
+        dynamics = getattr(ase.optimize, optimizer)(target, logfile=None)
+        before = _State.of(atoms, calculator.watch.symmetric)
+        saddle: SaddleCheck | None = None
 
-    def start() -> str:
-        before.energy = atoms.get_potential_energy()  # of the geometry that comes first anyway
-        return "converged" if dynamics.run(fmax=fmax, steps=steps) else "not converged"
+        def start() -> str:
+            nonlocal saddle
+            before.energy = atoms.get_potential_energy()  # of the geometry that comes first anyway
+            if not dynamics.run(fmax=fmax, steps=steps):
+                return "not converged"
+            if curvature and calculator.stopped_by is None:
+                saddle = check_saddle(atoms, calculator)
+                if saddle.found:
+                    calculator.report(saddle_signal(saddle, atoms))
+            return "converged"
 
-    return record_run(
-        start,
-        dynamics,
-        atoms,
-        calculator,
-        steps=steps,
-        label=f"{optimizer} to {fmax:g} eV/Å",
-        trajectory=trajectory,
-        trajectory_interval=1,
-        report=report,
-        progress=progress,
-        outcome=lambda: before.compared_with(atoms),
-    )
+        result = record_run(
+            start,
+            dynamics,
+            atoms,
+            calculator,
+            steps=steps,
+            label=f"{optimizer} to {fmax:g} eV/Å",
+            trajectory=trajectory,
+            trajectory_interval=1,
+            report=report,
+            progress=progress,
+            append=append,
+            outcome=lambda: why + before.compared_with(atoms),
+        )
+        return result, saddle
+
+    result, saddle = relax(None if follow else report)
+    if not follow:
+        return result
+    if saddle is None or saddle.lower is None or result.ended != "converged":
+        return replace(result, report=try_report(result.log, report, calculator.run_id))
+    become(atoms, saddle.lower)
+    return relax(report, append=True, why=f"left a saddle point towards {_goal(saddle)}; ")[0]
+
+
+def become(atoms: Atoms, other: Atoms) -> None:
+    """Turn an Atoms object into another structure, in place; constraints and arrays go.
+
+    Parameters
+    ----------
+    atoms, other : Atoms
+    """
+    atoms.set_constraint()
+    del atoms[list(range(len(atoms)))]
+    for name in set(atoms.arrays) - {"numbers", "positions"}:
+        del atoms.arrays[name]
+    atoms.set_cell(other.cell)
+    atoms.pbc = other.pbc
+    atoms.extend(other)
+
+
+def _goal(saddle: SaddleCheck) -> str:
+    known = saddle.judgement
+    return (known and known.subgroup) or "a larger cell"
 
 
 @dataclass

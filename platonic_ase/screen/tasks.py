@@ -93,7 +93,9 @@ def relax(
     """Relaxation; see :func:`~platonic_ase.runs.relax.run_relaxation`."""
     from platonic_ase.runs.relax import run_relaxation
 
-    result = run_relaxation(atoms, calculator, trajectory=trajectory, progress=False, **options)
+    result = run_relaxation(
+        atoms, calculator, curvature=False, trajectory=trajectory, progress=False, **options
+    )
     return _outcome(atoms, calculator, result.ended, result.steps)
 
 

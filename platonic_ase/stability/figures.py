@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from platonic_ase.report.plots.style import ALARM, BLUE, GREY, INK, new_figure, styled
 
 if TYPE_CHECKING:
-    from platonic_ase.stability.risk import SymmetryRisk
+    from platonic_ase.phonons.breaking import SymmetryRisk
 
 _ROW, _MARGINS = 0.34, 1.1  # inches
 _LINEAR = 0.2

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from platonic_ase.models import find_encoder
+from platonic_ase.phonons.breaking import SymmetryRisk, fit_symmetry_risk, risk_path
 from platonic_ase.space.folders import packaged_folder
 from platonic_ase.space.identity import ModelIdentity
-from platonic_ase.stability.risk import SymmetryRisk, fit_symmetry_risk, risk_path
 
 
 def build_symmetry_risk(identity: ModelIdentity, table: Mapping[str, Any], folder: Path) -> Path:

@@ -11,7 +11,7 @@ from platonic_ase.report.plots.style import to_svg
 from platonic_ase.stability.figures import calibration_curve, ways_out
 
 if TYPE_CHECKING:
-    from platonic_ase.stability.risk import SymmetryRisk
+    from platonic_ase.phonons.breaking import SymmetryRisk
 
 _SCOPE = (
     "The forecast is of this model, in this supercell: whether the structure would keep its space "
@@ -91,6 +91,8 @@ def _verdict(record: Mapping[str, Any]) -> str:
             f"the energy changes by {number(way['energy'], 2)} meV per atom; {way['orbit']}, "
             f"towards {way['subgroup'] or 'a larger cell'}."
         )
+    if record["unheld"]:
+        remarks.append(f"Not seen: {record['unheld']}.")
     text = "".join(f"<p>{escape(remark)}</p>" for remark in (*remarks, _SCOPE))
     return f'<div class="verdict {kind}"><strong>{escape(title)}</strong>{text}</div>'
 

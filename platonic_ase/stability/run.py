@@ -16,22 +16,23 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.errors import OutputError, RecordingWarning, StructureError
 from platonic_ase.monitor.diagnosis import Event
-from platonic_ase.monitor.symmetry.operations import find_operations
-from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
+from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
 from platonic_ase.outputs import keep_previous, write_atomically
+from platonic_ase.phonons.breaking import SymmetryRisk, find_symmetry_risk
 from platonic_ase.phonons.crystal import crystal_key
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
+from platonic_ase.phonons.instability import (
+    AMPLITUDE,
+    follow_soft_modes,
+    full_force_constants,
+    judge,
+    unheld_points,
+)
+from platonic_ase.phonons.layers import open_directions
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
 from platonic_ase.report.display import RunDisplay
-from platonic_ase.stability.forecast import (
-    SoftDirection,
-    SymmetryForecast,
-    describe_direction,
-    forecast_signal,
-)
-from platonic_ase.stability.risk import SymmetryRisk, find_symmetry_risk
-from platonic_ase.stability.softening import directions, soft_modes
+from platonic_ase.stability.forecast import SymmetryForecast, forecast_signal
 from platonic_ase.structures import check_structure
 
 if TYPE_CHECKING:
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("platonic_ase")
 
-AMPLITUDE = 0.1
-"""Å: how far the atom that moves most is followed along a soft mode."""
-MODES, WAYS, SOFT = 3, 3, 0.5
-"""Eigenvalues that are followed, directions of each, and eV/Å² above which only the lowest is."""
 MAX_ATOMS = 100
 _SYMPREC = 1e-3
 
@@ -173,11 +170,15 @@ def run_forecast(
         rest, constants, features = _force_constants(
             atoms, multiples, displacement, calculator, display
         )
-        ways = _follow(rest, constants, calculator, display)
-        forecast = SymmetryForecast(relaxation.space_group, ways)
+        ways = follow_soft_modes(rest, constants, calculator, display)
         risk = find_symmetry_risk(calculator.encoder.identity)
+        forecast = SymmetryForecast(
+            relaxation.space_group,
+            ways,
+            judge(ways, risk),
+            unheld_points(atoms, multiples),
+        )
         if risk is not None:
-            forecast = risk.apply(forecast)
             calculator.report(replace(forecast_signal(forecast), group=crystal_key(rest)))
     settings = {
         "model": calculator.encoder.identity.model,
@@ -235,8 +236,11 @@ def primitive(atoms: Atoms) -> Atoms:
 
 
 def doubled(atoms: Atoms, max_atoms: int = MAX_ATOMS) -> tuple[int, int, int]:
-    """Multiples of a cell: two along each axis, one along the longest where that is too many."""
-    multiples = [2, 2, 2]
+    """Multiples of a cell: two along each axis, one along the longest where that is too many.
+
+    One along the normal of a layer, and across a chain.
+    """
+    multiples = [1 if alone else 2 for alone in open_directions(atoms)]
     for axis in np.argsort(-atoms.cell.lengths(), kind="stable"):
         if len(atoms) * int(np.prod(multiples)) <= max_atoms:
             break
@@ -244,16 +248,17 @@ def doubled(atoms: Atoms, max_atoms: int = MAX_ATOMS) -> tuple[int, int, int]:
     return multiples[0], multiples[1], multiples[2]
 
 
-def _force_constants(
-    atoms: Atoms,
-    multiples: Sequence[int],
-    displacement: float,
-    calculator: PlatonicCalculator,
-    display: RunDisplay,
-) -> tuple[Atoms, np.ndarray, DisplacementFeatures | None]:
-    """Supercell at rest, its force constants (n, n, 3, 3), and what the embeddings say."""
+def displaced_cells(atoms: Atoms, multiples: Sequence[int], displacement: float) -> Any:
+    """A Phonopy object with displaced supercells of a primitive cell.
+
+    Parameters
+    ----------
+    atoms : Atoms
+    multiples : sequence of 3 int
+    displacement : float
+        Of single atoms, Å.
+    """
     from phonopy import Phonopy
-    from phonopy.harmonic.force_constants import compact_fc_to_full_fc
     from phonopy.structure.atoms import PhonopyAtoms
 
     cell = PhonopyAtoms(
@@ -266,6 +271,18 @@ def _force_constants(
         warnings.simplefilter("ignore", UserWarning)  # that the supercell has lower symmetry
         phonon = Phonopy(cell, supercell_matrix=np.diag(multiples), primitive_matrix=np.eye(3))
     phonon.generate_displacements(distance=displacement)
+    return phonon
+
+
+def _force_constants(
+    atoms: Atoms,
+    multiples: Sequence[int],
+    displacement: float,
+    calculator: PlatonicCalculator,
+    display: RunDisplay,
+) -> tuple[Atoms, np.ndarray, DisplacementFeatures | None]:
+    """Supercell at rest, its force constants (n, n, 3, 3), and what the embeddings say."""
+    phonon = displaced_cells(atoms, multiples, displacement)
     rest = to_ase(phonon.supercell)
     residual, forces, crystal, _ = evaluate_supercells(
         rest,
@@ -277,47 +294,8 @@ def _force_constants(
     phonon.forces = forces - residual
     phonon.produce_force_constants(show_drift=False)
     phonon.symmetrize_force_constants(show_drift=False)
-    constants = phonon.force_constants
-    if constants.shape[0] != constants.shape[1]:
-        constants = compact_fc_to_full_fc(phonon.primitive, constants)
     features = None if crystal is None else crystal.features(calculator.reference)
-    return rest, np.asarray(constants), features
-
-
-def _follow(
-    rest: Atoms, constants: np.ndarray, calculator: PlatonicCalculator, display: RunDisplay
-) -> tuple[SoftDirection, ...]:
-    """Directions along the softest modes, the one with the lowest curvature first."""
-    orbits, operations = find_orbits(rest), find_operations(rest)
-    if orbits is None or operations is None:
-        raise StructureError("spglib finds no symmetry in the structure; there is none to lose")
-    modes = soft_modes(constants, MODES)
-    fields = [
-        (each, AMPLITUDE * way / np.sqrt((way**2).sum(axis=1).max()))
-        for each in modes
-        if each is modes[0] or each.eigenvalue < SOFT
-        for way in directions(each, operations, WAYS)
-    ]
-    # bare: large displacements on purpose are no run to be watched
-    atoms = rest.copy()
-    atoms.calc = calculator.calculator
-    energy = atoms.get_potential_energy()
-    found = []
-    display.begin("soft modes", len(fields))
-    for count, (each, displacements) in enumerate(fields):
-        display.update(count)
-        atoms.positions = rest.positions + displacements
-        found.append(
-            describe_direction(
-                each,
-                displacements,
-                float(atoms.get_potential_energy() - energy),
-                orbits,
-                operations,
-                rest.numbers,
-            )
-        )
-    return tuple(sorted(found, key=lambda way: way.curvature))
+    return rest, full_force_constants(phonon), features
 
 
 def _write(

@@ -24,9 +24,9 @@ from phonon_risk import Resampler
 from scipy.stats import beta
 
 from platonic_ase.crystals.radii import bond_length
+from platonic_ase.phonons.breaking import SCALE, fit_symmetry_risk
 from platonic_ase.phonons.linear import fit_logistic
 from platonic_ase.phonons.scores import auroc
-from platonic_ase.stability.risk import SCALE, fit_symmetry_risk
 
 TABLE = Path(__file__).with_name("symmetry_table.json")
 EXPERIMENT = Path(__file__).with_name("symmetry_experiment.json")

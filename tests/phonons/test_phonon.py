@@ -10,13 +10,15 @@ from ase.md.verlet import VelocityVerlet
 from phonopy.structure.atoms import PhonopyAtoms
 
 from platonic_ase import PlatonicCalculator, find_encoder
-from platonic_ase.errors import PhononWarning, WarningRaised
+from platonic_ase.errors import NoticeWarning, PhononWarning, WarningRaised
 from platonic_ase.phonons import assess_phonopy, run_phonon
 from platonic_ase.phonons import run as workflow
 from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.spectrum import choose_mesh
 from platonic_ase.phonons.structure import choose_supercell, face_distances, to_ase
+from platonic_ase.report.columns import read_columns
+from platonic_ase.report.verdict import verdict
 from platonic_ase.testing import SpringCrystal, mock_anchors, spring_frequencies
 
 CUBE = 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
@@ -299,6 +301,53 @@ def test_pairs_keep_the_risk_of_the_singles_before_them():
         risks.append(calc.diagnosis.risks["phonon_relative_error"])
     assert risks == [pytest.approx(0.6)] * 5
     assert calc.summary().raised == {"phonon_error": 1}
+
+
+@pytest.mark.parametrize("length", [0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.06, 0.1])
+@pytest.mark.parametrize("same_object", [True, False])
+def test_every_displacement_in_use_has_a_risk_or_one_notice(length, same_object, tmp_path):
+    path = tmp_path / "run.jsonl"
+    calc = wrap(log=path, on_warning="warn")  # the universal pack, as for any model
+    live = to_ase(phonopy_object(calc).supercell)
+    rest = live.positions.copy()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        calc.get_forces(live)
+        for moved in (0, 32):
+            atoms = live if same_object else live.copy()
+            atoms.positions = rest
+            atoms.positions[moved, 0] += length
+            calc.get_forces(atoms)
+    said = [str(w.message) for w in caught if issubclass(w.category, NoticeWarning)]
+    risk = calc.diagnosis.risks["phonon_relative_error"]
+    calc.close()
+    found = verdict(read_columns(path)[0])
+    if length <= 0.05:
+        assert 0 < risk < 1
+        assert said == []
+        assert found.title != "Phonons not judged"
+    else:
+        assert risk == "uncalibrated"
+        (notice,) = said
+        assert f"displaced by up to {length:g} Å" in notice
+        assert (found.kind, found.title) == ("unknown", "Phonons not judged")
+
+
+def test_the_end_says_what_a_person_wants_to_know():
+    calc = wrap(SpringCrystal(k=-0.3), phonon_risk=pack(0.1))
+    lines = run(calc).describe().splitlines()
+    assert lines[0].startswith("NaCl, 2 displaced supercells of 64 atoms: -")
+    (worst,) = [line for line in lines if line.startswith("Worst mode: ")]
+    assert "at (0, 0, 0): Na0 61 %, Cl1 39 %" in worst
+    assert "% of the mesh imaginary" in worst
+    (risk,) = [line for line in lines if line.startswith("Risk: ")]
+    assert "an error of 10 % of the mean frequency (90 %: " in risk
+    assert "spurious imaginary modes with 0.12 (constant)" in risk
+    assert any("No correction is offered" in line for line in lines)
+    quiet = run(wrap()).describe()
+    assert "No imaginary modes." in quiet
+    stopped = run(wrap(Interrupted(at=2))).describe()
+    assert "no phonons, interrupted" in stopped
 
 
 def test_dynamics_and_relaxations_are_no_displacements():

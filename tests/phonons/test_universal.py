@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.kinds import bonded_dimension, why_no_bulk
 from platonic_ase.phonons.linear import LinearPart
-from platonic_ase.phonons.packs import QUICK, resolve_phonon_risk
+from platonic_ase.phonons.packs import QUICK, UNIVERSAL, resolve_phonon_risk
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.stiffness import fit_stiffness
+from platonic_ase.phonons.table import read_phonon_table
 from platonic_ase.phonons.universal import KIND, UNKNOWN, Level, UniversalRisk
 from platonic_ase.space.files import read_arrays, write_arrays
-from platonic_ase.space.folders import identity_key
+from platonic_ase.space.folders import identity_key, packaged_folder
 from platonic_ase.testing import MockCalculator, mock_anchors
 
 SALT = np.array([11, 17])
@@ -227,3 +229,47 @@ def test_a_pack_hands_over_what_it_is_not_made_for(pack, law):
     assert moved.relative_error == pack.predict(one, SALT).relative_error
     flat = own.predict(one, SALT, ("layers", "displacement"))
     assert flat.relative_error == pack.predict(one, SALT, ("layers",)).relative_error
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """CHGNet's own pack with the universal one behind it, and its crystals."""
+    path = next(packaged_folder().glob("chgnet-0.3.0-*.phonons.safetensors"))
+    own = PhononRisk.load(path)
+    beyond = UniversalRisk.load(packaged_folder() / UNIVERSAL).for_model(own.identity)
+    rows = read_phonon_table(BENCHMARKS / "phonon_table.json")["chgnet-0.3.0"].rows
+    return replace(own, beyond=beyond), rows
+
+
+@pytest.mark.parametrize("name", ["log_bond", "log_stretch", "stiffness_excess", "mean_radius"])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_outside_of_the_shipped_packs_is_wider(shipped, name, sign):
+    own, rows = shipped
+    at = own.error.features.index(name)
+    far = float(own.error.mean[at] + 6 * sign * own.error.scale[at])
+    for row in rows[::6]:
+        moved = replace(row.features, **{name: far})
+        said = own.predict(moved, row.numbers)
+        assert name in said.outside
+        assert said.calibration == own.beyond.name
+        inside = own.beyond.softening(row.features.to_dict(), row.numbers)[1]
+        assert own.beyond.softening(moved.to_dict(), row.numbers)[1] > 1.3 * inside
+        assert own.correct(moved, row.numbers).factor is None
+
+
+@pytest.mark.parametrize("kind", ["layers", "vacuum", "coordination three", "molecules"])
+def test_of_layers_the_shipped_packs_say_the_base_rate(shipped, kind):
+    own, rows = shipped
+    (one,) = {own.predict(row.features, row.numbers, (kind,)).interval for row in rows[:20]}
+    low, high = one
+    assert high - low > 0.3
+    for row in rows[:20]:
+        risk = own.predict(row.features, row.numbers, (kind,))
+        assert kind in risk.outside
+        assert risk.probability_imaginary == pytest.approx(own.beyond.base_imaginary)
+        correction = own.correct(row.features, row.numbers, (kind,))
+        assert correction.factor is None
+        assert kind in correction.reason

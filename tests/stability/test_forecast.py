@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from platonic_ase import PlatonicCalculator
 from platonic_ase.cli.options import WatchOptions
 from platonic_ase.errors import StructureError
+from platonic_ase.phonons.breaking import SymmetryRisk
 from platonic_ase.stability import run as workflow
 from platonic_ase.stability.report import render_forecast
-from platonic_ase.stability.risk import SymmetryRisk
 from platonic_ase.stability.run import doubled, primitive, run_forecast
 from platonic_ase.testing import DoubleWellCrystal, SpringEncoder, mock_anchors
 

@@ -3,7 +3,7 @@ import pytest
 from ase.build import bulk
 
 from platonic_ase.monitor.symmetry.operations import find_operations
-from platonic_ase.stability.softening import SoftModes, directions, soft_modes
+from platonic_ase.phonons.softening import SoftModes, directions, soft_modes
 from platonic_ase.testing import DoubleWellCrystal
 
 

@@ -14,7 +14,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from platonic_ase.phonons.linear import LinearPart, fit_logistic
 from platonic_ase.space.folders import file_stem, pack_folders
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.schema import PackSchema, boolean, list_of, mapping, number, text
-from platonic_ase.stability.forecast import SymmetryForecast
 
 logger = logging.getLogger("platonic_ase")
 
@@ -102,17 +101,6 @@ class SymmetryRisk:
         """Probability that the symmetry breaks, for the lowest curvature in eV/Å²."""
         odds = self.intercept + self.slope * math.asinh(curvature / SCALE)
         return 0.5 * (1 + math.tanh(0.5 * odds))
-
-    def apply(self, forecast: SymmetryForecast) -> SymmetryForecast:
-        """Add the probability to a forecast."""
-        if forecast.leading is None:
-            return forecast
-        return replace(
-            forecast,
-            probability=self.probability(forecast.leading.curvature),
-            threshold=self.threshold,
-            calibration=self.name,
-        )
 
     def fits(self, identity: ModelIdentity) -> bool:
         """Whether it was made for this model."""

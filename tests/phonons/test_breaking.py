@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.space.folders import packaged_folder
-from platonic_ase.space.identity import ModelIdentity
-from platonic_ase.stability.packaging import build_symmetry_risk
-from platonic_ase.stability.risk import (
+from platonic_ase.phonons.breaking import (
     SCALE,
     SymmetryRisk,
     find_symmetry_risk,
     fit_symmetry_risk,
 )
+from platonic_ase.space.folders import packaged_folder
+from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.stability.packaging import build_symmetry_risk
 
 IDENTITY = ModelIdentity("pkg", "1", "model", "f00d", "last", 8, "float32")
 
