@@ -127,23 +127,23 @@ def saddle_signal(check: SaddleCheck, atoms: Atoms) -> Signal:
         The relaxed structure.
     """
     assert check.judgement is not None
-    lower = check.lower
-    repeats = "x".join(map(str, check.supercell))
-    curvature = check.judgement.curvature
+    found, lower = check.judgement, check.lower
+    sure = "uncalibrated" if found.probability is None else f"probability {found.probability:.2f}"
     return Signal(
         kind="saddle_point",
         level=1.0 if check.found else 0.0,
-        value=curvature,
+        value=found.curvature,
         threshold=0.0,
         unit="eV/Å²",
         message=(
-            f"the relaxation ended on a saddle point, where symmetry keeps it. {check.judgement}, "
-            f"in {repeats} primitive cells ({check.passes} passes)."
+            "the relaxation ended on a saddle point, where symmetry keeps it: along the softest "
+            f"mode, towards {found.subgroup or 'a larger cell'}, the energy falls "
+            f"({found.curvature:.2g} eV/Å²; {sure}; {check.passes} passes in "
+            f"{'x'.join(map(str, check.supercell))} primitive cells)."
         ),
         advice=(
-            "Follow the mode and relax on (follow=True, --follow): the new cell has "
-            f"{0 if lower is None else len(lower)} atoms. Or keep the symmetric structure on "
-            "purpose."
+            "Follow the mode and relax on (follow=True, --follow) in "
+            f"{0 if lower is None else len(lower)} atoms, or keep the symmetric structure."
         ),
         category=SymmetryWarning,
         group=crystal_key(atoms),

@@ -20,7 +20,9 @@ from platonic_ase.monitor.diagnosis import Event, Frame
 from platonic_ase.monitor.symmetry.resting import WINDOW, WINDOWS
 from platonic_ase.phonons.checks import loose_relaxation
 from platonic_ase.phonons.estimate import PhononRiskEstimate, phonon_signals
-from platonic_ase.stability.forecast import SoftDirection, SymmetryForecast, forecast_signal
+from platonic_ase.phonons.instability import Judgement, SoftDirection
+from platonic_ase.stability.forecast import SymmetryForecast, forecast_signal
+from platonic_ase.stability.saddle import SaddleCheck, saddle_signal
 from platonic_ase.testing import DoubleWellCrystal, SpringEncoder
 from platonic_ase.testing.mocks import mock_anchors
 
@@ -158,8 +160,15 @@ def forecast():
     way = SoftDirection(
         eigenvalue=-1.2, curvature=-0.8, energy=-12.0, subgroup="I4/mcm (140)",
         orbit="the 24 equivalent O atoms", atoms=(1, 2), shares={"O": 1.0},
+        displacements=np.zeros((3, 3)),
     )  # fmt: skip
-    return forecast_signal(SymmetryForecast("Pm-3m (221)", (way,), 0.93, 0.5, "chgnet"))
+    judged = Judgement(True, way.curvature, 0.93, 0.5, "chgnet", way.subgroup)
+    return forecast_signal(SymmetryForecast("Pm-3m (221)", (way,), judged))
+
+
+def saddle():
+    judged = Judgement(True, -0.8, 0.93, 0.5, "chgnet", "I4/mcm (140)")
+    return saddle_signal(SaddleCheck(judged, "", 9, (2, 2, 2), salt()), salt())
 
 
 class Crystal:
@@ -236,6 +245,7 @@ CASES = {
     "symmetry_breaking, at rest": lambda _: resting_off_sites(),
     "left_sites": lambda _: molten(),
     "symmetry_forecast": lambda _: forecast(),
+    "saddle_point": lambda _: saddle(),
     "phonon_error": lambda _: phonons(0),
     "phonon_error, unlike": lambda _: phonons(0, ("chemistry", "layers")),
     "imaginary_modes": lambda _: phonons(1),

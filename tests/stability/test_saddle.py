@@ -46,7 +46,7 @@ def test_a_saddle_point_is_found_with_few_passes(tmp_path):
     (event,) = (each for each in result.events if each.kind == "saddle_point")
     assert event.signal.category is SymmetryWarning
     assert "--follow" in event.signal.advice
-    assert f"({Counting.calls - 1} passes)" in event.signal.message
+    assert f"{Counting.calls - 1} passes in" in event.signal.message
     assert Counting.calls - 1 <= MOST_PASSES + 11
     assert result.outcome  # what was relaxed is still known
     assert calc.summary().evaluated == 1  # the bare model was asked
