@@ -160,7 +160,8 @@ def test_phonon(folder):
                "--supercell", "3", "3", "3", "--mesh", "9", "9", "9", "--quiet"]  # fmt: skip
     done = runner.invoke(app, command)
     assert done.exit_code == 0, done.output
-    assert "Cu: predicted error" in done.output  # what is known of any model: a wide interval
+    assert "Cu, 1 displaced supercell of 27 atoms: " in done.output
+    assert "Risk: an error of " in done.output  # what is known of any model: a wide interval
     values = json.loads((folder / "fcc-phonon.json").read_text())
     assert values["risk"]["calibration"].startswith("universal")
     assert len(values["frequency_quantiles_THz"]) == 17
