@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -54,6 +55,13 @@ def test_md_writes_what_it_says(folder):
               "--seed", "1"]
     )  # fmt: skip
     assert done.exit_code == 0, done.output
+    first, second, third, *files = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"5 steps, finished: mean temperature \d+ K in the second half \(300 K asked for\)\.", first
+    )
+    assert second == "Quiet: 6 of 6 geometries diagnosed, no warning."
+    assert third.startswith("There is no reference for this model, so extrapolation was not judged")
+    assert [line.partition(":")[0] for line in files] == ["trajectory", "log", "report"]
     for name in ("Cu-md.traj", "Cu-md.jsonl", "Cu-md.html"):
         assert name in done.output
         assert (folder / name).stat().st_size > 0
@@ -62,13 +70,31 @@ def test_md_writes_what_it_says(folder):
     assert lines[-1]["type"] == "summary"
 
 
+def test_a_run_that_a_warning_stops_says_so(folder):
+    bulk("Cu", "fcc", a=1.9, cubic=True).write("close.xyz")
+    done = runner.invoke(
+        app, ["md", "close.xyz", "--steps", "5", "--anchors", "cu.anchors.safetensors", "--quiet",
+              "--on-warning", "stop", "--without", "extrapolation"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    first, second, third, *_ = done.stdout.splitlines()
+    assert first.startswith("0 steps, stopped by a warning")
+    assert second.startswith("1 warning, 1 of 1 geometries diagnosed: contact")
+    assert third.startswith("Last: geometry 0: Cu")
+    assert "overlap" in third
+
+
 def test_relax_writes_the_relaxed_structure(folder):
     done = runner.invoke(
         app, ["relax", "Cu.cif", "--cell", "--fix-symmetry", "--anchors",
               "cu.anchors.safetensors", "--quiet"]
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "converged" in done.output
+    assert re.match(
+        r"\d+ steps, converged: energy \S+ eV \(-0\.\d+\), largest force \S+ eV/Å, volume "
+        r"-\S+ %, still Fm-3m \(225\)\.\n",
+        done.output,
+    )
     assert read("Cu-relaxed.xyz").cell.lengths()[0] != pytest.approx(3.6, abs=1e-3)
 
 
@@ -78,6 +104,7 @@ def test_audit_is_printed_and_written(folder):
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "forces as the gradient of an energy: yes" in done.output
+    assert "All 6 laws are kept, up to rounding." in done.output
     values = json.loads((folder / "audit.json").read_text())
     assert all(law["holds"] for law in values["laws"])
     assert "All laws that were checked are kept" in (folder / "audit.html").read_text()
@@ -103,6 +130,7 @@ def test_replay_and_report(folder):
     runner.invoke(app, ["md", "Cu.cif", "--steps", "20", *arguments])
     done = runner.invoke(app, ["replay", "Cu-md.traj", "--annotated", "a.xyz", *arguments])
     assert done.exit_code == 0, done.output
+    assert done.output.startswith("3 frames, finished.\nQuiet: 3 of 3 geometries diagnosed")
     assert len(read("a.xyz", ":")) == 3
     again = runner.invoke(app, ["report", "Cu-md-replay.jsonl", "-o", "again.html"])
     assert again.exit_code == 0, again.output
@@ -238,6 +266,7 @@ def test_a_second_file_embedded_onto_the_same_output_keeps_the_first(folder):
     for source in ("Cu.cif", "copies.xyz"):
         done = runner.invoke(app, ["embed", source, "-o", "e.safetensors", "--quiet"])
         assert done.exit_code == 0, done.output
+    assert "240 atoms of 60 structures embedded by " in done.output
     from platonic_ase import EmbeddingSet
 
     assert len(EmbeddingSet.load("e.1.safetensors")) == 4

@@ -35,6 +35,7 @@ def test_a_screening_leaves_rows_a_page_and_a_selection(folder, mock_space):
     done = screen(*options)
     assert done.exit_code == 0, done.output
     assert "5 structures computed, 0 failed; finished" in done.output
+    assert "of 5 structures raised a warning.\nLook first at, by " in done.output
     rows = [json.loads(line) for line in (folder / "out" / "rows.jsonl").open()]
     assert [row["steps"] for row in rows] == [3] * 5
     assert len(read(folder / "out" / "top.xyz", ":")) == 2
