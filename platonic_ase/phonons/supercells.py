@@ -14,6 +14,8 @@ SAME_PLACE = 1e-3
 """Å within which an atom counts as not moved."""
 SMALLEST, LARGEST = 4.9e-3, 0.1001
 """Å: what counts as a finite displacement: 0.005 to 0.1, with room for rounding."""
+_TRIED = 8
+"""Atoms that tell most vectors from translations before all are looked at."""
 FEW = 4
 """So many atoms may move at a time in what is still taken for a displaced supercell."""
 
@@ -111,9 +113,9 @@ def infer_ideal(atoms: Atoms, forces: np.ndarray) -> Ideal | None:
     """
     if not atoms.pbc.all() or len(atoms) < 2:
         return None
-    mapped = []
+    mapped, lattice = [], _Lattice(atoms)
     for vector in _candidates(atoms):
-        found = _translate(atoms, vector)
+        found = lattice.translate(vector)
         if found is not None:
             mapped.append(found)
             if np.linalg.norm(found[1], axis=1).max() <= SAME_PLACE:
@@ -148,20 +150,37 @@ def _candidates(atoms: Atoms, at_most: int = 130) -> list[np.ndarray]:
     return found
 
 
-def _translate(atoms: Atoms, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Where a translation takes each atom, and by how much it misses; None if no symmetry."""
-    from scipy.spatial import cKDTree
+class _Lattice:
+    """Tries translations of one supercell."""
 
-    lengths = atoms.cell.lengths()
-    inverse = np.linalg.inv(atoms.cell.array)
-    scaled = (atoms.positions @ inverse) % 1.0 % 1.0 * lengths
-    shifted = ((atoms.positions + vector) @ inverse) % 1.0 % 1.0 * lengths
-    _, target = cKDTree(scaled, boxsize=lengths).query(shifted)
-    if len(np.unique(target)) < len(target) or (atoms.numbers[target] != atoms.numbers).any():
-        return None
-    gap = shifted / lengths - scaled[target] / lengths
-    gap = (gap - np.rint(gap)) @ atoms.cell.array
-    misses = np.linalg.norm(gap, axis=1)
-    if (misses > SAME_PLACE).sum() > 2 or misses.max() > LARGEST:
-        return None
-    return np.asarray(target), np.asarray(gap)
+    def __init__(self, atoms: Atoms) -> None:
+        from scipy.spatial import cKDTree
+
+        self._atoms = atoms
+        self._lengths = atoms.cell.lengths()
+        self._inverse = np.linalg.inv(atoms.cell.array)
+        self._scaled = (atoms.positions @ self._inverse) % 1.0 % 1.0 * self._lengths
+        self._tree = cKDTree(self._scaled, boxsize=self._lengths)
+
+    def translate(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Where a translation takes each atom, and by how much it misses; None if no symmetry."""
+        if self._map(vector, _TRIED) is None or (found := self._map(vector)) is None:
+            return None
+        (target, gap), numbers = found, self._atoms.numbers
+        if len(np.unique(target)) < len(numbers) or (numbers[target] != numbers).any():
+            return None
+        return target, gap
+
+    def _map(
+        self, vector: np.ndarray, first: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Where the first so many atoms go; None if more than two of them miss."""
+        positions, lengths = self._atoms.positions[:first], self._lengths
+        shifted = ((positions + vector) @ self._inverse) % 1.0 % 1.0 * lengths
+        _, target = self._tree.query(shifted)
+        gap = shifted / lengths - self._scaled[target] / lengths
+        gap = (gap - np.rint(gap)) @ self._atoms.cell.array
+        misses = np.linalg.norm(gap, axis=1)
+        if (misses > SAME_PLACE).sum() > 2 or misses.max() > LARGEST:
+            return None
+        return np.asarray(target), np.asarray(gap)
