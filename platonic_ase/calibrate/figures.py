@@ -6,6 +6,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from matplotlib.figure import Figure
 
+from platonic_ase.calibrate.charts import share
 from platonic_ase.report.plots.style import ALARM, BLUE, INK, legend_beside, new_figure, styled
 
 _LEAST = 1e-3  # eV/Å; smaller errors are drawn on it
@@ -59,8 +60,8 @@ def coverage_by_size(
     figure = new_figure(2.6)
     ax = figure.subplots()
     for part in np.array_split(np.argsort(bounds, kind="stable"), _TENTHS):
-        share, error = _share(within[part], units[part])
-        ax.errorbar(np.median(bounds[part]), share, error, fmt="o", color=BLUE, ms=4, capsize=2)
+        kept, error = share(within[part], units[part])
+        ax.errorbar(np.median(bounds[part]), kept, error, fmt="o", color=BLUE, ms=4, capsize=2)
     ax.axhline(level, color=INK, ls="--", lw=1, label="aimed at")
     ax.set_xscale("log")
     ax.set_xlabel("bound, median of a tenth of the atoms (eV/Å)")
@@ -91,7 +92,7 @@ def coverage_by_element(
     for z in np.unique(numbers):
         own = numbers == z
         if len(np.unique(units[own])) >= _FEWEST:
-            rows.append((chemical_symbols[z], *_share(within[own], units[own])))
+            rows.append((chemical_symbols[z], *share(within[own], units[own])))
     if not rows:
         return None
     rows.sort(key=lambda row: row[1])
@@ -107,10 +108,3 @@ def coverage_by_element(
     ax.set_ylim(top=1.005)
     legend_beside(ax)
     return figure
-
-
-def _share(within: np.ndarray, units: np.ndarray) -> tuple[float, float]:
-    """Share, each unit counting as one, and two standard errors of it."""
-    _, inverse, counts = np.unique(units, return_inverse=True, return_counts=True)
-    each = np.bincount(inverse, within) / counts
-    return float(each.mean()), float(2 * each.std() / np.sqrt(len(each)))

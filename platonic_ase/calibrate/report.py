@@ -9,19 +9,39 @@ from pathlib import Path
 import numpy as np
 
 from platonic_ase._version import __version__
-from platonic_ase.calibrate.figures import (
+from platonic_ase.calibrate.charts import (
     bound_and_error,
     coverage_by_element,
     coverage_by_size,
 )
 from platonic_ase.calibrate.force_table import ForceErrors
 from platonic_ase.monitor.force_bound import ForceBound
-from platonic_ase.report.html import facts, figure, number, page, table, write_page
-from platonic_ase.report.plots.style import to_svg
+from platonic_ase.report.charts import Chart
+from platonic_ase.report.html import chart_section, facts, number, section, table, write_page
+from platonic_ase.report.sheet import sheet
+from platonic_ase.report.verdict import Verdict
 
 _TESTS = {
     "compounds": "compounds left out at random",
     "anions": "all structures with one anion left out",
+}
+
+
+_SAID = {
+    "bound": (
+        "Bound and error",
+        "Atoms of compounds that the bound has not seen. Errors above the dashed line are not "
+        "covered. Errors below 0.001 eV/Å are drawn there.",
+    ),
+    "sizes": (
+        "Is it as good for small and for large bounds?",
+        "Share of errors within the bound, each compound counting as one; bars are two standard "
+        "errors. The level is promised for all atoms together, not for each tenth.",
+    ),
+    "elements": (
+        "And for each element?",
+        "The same by element, for those in at least 20 compounds.",
+    ),
 }
 
 
@@ -48,65 +68,53 @@ def write_force_bound(
     known = ~np.isnan(left_out)
     errors, left_out = errors.take(known), left_out[known]
     within = errors.errors <= left_out
-    drawn = [
-        (
-            "Bound and error",
-            "Atoms of compounds that the bound has not seen. Errors above the dashed line are "
-            f"not covered. Errors below {1e-3:g} eV/Å are drawn there.",
-            bound_and_error(errors.errors, left_out),
-        ),
-        (
-            "Is it as good for small and for large bounds?",
-            "Share of errors within the bound, each compound counting as one; bars are two "
-            "standard errors. The level is promised for all atoms together, not for each tenth.",
-            coverage_by_size(left_out, within, errors.compounds, bound.level),
-        ),
-        (
-            "And for each element?",
-            "The same by element, for those in at least 20 compounds.",
-            coverage_by_element(errors.numbers, within, errors.compounds, bound.level),
-        ),
-    ]
-    model = bound.identity.model
-    body = [
-        f"<header>\n<h1>Force-error bound of <code>{escape(model)}</code></h1>",
-        facts(
-            {
-                "Labels": bound.provenance.get("source"),
-                "Structures": number(bound.provenance["structures"]),
-                "Atoms": number(bound.provenance["atoms"]),
-                "Compounds": number(bound.provenance["compounds"]),
-                "Reach": f"{bound.scale.reach:.3g} in units of the embedding",
-                "platonic_ase": __version__,
-            }
-        )
-        + "\n</header>",
-        _verdict(bound),
+    drawn: dict[str, Chart | None] = {
+        "bound": bound_and_error(errors.errors, left_out),
+        "sizes": coverage_by_size(left_out, within, errors.compounds, bound.level),
+        "elements": coverage_by_element(errors.numbers, within, errors.compounds, bound.level),
+    }
+    charts = {name: made for name, made in drawn.items() if made is not None}
+    about = facts(
+        {
+            "Labels": bound.provenance.get("source"),
+            "Structures": number(bound.provenance["structures"]),
+            "Atoms": number(bound.provenance["atoms"]),
+            "Compounds": number(bound.provenance["compounds"]),
+            "Reach": f"{bound.scale.reach:.3g} in units of the embedding",
+            "platonic_ase": __version__,
+        }
+    )
+    sections = [
         _scores(bound),
-        *(
-            figure(title, caption, to_svg(made, f"force{k}"))
-            for k, (title, caption, made) in enumerate(drawn)
-            if made is not None
-        ),
+        *(chart_section(*_SAID[name], name) for name in charts),
+        section("The calibration", about),
     ]
-    return write_page(page(f"platonic_ase: force bound of {model}", body), path)
+    heading = f"Force-error bound of {bound.identity.model}"
+    return write_page(sheet(heading, _verdict(bound), sections, charts), path)
 
 
-def _verdict(bound: ForceBound) -> str:
+def _verdict(bound: ForceBound) -> Verdict:
     score = bound.provenance["left_out"]["compounds"]
     low, high = score["coverage_interval"]
     kept = low <= bound.level <= high
-    title = (
-        f"Covers {100 * score['coverage']:.1f} % where {100 * bound.level:g} % were aimed at"
-        if kept
-        else f"Covers {100 * score['coverage']:.1f} %, and not the {100 * bound.level:g} % aimed at"
+    covers, aimed = f"{100 * score['coverage']:.1f} %", f"{100 * bound.level:g} %"
+    if kept:
+        kind, title = "quiet", f"Covers {covers} where {aimed} were aimed at"
+        sentence = "The bound holds on compounds that it has not seen: use it on structures like "
+        sentence += "those of the labels."
+    else:
+        kind, title = "alarm", f"Covers {covers}, and not the {aimed} aimed at"
+        sentence = "Do not take the bound at its level: label structures nearer to those that you "
+        sentence += "are going to compute, and calibrate again."
+    return Verdict(
+        kind,
+        title,
+        sentence,
+        [
+            f"95 % interval {100 * low:.1f} to {100 * high:.1f} %, on compounds that it has not "
+            f"seen. The median bound is {score['median_ratio']:.2f} times the median error."
+        ],
     )
-    text = (
-        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %, on compounds that it has not seen. "
-        f"The median bound is {score['median_ratio']:.2f} times the median error."
-    )
-    kind = "quiet" if kept else "alarm"
-    return f'<div class="verdict {kind}"><strong>{escape(title)}</strong><p>{text}</p></div>'
 
 
 def _scores(bound: ForceBound) -> str:
@@ -130,4 +138,4 @@ def _scores(bound: ForceBound) -> str:
                 f"{score['auroc_worst_tenth']:.3f}",
             )
         )
-    return f"<h2>On structures that it was not made from</h2>{table(columns, rows)}"
+    return section("On structures that it was not made from", table(columns, rows))

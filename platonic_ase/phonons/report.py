@@ -5,14 +5,33 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from platonic_ase.monitor.diagnosis import UNCALIBRATED
-from platonic_ase.phonons import figures
+from platonic_ase.phonons import charts
+from platonic_ase.phonons.animation import AMPLITUDE, mode_frames
 from platonic_ase.phonons.correction_report import correction_section
-from platonic_ase.report.html import facts, figure, number, page, plural, table
-from platonic_ase.report.plots.style import to_svg
+from platonic_ase.report.charts import Chart
+from platonic_ase.report.html import (
+    chart_section,
+    facts,
+    fold,
+    jump,
+    number,
+    plural,
+    section,
+    table,
+    viewer_section,
+)
+from platonic_ase.report.sheet import Gallery, Group, sheet
+from platonic_ase.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from platonic_ase.phonons.result import PhononResult
+
+MOST_MODES = 3
+"""Imaginary modes that are animated."""
+_MOST_ATOMS = 120  # of an animated cell
 
 
 def render_phonons(result: PhononResult) -> str:
@@ -22,34 +41,46 @@ def render_phonons(result: PhononResult) -> str:
     ----------
     result : PhononResult
     """
-    settings = result.settings
-    relaxation = result.relaxation
-    body = [
-        f"<header>\n<h1>Phonons of {escape(result.formula)}</h1>",
-        facts(
-            {
-                "Model": settings["model"],
-                "Space group": None if relaxation is None else relaxation.space_group,
-                "Supercell": f"{settings['supercell_atoms']} atoms, "
-                f"{settings['supercell_width_A']:.1f} Å wide",
-                "Displacements": f"{settings['displacements']} of "
-                f"{settings['displacement_A']:.3g} Å",
-                "Relaxation": _relaxation(result),
-                "Residual force in the supercell": f"{number(result.residual_force, 2)} eV/Å",
-                "Mesh": " × ".join(str(n) for n in settings["mesh"]),
-                "Versions": f"platonic_ase {settings['platonic_ase']}, "
-                f"phonopy {settings['phonopy']}",
-            }
+    drawn, gallery = _charts(result), _gallery(result)
+    sections = [
+        _bands(result) if "bands" in drawn else "",
+        _modes(result, 0 if gallery is None else len(gallery.groups)),
+        ""
+        if gallery is None
+        else viewer_section(
+            "The imaginary modes as motions",
+            "As if each were a vibration, drawn with a largest displacement of "
+            f"{AMPLITUDE:g} Å in the cells that its wave needs. Atoms are coloured by their share "
+            "in the mode. A real structure does not vibrate so: it falls along it.",
+            moving=True,
         ),
-        "</header>",
-        _verdict(result),
         _risks(result),
         _events(result),
         correction_section(result),
-        *_figures(result),
+        _responses() if "responses" in drawn else "",
+        _thermal(result) if "thermal" in drawn else "",
         _features(result),
+        section("The calculation", _about(result)),
     ]
-    return page(f"platonic_ase: phonons of {result.formula}", body)
+    return sheet(f"Phonons of {result.formula}", _verdict(result), sections, drawn, gallery)
+
+
+def _about(result: PhononResult) -> str:
+    settings = result.settings
+    relaxation = result.relaxation
+    return facts(
+        {
+            "Model": settings["model"],
+            "Space group": None if relaxation is None else relaxation.space_group,
+            "Supercell": f"{settings['supercell_atoms']} atoms, "
+            f"{settings['supercell_width_A']:.1f} Å wide",
+            "Displacements": f"{settings['displacements']} of {settings['displacement_A']:.3g} Å",
+            "Relaxation": _relaxation(result),
+            "Residual force in the supercell": f"{number(result.residual_force, 2)} eV/Å",
+            "Mesh": " × ".join(str(n) for n in settings["mesh"]),
+            "Versions": f"platonic_ase {settings['platonic_ase']}, phonopy {settings['phonopy']}",
+        }
+    )
 
 
 def _relaxation(result: PhononResult) -> str | None:
@@ -67,45 +98,66 @@ def _relaxation(result: PhononResult) -> str | None:
     return text
 
 
-def _verdict(result: PhononResult) -> str:
-    """Quiet, warned, or uncalibrated; then what limits the result."""
+def _verdict(result: PhononResult) -> Verdict:
+    """Quiet, warned, or uncalibrated, and what to do; then what limits the result."""
     warned = [event for event in result.events if event.signal.group or _of_phonons(event.kind)]
-    remarks = [f"{_sentence(event.signal.message)} {event.signal.advice}" for event in warned]
+    said = [f"{_sentence(event.signal.message)} {event.signal.advice}" for event in warned]
+    spectrum, ended = result.spectrum, result.ended != "finished"
     if warned:
         kind, title = "alarm", "Do not trust these phonons unchecked"
+        sentence, *remarks = said
     elif result.risk.calibration == UNCALIBRATED:
-        kind, title = "unknown", "Uncalibrated"
+        kind, title, remarks = "unknown", "Uncalibrated", []
+        sentence = (
+            "How wrong these phonons are is not known: check one crystal of the kind against DFT "
+            "before you rely on them."
+        )
         if not result.risk.outside:  # else a remark of the result says why
             remarks.append(
                 "There is no calibration of phonon errors for this model: the features below were "
                 "measured, but not turned into a risk."
             )
-    elif result.spectrum is not None and result.spectrum.imaginary:
-        kind, title = "unknown", "Imaginary modes"
-        remarks.append(
+    elif spectrum is not None and spectrum.imaginary:
+        kind, title, remarks = "unknown", "Imaginary modes", []
+        sentence = (
             "Nothing in the displaced supercells foretells a large error, so that the instability "
             "may be real: check it with DFT, or follow the mode to a lower phase."
         )
     elif result.risk.outside:
-        kind, title = "unknown", "Not known well"
-        remarks.append(
+        kind, title, remarks = "unknown", "Not known well", []
+        sentence = (
             "Nothing foretells a large error, but the crystal is unlike those of the calibration: "
             "the risk below is close to what holds for any crystal."
         )
     else:
-        kind, title = "quiet", "Quiet"
-        remarks.append("Nothing in the displaced supercells foretells a large error.")
-    if result.ended != "finished":
+        kind, title, remarks = "quiet", "Quiet", []
+        sentence = _expected(result)
+    if ended:
         title += " (the run did not finish)"
-        remarks.append(f"The run ended before the phonons were computed: {result.ended}.")
-    spectrum = result.spectrum
+        remarks.append(
+            f"The run ended before the phonons were computed: {result.ended}. The same command "
+            "goes on from there."
+        )
     if spectrum is not None and spectrum.imaginary:
         remarks.append(
             f"The spectrum has imaginary modes: {100 * spectrum.imaginary_share:.1f} % of the "
             f"mesh, down to {spectrum.lowest:.2f} THz."
         )
-    text = "".join(f"<p>{escape(remark)}</p>" for remark in (*remarks, *result.remarks))
-    return f'<div class="verdict {kind}"><strong>{escape(title)}</strong>{text}</div>'
+    return Verdict(kind, title, sentence, [*remarks, *result.remarks])
+
+
+def _expected(result: PhononResult) -> str:
+    error = result.risk.relative_error
+    if error is None:
+        return "Nothing in the displaced supercells foretells a large error: use the spectrum."
+    between = ""
+    if result.risk.interval is not None:
+        low, high = (100 * each for each in result.risk.interval)
+        between = f" (90 %: {low:.0f} to {high:.0f} %)"
+    return (
+        f"The predicted error is {100 * error:.0f} % of the mean frequency{between}: use the "
+        "spectrum with that error in mind."
+    )
 
 
 def _sentence(text: str) -> str:
@@ -183,55 +235,74 @@ def _events(result: PhononResult) -> str:
     ) + "\n</section>"  # fmt: skip
 
 
-def _figures(result: PhononResult) -> list[str]:
-    sections = []
-    spectrum = result.spectrum
+def _charts(result: PhononResult) -> dict[str, Chart]:
+    spectrum, drawn = result.spectrum, {}
     corrected = () if result.corrected is None else tuple(result.corrected.spectra.values())
     if spectrum is not None:
-        drawn = figures.bands_and_dos(spectrum, corrected)
-        sections.append(
-            figure(
-                "Band structure and density of states",
-                "Blue: frequencies of the model as they are. "
-                + ("Dashed: the estimated correction, with its band. " if corrected else "")
-                + "Imaginary frequencies are drawn below zero.",
-                to_svg(drawn, "bands"),
-            )
+        drawn["bands"] = charts.bands_and_dos(spectrum, corrected)
+        drawn["thermal"] = charts.thermal_properties(
+            spectrum, len(result.phonon.primitive), corrected
         )
-        if spectrum.modes:
-            sections.append(_modes(result))
     if result.responses:
         symbols = list(result.phonon.supercell.symbols)
-        drawn = figures.displacement_responses(figures.as_bars(symbols, result.responses))
-        sections.append(
-            figure(
-                "Response to each displacement",
-                "Each bar is one atom moved along one line. r is how far it moves in the "
-                "Platonic space per Å; k is the force that drives it back per Å, negative where "
-                "it is driven further out; k / r is the restoring force per Platonic "
-                "displacement. The shares are those of the moved atom in the squared response "
-                "and force of all atoms: a low share of the force announces soft modes.",
-                to_svg(drawn, "responses"),
-            )
-        )
-    if spectrum is not None:
-        drawn = figures.thermal_properties(spectrum, len(result.phonon.primitive), corrected)
-        sections.append(
-            figure(
-                "Thermal properties",
-                "Harmonic, at constant volume, per mole of primitive cells."
-                + (" Imaginary modes are left out." if spectrum.imaginary else ""),
-                to_svg(drawn, "thermal"),
-            )
-        )
-    return sections
+        drawn["responses"] = charts.displacement_responses(symbols, result.responses)
+    return drawn
 
 
-def _modes(result: PhononResult) -> str:
-    assert result.spectrum is not None
+def _bands(result: PhononResult) -> str:
+    offered = result.corrected is not None and bool(result.corrected.spectra)
+    return chart_section(
+        "Band structure and density of states",
+        "Solid: frequencies of the model as they are. "
+        + ("Dashed: the estimated correction, with its band. " if offered else "")
+        + "Imaginary frequencies are drawn below zero.",
+        "bands",
+    )
+
+
+def _responses() -> str:
+    return chart_section(
+        "Response to each displacement",
+        "Each bar is one atom moved along one line. r is how far it moves in the Platonic space "
+        "per Å; k is the force that drives it back per Å, negative where it is driven further "
+        "out. The force share is that of the moved atom in the squared force of all atoms: a low "
+        "share announces soft modes.",
+        "responses",
+    )
+
+
+def _thermal(result: PhononResult) -> str:
+    left_out = result.spectrum is not None and result.spectrum.imaginary
+    return chart_section(
+        "Thermal properties",
+        "Harmonic, at constant volume, per mole of primitive cells. Dotted: the limit of Dulong "
+        "and Petit." + (" Imaginary modes are left out." if left_out else ""),
+        "thermal",
+    )
+
+
+def _gallery(result: PhononResult) -> Gallery | None:
+    """The most imaginary modes as motions; those of too many atoms are left out."""
+    if result.spectrum is None:
+        return None
+    groups, shares = [], []
+    for mode in result.spectrum.modes[:MOST_MODES]:
+        frames, share = mode_frames(result.phonon, mode)
+        if len(frames[0]) > _MOST_ATOMS:
+            break
+        groups.append(Group(str(mode), frames))
+        shares.append(np.tile(share, len(frames)))
+    if not groups:
+        return None
+    return Gallery(groups, {"share_in_mode": np.concatenate(shares)}, "share_in_mode")
+
+
+def _modes(result: PhononResult, animated: int) -> str:
+    if result.spectrum is None or not result.spectrum.modes:
+        return ""
     rows = [
         (
-            f"{mode.frequency:.2f}",
+            jump(k, f"{mode.frequency:.2f}") if k < animated else f"{mode.frequency:.2f}",
             escape("(" + ", ".join(f"{x:.3g}" for x in mode.q) + ")"),
             "held by the supercell" if mode.commensurate else "interpolated",
             escape(
@@ -243,11 +314,10 @@ def _modes(result: PhononResult) -> str:
                 )
             ),
         )
-        for mode in result.spectrum.modes
+        for k, mode in enumerate(result.spectrum.modes)
     ]
-    return "<section>\n<h2>Imaginary modes</h2>\n" + table(
-        (("THz", "n"), ("Wave vector", "k"), ("", "k"), ("Atoms of the primitive cell", "")), rows
-    ) + "\n</section>"  # fmt: skip
+    columns = (("THz", "n"), ("Wave vector", "k"), ("", "k"), ("Atoms of the primitive cell", ""))
+    return section("Imaginary modes", table(columns, rows))
 
 
 def _features(result: PhononResult) -> str:
@@ -257,6 +327,4 @@ def _features(result: PhononResult) -> str:
         (f"<code>{escape(name)}</code>", escape(number(value, 4)))
         for name, value in result.features.to_dict().items()
     ]
-    return "<section>\n<h2>Features</h2>\n" + table(
-        (("Name", "k"), ("Value", "n")), rows
-    ) + "\n</section>"  # fmt: skip
+    return fold("Features that the risk rests on", table((("Name", "k"), ("Value", "n")), rows))

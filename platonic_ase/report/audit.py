@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from html import escape
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from platonic_ase._version import __version__
-from platonic_ase.report.html import facts, figure, number, page, table, write_page
-from platonic_ase.report.plots.audit import audit_bars
-from platonic_ase.report.plots.style import to_svg
+from platonic_ase.report.charts import Chart, axis, chart
+from platonic_ase.report.html import chart_section, facts, fold, number, section, table, write_page
+from platonic_ase.report.sheet import sheet
+from platonic_ase.report.verdict import Verdict
 
 TITLE = "What the model gets wrong by construction"
+_LEAST = 1e-2
+"""Start of the axis, where bars begin."""
 
 
 def write_audit(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
@@ -31,56 +35,130 @@ def write_audit(record: Mapping[str, Any], path: str | os.PathLike[str]) -> Path
     LogError
         If it cannot be written.
     """
-    header = facts(
+    about = facts(
         {
             "Model": record.get("model"),
             "Structure": record.get("structure"),
             "platonic_ase": __version__,
         }
     )
-    body = [
-        f"<header>\n<h1>Audit of <code>{escape(str(record.get('model')))}</code></h1>",
-        f"{header}\n</header>",
-        *audit_sections(record, folded=False),
-    ]
-    return write_page(page(f"platonic_ase: audit of {record.get('model')}", body), path)
+    sections = [_departures(record), _numbers(record, folded=False), section("The audit", about)]
+    heading = f"Audit of {record.get('model')}"
+    return write_page(sheet(heading, _verdict(record), sections, audit_charts(record)), path)
 
 
-def audit_sections(record: Mapping[str, Any] | None, *, folded: bool = True) -> list[str]:
-    """Verdict, figure and table of an audit; empty where there is none.
+def audit_sections(record: Mapping[str, Any] | None) -> list[str]:
+    """Verdict, chart and table of an audit, for the page of a run; empty where there is none.
 
     Parameters
     ----------
     record : mapping or None
         ``AuditReport.to_dict()``, also as read back from a log.
-    folded : bool
-        Whether the table opens on request only.
     """
     if record is None:
         return []
-    drawn = figure(
+    said = _verdict(record)
+    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in (said.sentence, *said.remarks))
+    box = f'<div class="verdict {said.kind}"><strong>{escape(said.title)}</strong>{remarks}</div>'
+    return [section(TITLE, box), _departures(record), _numbers(record, folded=True)]
+
+
+def audit_charts(record: Mapping[str, Any] | None) -> dict[str, Chart]:
+    """Departures as bars on a logarithmic axis, one row each, law by law.
+
+    Parameters
+    ----------
+    record : mapping or None
+        ``AuditReport.to_dict()``.
+    """
+    found = [] if record is None else record["departures"]
+    rows = [each for each in found if None not in (each["value"], each["rounding"])]
+    if not rows:
+        return {}
+    multiples = [max(each["value"] / each["rounding"], 1.2 * _LEAST) for each in rows]
+    kept = [bool(each["holds"]) for each in rows]
+    labels = [str(each["label"]) for each in rows]
+    said = [f"{each['value']:.1e} {each['unit']}".rstrip() for each in rows]
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "x": [m for m, k in zip(multiples, kept, strict=True) if k == held],
+            "y": [n for n, k in enumerate(kept) if k == held],
+            "base": 0,
+            "text": [t for t, k in zip(said, kept, strict=True) if k == held],
+            "textposition": "outside",
+            "cliponaxis": False,
+            "hoverinfo": "text",
+            "hovertext": [
+                f"{label}: {t}" for label, t, k in zip(labels, said, kept, strict=True) if k == held
+            ],
+            "marker": {
+                "color": "@blue" if held else "@alarm",
+                "pattern": {"shape": "" if held else "/"},
+            },
+        }
+        for name, held in (("kept", True), ("not kept", False))
+        if held in kept
+    ]
+    most = max(*multiples, 1e3)
+    rounding = {"type": "line", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1}
+    rounding |= {"line": {"color": "@ink", "width": 1.2, "dash": "dash"}}
+    y_axis = axis(
+        tickvals=list(range(len(rows))),
+        ticktext=labels,
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+    )
+    short = [label if len(label) < 26 else f"{label[:25]}…" for label in labels]
+    return {
+        "departures": chart(
+            traces,
+            110 + 26 * len(rows),
+            narrow={"yaxis": {**y_axis, "ticktext": short, "tickfont": {"size": 9}}},
+            xaxis=axis(
+                "departure / rounding (dashed: rounding alone)",
+                type="log",
+                range=[-2, 1.25 * math.log10(most) + 0.4],
+            ),
+            yaxis=y_axis,
+            shapes=[rounding],
+            barmode="overlay",
+        )
+    }
+
+
+def _departures(record: Mapping[str, Any]) -> str:
+    if not audit_charts(record):
+        return ""
+    return chart_section(
         "Departures from laws of physics",
         f"{record.get('model')} on {record.get('structure')}. Each bar is one departure "
         "from a law of physics as a multiple of what rounding explains, on a logarithmic axis; "
         "the number beside it is the departure itself. Rounding is the change over translated "
         "copies, or the resolution of the model's numbers where that is more.",
-        to_svg(audit_bars(record["departures"]), "departures"),
+        "departures",
     )
-    return [f"<h2>{escape(TITLE)}</h2>", _verdict(record), drawn, _numbers(record, folded)]
 
 
-def _verdict(record: Mapping[str, Any]) -> str:
+def _verdict(record: Mapping[str, Any]) -> Verdict:
     broken = [law for law in record["laws"] if not law["holds"]]
     kept = [str(law["name"]) for law in record["laws"] if law["holds"]]
-    if broken:
-        kind, title = "alarm", "Not kept: " + ", ".join(str(law["name"]) for law in broken)
-    else:
-        kind, title = "quiet", "All laws that were checked are kept"
-    remarks = [str(law["meaning"]) for law in broken]
-    if kept:
-        remarks.append("Kept: " + ", ".join(kept) + ".")
-    text = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
-    return f'<div class="verdict {kind}"><strong>{escape(title)}</strong>{text}</div>'
+    remarks = [f"Kept: {', '.join(kept)}."] if kept and broken else []
+    if not broken:
+        return Verdict(
+            "quiet",
+            "All laws that were checked are kept",
+            "The model departs from none of them by more than rounding: nothing to do.",
+            remarks,
+        )
+    return Verdict(
+        "alarm",
+        "Not kept: " + ", ".join(str(law["name"]) for law in broken),
+        " ".join(str(law["meaning"]) for law in broken),
+        remarks,
+    )
 
 
 def _numbers(record: Mapping[str, Any], folded: bool) -> str:
@@ -95,5 +173,4 @@ def _numbers(record: Mapping[str, Any], folded: bool) -> str:
         )
         for found in record["departures"]
     ]
-    opened = "" if folded else " open"
-    return f"<details{opened}><summary>All numbers</summary>{table(columns, rows)}</details>"
+    return fold("All numbers", table(columns, rows), opened=not folded)

@@ -65,9 +65,8 @@ class Display:
         now = time.monotonic()
         if not self._shown or now < self._next:
             return
-        before = time.thread_time()
         self._try_to_draw()
-        cost = time.thread_time() - before
+        cost = time.monotonic() - now
         pause = max(_PAUSE, cost / _SHARE) if self._live is not None else _PLAIN_PAUSE
         self._next = time.monotonic() + pause
 

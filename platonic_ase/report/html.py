@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -41,6 +42,19 @@ def source_of(name: str) -> str:
     loader = environment().loader
     assert loader is not None
     return loader.get_source(environment(), name)[0]
+
+
+def page_script(name: str) -> str:
+    """Script of a page, after what all pages share, in one function."""
+    return f'"use strict";\n(() => {{\n{source_of("base.js")}\n{source_of(name)}}})();\n'
+
+
+def as_script(value: Any) -> Markup:
+    """JSON that can stand inside a script element, whatever strings are in it."""
+    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
 
 
 def content_policy(scripts: Iterable[str] = (), **directives: str) -> str:
@@ -107,6 +121,47 @@ def write_page(text: str, path: str | os.PathLike[str]) -> Path:
 def figure(title: str, caption: str, svg: str) -> str:
     """Section with a figure; title and caption are escaped, the SVG is HTML."""
     return _part("figure", title, caption, Markup(svg))
+
+
+def chart_section(title: str, caption: str, name: str) -> str:
+    """Section with a chart of the page; title and caption are escaped."""
+    return _part("chart", title, caption, name)
+
+
+def viewer_section(title: str, caption: str, moving: bool = False) -> str:
+    """Section with the structures of the page, in three dimensions.
+
+    Parameters
+    ----------
+    title, caption : str
+        Escaped.
+    moving : bool
+        Whether they are frames of a motion that can be stopped.
+    """
+    return _part("viewer", title, caption, moving)
+
+
+def jump(group: int, text: str) -> str:
+    """Button that shows a group of structures; the text is escaped."""
+    return _part("jump", group, text)
+
+
+def fold(summary: str, content: str, *, opened: bool = False) -> str:
+    """Content, HTML already, that opens on request."""
+    return (
+        f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>\n"
+        f"{content}</details>"
+    )
+
+
+def section(title: str, *content: str) -> str:
+    """Section of HTML under a heading, which is escaped."""
+    return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(content) + "\n</section>"
+
+
+def muted(text: str) -> str:
+    """Paragraph of what is said beside; escaped."""
+    return f'<p class="muted">{escape(text)}</p>'
 
 
 def facts(entries: Mapping[str, Any]) -> str:

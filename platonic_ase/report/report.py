@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from markupsafe import Markup
 
 from platonic_ase.errors import LogError
 from platonic_ase.report import scene
-from platonic_ase.report.audit import audit_sections
+from platonic_ase.report.audit import audit_charts, audit_sections
 from platonic_ase.report.columns import RunColumns, read_columns
-from platonic_ase.report.html import content_policy, environment, source_of, write_page
+from platonic_ase.report.html import (
+    as_script,
+    content_policy,
+    environment,
+    page_script,
+    source_of,
+    write_page,
+)
 from platonic_ase.report.libraries import library
 from platonic_ase.report.tracks import TrackSeries, choose_tracks
 from platonic_ase.report.verdict import event_rows, header_facts, kind_rows, risk_rows, verdict
@@ -133,12 +139,13 @@ def page_of(
     drawn["frames"] = scene.frames([record for record, _ in shown], tracks)
     drawn["flagged"] = [(record.get("flagged") or [0])[0] for record, _ in shown]
     drawn["chemiscope"], drawn["axes"] = structures, axes(structures)
+    drawn["charts"] = audit_charts(run.audit)
     used = [
-        *(["plotly"] if drawn["lines"] or drawn["map"] or structures is not None else []),
+        *(["plotly"] if any((drawn["lines"], drawn["map"], structures, drawn["charts"])) else []),
         *(["chemiscope"] if structures is not None else []),
     ]
     libraries = [library(each) for each in used]
-    scripts = [source_of("run.js"), *further]
+    scripts = [page_script("run.js"), *further]
     text = (
         environment()
         .get_template("run.html")
@@ -176,14 +183,6 @@ def scene_of(run: RunColumns, tracks: Sequence[TrackSeries]) -> dict[str, Any]:
         "events": scene.events(run, tracks),
         "map": scene.platonic_map(run, tracks),
     }
-
-
-def as_script(value: Any) -> Markup:
-    """JSON that can stand inside a script element, whatever strings are in it."""
-    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _captions(tracks: Sequence[TrackSeries]) -> dict[str, str]:

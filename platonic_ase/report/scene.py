@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
 
+from platonic_ase.report.charts import numbers
 from platonic_ase.report.columns import RunColumns
 from platonic_ase.report.tracks import TrackSeries, envelope, place
 
@@ -131,9 +131,9 @@ def platonic_map(run: RunColumns, tracks: Sequence[TrackSeries]) -> dict[str, An
                 {
                     "name": symbol,
                     "track": track.number,
-                    "x": _numbers(points[kept, 0], 4),
-                    "y": _numbers(points[kept, 1], 4),
-                    "at": _numbers(track.x[kept]),
+                    "x": numbers(points[kept, 0], 4),
+                    "y": numbers(points[kept, 1], 4),
+                    "at": numbers(track.x[kept], 8),
                 }
             )
     if not paths:
@@ -145,11 +145,11 @@ def platonic_map(run: RunColumns, tracks: Sequence[TrackSeries]) -> dict[str, An
     return {
         "paths": paths,
         "cloud": {
-            "x": _numbers(cloud[::every, 0], 4),
-            "y": _numbers(cloud[::every, 1], 4),
+            "x": numbers(cloud[::every, 0], 4),
+            "y": numbers(cloud[::every, 1], 4),
             "text": symbols[::every],
         },
-        "anchors": {"x": _numbers(anchors[:, 0], 4), "y": _numbers(anchors[:, 1], 4)},
+        "anchors": {"x": numbers(anchors[:, 0], 4), "y": numbers(anchors[:, 1], 4)},
     }
 
 
@@ -164,7 +164,7 @@ def _line(line: Line, track: TrackSeries) -> dict[str, Any] | None:
     shown = values[kept]
     if line.log:
         shown = np.maximum(shown, _FLOOR[line.column])
-    return {"track": track.number, "x": _numbers(track.x[kept]), "y": _numbers(shown)}
+    return {"track": track.number, "x": numbers(track.x[kept], 8), "y": numbers(shown, 6)}
 
 
 def _points(stored: Any) -> np.ndarray:
@@ -178,7 +178,3 @@ def _points(stored: Any) -> np.ndarray:
 def _symbol(number: Any) -> str:
     known = isinstance(number, int) and 0 <= number < len(chemical_symbols)
     return chemical_symbols[number] if known else "?"
-
-
-def _numbers(values: Iterable[float], digits: int = 6) -> list[float | None]:
-    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values]

@@ -57,35 +57,46 @@ def dataset(shown: Sequence[tuple[Mapping[str, Any], Atoms]], name: str) -> dict
     dict or None
         None where there is no structure.
     """
-    import chemiscope
-
     if not shown:
         return None
-    frames = [atoms for _, atoms in shown]
     properties: dict[str, Any] = {
         "geometry": _atomwise(shown, lambda r, n: np.full(n, float(r["index"]))),
         "atom": _atomwise(shown, lambda r, n: np.arange(n, dtype=float)),
     }
     keys = dict.fromkeys(key for record, _ in shown for key in record.get("per_atom") or {})
     for key in keys:
-        if not _PLAIN.fullmatch(key):  # a viewer puts names into its page
-            continue
-        values = _atomwise(shown, lambda r, n, key=key: _values(r, key, n))
-        if values is not None:
-            properties[key] = values
+        properties[key] = _atomwise(shown, lambda r, n, key=key: _values(r, key, n))
     properties["flagged"] = _atomwise(shown, _flagged)
-    # chemiscope cannot colour by what is the same everywhere
-    varied = {k for k, v in properties.items() if v is not None and np.ptp(v) > 0}
-    names = [n for n in ("extrapolation_score", "manifold_distance") if n in varied]
-    colour = {"color": {"property": names[0], "palette": "viridis"}} if names else {}
+    known = {key: values for key, values in properties.items() if values is not None}
+    colour = next((n for n in ("extrapolation_score", "manifold_distance") if n in known), None)
+    return make_dataset([atoms for _, atoms in shown], known, name, colour)
+
+
+def make_dataset(
+    frames: Sequence[Atoms], properties: Mapping[str, np.ndarray], name: str, colour: str | None
+) -> dict[str, Any]:
+    """Make the input of chemiscope.
+
+    Parameters
+    ----------
+    frames : sequence of Atoms
+    properties : mapping of str to ndarray, shape (n_atoms of all frames,)
+        Names that are more than letters, digits and ``_`` are left out: a viewer puts names into
+        its page.
+    name : str
+    colour : str or None
+        Property that atoms are coloured by, unless it is the same for all.
+    """
+    import chemiscope
+
+    kept = {key: values for key, values in properties.items() if _PLAIN.fullmatch(key)}
+    varied = colour in kept and np.ptp(kept[colour]) > 0  # chemiscope cannot colour by a constant
     environments = [(k, i, 3.5) for k, atoms in enumerate(frames) for i in range(len(atoms))]
+    if not kept:
+        kept = {"atom": np.concatenate([np.arange(len(atoms), dtype=float) for atoms in frames])}
     made: dict[str, Any] = chemiscope.create_input(
-        frames,
-        properties={
-            name: {"target": "atom", "values": values}
-            for name, values in properties.items()
-            if values is not None
-        },
+        list(frames),
+        properties={key: {"target": "atom", "values": values} for key, values in kept.items()},
         environments=environments,
         metadata={"name": re.sub(r"[^\w .-]", "?", name)},
         settings={
@@ -97,7 +108,7 @@ def dataset(shown: Sequence[tuple[Mapping[str, Any], Atoms]], name: str) -> dict
                     "spaceFilling": False,
                     "keepOrientation": True,
                     "environments": {"activated": False},
-                    **colour,
+                    **({"color": {"property": colour, "palette": "viridis"}} if varied else {}),
                 }
             ],
         },

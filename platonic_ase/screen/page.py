@@ -11,11 +11,35 @@ from typing import Any
 
 import numpy as np
 
-from platonic_ase.report.html import facts, figure, number, page, plural, table, write_page
+from platonic_ase.report.charts import Chart
+from platonic_ase.report.html import (
+    chart_section,
+    facts,
+    jump,
+    number,
+    plural,
+    section,
+    table,
+    viewer_section,
+    write_page,
+)
+from platonic_ase.report.sheet import Gallery, Group, sheet
+from platonic_ase.report.verdict import Verdict
+from platonic_ase.report.viewer import MOST_ATOMS
+from platonic_ase.screen.charts import distributions, space_map
 from platonic_ase.screen.ranking import Row, ranked, score
+from platonic_ase.screen.sources import atoms_of
 
 SHOWN = 50
 """Rows of the table."""
+_SAID = {
+    "distributions": ("Distributions", "Of all structures that were computed."),
+    "map": (
+        "Map",
+        "One point a structure: the mean of the Platonic coordinates of its atoms, on the two "
+        "leading principal components. Ringed are the structures of the table.",
+    ),
+}
 _LABELS = {
     "risks.force_error_bound": "bound of the force error (eV/Å)",
     "worst.extrapolation_score": "extrapolation score",
@@ -49,25 +73,33 @@ def write_summary(
     """
     order = ranked(rows, name)
     failed = [row for row in rows if row["error"] is not None]
-    body = [
-        f"<h1>Screening of {plural(len(rows), 'structure')}</h1>",
-        _said(rows, failed),
-        facts(
-            {
-                "model": run.get("model"),
-                "task": run.get("task"),
-                "options": run.get("options") or None,
-                "fingerprint": run.get("fingerprint"),
-                "platonic_ase": run.get("platonic_ase"),
-                "time of all rows": f"{sum(score(row, 'seconds') or 0.0 for row in rows):,.0f} s",
-            }
+    gallery = _gallery(order[:SHOWN])
+    known = {} if gallery is None else {row["name"]: k for k, row in enumerate(_drawn(order))}
+    charts = _charts(rows, order, name, known)
+    about = facts(
+        {
+            "model": run.get("model"),
+            "task": run.get("task"),
+            "options": run.get("options") or None,
+            "fingerprint": run.get("fingerprint"),
+            "platonic_ase": run.get("platonic_ase"),
+            "time of all rows": f"{sum(score(row, 'seconds') or 0.0 for row in rows):,.0f} s",
+        }
+    )
+    sections = [
+        section(f"What needs a look, by {label(name)}", _table(order[:SHOWN], name, known)),
+        ""
+        if gallery is None
+        else viewer_section(
+            "Structures", "Click on a name of the table or a ringed point of the map."
         ),
-        f"<h2>What needs a look, by {escape(label(name))}</h2>",
-        _table(order[:SHOWN], name),
-        *_figures(rows, order, name),
+        *(chart_section(*_SAID[chart], chart) for chart in charts),
         *_failures(failed),
+        section("The screening", about),
     ]
-    return write_page(page("Screening", body), path)
+    heading = f"Screening of {plural(len(rows), 'structure')}"
+    verdict = _verdict(rows, failed, order, name)
+    return write_page(sheet(heading, verdict, sections, charts, gallery), path)
 
 
 def label(name: str) -> str:
@@ -80,22 +112,53 @@ def label(name: str) -> str:
     return _LABELS.get(name, name.rpartition(".")[2].replace("_", " "))
 
 
-def _said(rows: Sequence[Row], failed: Sequence[Row]) -> str:
+def _verdict(
+    rows: Sequence[Row], failed: Sequence[Row], order: Sequence[Row], name: str
+) -> Verdict:
     done = [row for row in rows if row["error"] is None]
     warned = sum(bool(row["events"]) for row in done)
     outside = sum(not row["covered"] for row in done)
-    state = "alarm" if warned or failed else ""
     ends = Counter(str(row["ended"]) for row in done)
-    return (
-        f'<div class="verdict {state}"><strong>{warned} of {len(done)} raised a warning, '
-        f"{len(failed)} could not be computed.</strong><p>{outside} are not covered by a "
-        f"calibration, or not fully. Ended: "
-        f"{escape(', '.join(f'{count} {how}' for how, count in ends.most_common(6)) or 'none')}."
-        "</p></div>"
+    title = f"{warned} of {len(done)} raised a warning, {len(failed)} could not be computed"
+    if warned or failed:
+        kind, sentence = "alarm", "Look at the first of the table before you use any of them"
+        if order:
+            sentence += f": {order[0]['name']} ({order[0]['formula']}) has the highest "
+            sentence += f"{label(name)}, {number(score(order[0], name), 3)}"
+        sentence += "."
+    else:
+        kind, sentence = "quiet", "Nothing asks you to distrust what was computed."
+    return Verdict(
+        kind,
+        title,
+        sentence,
+        [
+            f"{outside} are not covered by a calibration, or not fully. Ended: "
+            f"{', '.join(f'{count} {how}' for how, count in ends.most_common(6)) or 'none'}."
+        ],
     )
 
 
-def _table(rows: Sequence[Row], name: str) -> str:
+def _drawn(order: Sequence[Row]) -> list[Row]:
+    """The first rows whose structures a browser can turn together."""
+    kept: list[Row] = []
+    total = 0
+    for row in order[:SHOWN]:
+        total += row["n_atoms"] if row["structure"] else 0
+        if row["structure"] and total <= MOST_ATOMS:
+            kept.append(row)
+    return kept
+
+
+def _gallery(order: Sequence[Row]) -> Gallery | None:
+    groups = [
+        Group(f"{row['name']}: {row['formula']}", [atoms_of(row["structure"])])
+        for row in _drawn(order)
+    ]
+    return Gallery(groups) if groups else None
+
+
+def _table(rows: Sequence[Row], name: str, known: Mapping[str, int]) -> str:
     columns = [
         ("#", "n"), ("structure", "k"), ("formula", "k"), ("space group", "k"),
         (label(name), "n"), ("largest force (eV/Å)", "n"), ("ended", ""), ("warnings", ""),
@@ -104,7 +167,7 @@ def _table(rows: Sequence[Row], name: str) -> str:
     cells = [
         [
             str(place),
-            escape(row["name"]),
+            jump(known[row["name"]], row["name"]) if row["name"] in known else escape(row["name"]),
             escape(row["formula"]),
             escape(_groups(row)),
             number(score(row, name)),
@@ -123,41 +186,40 @@ def _groups(row: Row) -> str:
     return before if before == after else f"{before} → {after}"
 
 
-def _figures(rows: Sequence[Row], order: Sequence[Row], name: str) -> list[str]:
-    from platonic_ase.report.plots import to_svg
-    from platonic_ase.screen.figures import distributions, space_map
+def _charts(
+    rows: Sequence[Row], order: Sequence[Row], name: str, known: Mapping[str, int]
+) -> dict[str, Chart]:
+    drawn: dict[str, Chart] = {}
+    if found := numbers_of(rows, name):
+        drawn["distributions"] = distributions(found)
+    placed = [row for row in order if row.get("platonic")]
+    if len(placed) > 2:
+        groups = {k: known[row["name"]] for k, row in enumerate(placed) if row["name"] in known}
+        drawn["map"] = space_map(
+            np.array([row["platonic"] for row in placed]),
+            np.array([score(row, name) for row in placed]),
+            [f"{row['name']} ({row['formula']})" for row in placed],
+            groups,
+            label(name),
+        )
+    return drawn
 
-    numbers: dict[str, np.ndarray] = {}
+
+def numbers_of(rows: Sequence[Row], name: str) -> dict[str, np.ndarray]:
+    """The numbers whose distributions are drawn, by label.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    name : str
+        What is ranked by.
+    """
+    found: dict[str, np.ndarray] = {}
     for key in dict.fromkeys((name, "worst.extrapolation_score", "largest_force")):
         values = [value for row in rows if (value := score(row, key)) is not None]
         if values:
-            numbers[label(key)] = np.array(values)
-    parts = []
-    if numbers:
-        parts.append(
-            figure(
-                "Distributions",
-                "Of all structures that were computed.",
-                to_svg(distributions(numbers), "distributions"),
-            )
-        )
-    placed = [row for row in order if row.get("platonic")]
-    if len(placed) > 2:
-        drawn = space_map(
-            np.array([row["platonic"] for row in placed]),
-            np.array([score(row, name) for row in placed]),
-            range(min(SHOWN, len(placed))),
-            label(name),
-        )
-        parts.append(
-            figure(
-                "Map",
-                "One point a structure: the mean of the Platonic coordinates of its atoms, on the "
-                "two leading principal components. Ringed are the structures of the table.",
-                to_svg(drawn, "map"),
-            )
-        )
-    return parts
+            found[label(key)] = np.array(values)
+    return found
 
 
 def _failures(failed: Sequence[Row]) -> list[str]:
@@ -165,4 +227,4 @@ def _failures(failed: Sequence[Row]) -> list[str]:
         return []
     rows = [[f"<code>{escape(r['name'])}</code>", escape(str(r["error"]))] for r in failed[:500]]
     more = f"<p>and {len(failed) - 500} more, in rows.jsonl</p>" if len(failed) > 500 else ""
-    return ["<h2>Not computed</h2>", table([("structure", ""), ("why", "")], rows), more]
+    return [section("Not computed", table([("structure", ""), ("why", "")], rows), more)]

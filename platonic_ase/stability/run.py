@@ -314,7 +314,12 @@ def _write(
             if role == "json":
                 text = jsonlib.dumps(result.to_dict(), indent=1) + "\n"
             else:
-                text = render_forecast(result.to_dict(), result.risk)
+                text = render_forecast(
+                    result.to_dict(),
+                    result.risk,
+                    result.supercell,
+                    [way.displacements for way in result.forecast.directions],
+                )
             write_atomically(kept, text)
             result.files[role] = kept
         except (OSError, OutputError) as error:

@@ -129,7 +129,6 @@ def test_drawing_waits_until_it_costs_little(tmp_path, monkeypatch):
 
     clock = [0.0]
     monkeypatch.setattr(display_module.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(display_module.time, "thread_time", lambda: clock[0])
     monkeypatch.setattr(display_module, "panel", slow)
     console = Console(file=io.StringIO(), force_terminal=True)
     with RunDisplay(Calculator(tmp_path / "run.jsonl"), console=console) as display:
