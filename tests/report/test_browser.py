@@ -1,53 +1,16 @@
 """The pages in headless Chromium: nothing fails, nothing is fetched, parts are linked."""
 
-import json
-import shutil
 import threading
 import time
 
 import pytest
+from browsing import check_quiet, wait
 from synthetic import HEADER, SUMMARY, event, geometry, lines, structure
 
 from platonic_ase.report.report import write_report
 from platonic_ase.report.serve import LogServer
 
 pytestmark = pytest.mark.slow
-PATIENCE = 120  # s; three dimensions are drawn in software here
-
-
-@pytest.fixture(scope="module")
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver")
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for each in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=900,900"):
-        options.add_argument(f"--{each}")
-    options.add_argument("--enable-unsafe-swiftshader")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    opened.set_script_timeout(PATIENCE)
-    opened.set_page_load_timeout(PATIENCE)
-    yield opened
-    opened.quit()
-
-
-def wait(browser, script, wanted):
-    end = time.monotonic() + PATIENCE
-    while (found := browser.execute_script(f"return {script}")) != wanted:
-        assert time.monotonic() < end, f"{script} is {found!r}, not {wanted!r}"
-        time.sleep(0.1)
-
-
-def check_quiet(browser):
-    """No error on the console, and no request but for the page itself."""
-    bad = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert bad == []
-    sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [m["params"]["request"]["url"] for m in sent if m["method"].endswith("WillBeSent")]
-    assert {url.split(":")[0] for url in urls} <= {"file", "data", "blob"}
 
 
 def test_a_report_draws_links_and_asks_for_nothing(browser, write_log):

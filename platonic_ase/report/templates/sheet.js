@@ -18,7 +18,7 @@ async function showGroup(k, play = true) {
   tell(k, shown.from);
   await startViewer(chosen);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  for (let n = 0; mine === turn; n += 1) {
+  for (let n = 0; mine === turn && !document.hidden; n += 1) {
     const frame = shown.from + (n % shown.count);
     const before = performance.now();
     visualizer.select(visualizer.indexer.fromStructureAtom("atom", frame, 0));
