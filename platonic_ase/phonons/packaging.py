@@ -41,7 +41,10 @@ LABELS = {
     "factor": "brings the model's spectrum closest to the DFT one in that distance",
     "imaginary": "lowest frequency below -0.1 THz on a 9x9x9 mesh",
 }
-LAYERED = ("cadmium-iodide", "molybdenite")
+LAYERED = (
+    "cadmium-iodide", "molybdenite", "hexagonal-bn", "brucite", "monolayer-h", "monolayer-t",
+    "monolayer-bn",
+)  # fmt: skip
 """Prototypes that have no part in the universal pack."""
 OTHER_FUNCTIONAL = ("chgnet-r2scan",)
 """Models of another functional than PBE, the truth of the table: no correction towards PBE, and no

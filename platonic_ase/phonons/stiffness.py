@@ -136,9 +136,12 @@ class StiffnessLaw:
 
 
 def fit_stiffness(
-    x: np.ndarray, y: np.ndarray, features: Sequence[str] = STRUCTURE_FEATURES
+    x: np.ndarray,
+    y: np.ndarray,
+    features: Sequence[str] = STRUCTURE_FEATURES,
+    sizes: tuple[float, float, float, float] | None = None,
 ) -> StiffnessLaw:
-    """Learn the law; its sizes by the largest marginal likelihood on a grid.
+    """Learn the law; its sizes by the largest marginal likelihood on a grid, if not given.
 
     Parameters
     ----------
@@ -147,6 +150,8 @@ def fit_stiffness(
     y : ndarray, shape (n,)
         True stiffness excess.
     features : sequence of str, length p
+    sizes : tuple of 4 float, optional
+        Amplitude, length, noise and slope.
 
     Raises
     ------
@@ -157,7 +162,7 @@ def fit_stiffness(
         raise ValueError(f"{len(y)} crystals; at least 3 are needed for a law of stiffness")
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
     z = (x - mean) / scale
-    best = max(
+    best = sizes or max(
         product(_AMPLITUDES, _LENGTHS, _NOISES, _SLOPES),
         key=lambda sizes: _log_likelihood(z, y - y.mean(), *sizes),
     )

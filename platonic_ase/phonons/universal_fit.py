@@ -62,7 +62,10 @@ def cases_of(tables: Mapping[str, PhononTable]) -> list[Case]:
     return [Case(model, row) for model, table in tables.items() for row in table.rows]
 
 
-def fit_law(cases: Iterable[Case]) -> StiffnessLaw:
+Sizes = tuple[float, float, float, float]
+
+
+def fit_law(cases: Iterable[Case], sizes: Sizes | None = None) -> StiffnessLaw:
     """The law of true stiffness; each crystal counts once, each architecture alike in it."""
     crystals: dict[str, dict[str, list[Case]]] = {}
     for case in cases:
@@ -86,7 +89,7 @@ def fit_law(cases: Iterable[Case]) -> StiffnessLaw:
         true, *structure = np.mean(means, axis=0)
         y.append(true)
         x.append(structure)
-    return fit_stiffness(np.array(x), np.array(y))
+    return fit_stiffness(np.array(x), np.array(y), sizes=sizes)
 
 
 def unseen(case: Case, *, architecture: bool = True) -> Callable[[Case], bool]:
@@ -110,8 +113,24 @@ def unseen(case: Case, *, architecture: bool = True) -> Callable[[Case], bool]:
     return kept
 
 
-def left_out_laws(cases: Sequence[Case], *, architecture: bool = True) -> np.ndarray:
+def left_out_laws(
+    cases: Sequence[Case],
+    *,
+    architecture: bool = True,
+    known: Sequence[Case] | None = None,
+) -> np.ndarray:
     """What laws that never saw a case's like say of it.
+
+    The four sizes of a law are learnt once for each architecture left out: only what the law says
+    is learnt anew for each anion and prototype.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    architecture : bool
+        False where those of a case's own architecture may stay.
+    known : sequence of Case, optional
+        What laws are learnt from; the cases themselves by default.
 
     Returns
     -------
@@ -119,14 +138,20 @@ def left_out_laws(cases: Sequence[Case], *, architecture: bool = True) -> np.nda
         ln of the model's frequencies over the true ones, and its standard deviation before it is
         scaled.
     """
+    known = cases if known is None else known
+    sizes: dict[str, Sizes] = {}
     laws: dict[tuple[str, str, str], StiffnessLaw] = {}
     found = np.empty((len(cases), 2))
     for k, case in enumerate(cases):
         row = case.row
         kind = "" if row.prototype in BINARY_PROTOTYPES else row.prototype
         key = (case.architecture if architecture else "", row.anion, kind)
+        if key[0] not in sizes:
+            whole = fit_law(each for each in known if each.architecture != key[0])
+            sizes[key[0]] = (whole.amplitude, whole.length, whole.noise, whole.slope)
         if key not in laws:
-            laws[key] = fit_law(filter(unseen(case, architecture=architecture), cases))
+            unlike = filter(unseen(case, architecture=architecture), known)
+            laws[key] = fit_law(unlike, sizes[key[0]])
         true, deviation = laws[key](row.features.to_dict())
         found[k] = (row.features.stiffness_excess - true) / 2, deviation / 2
     return found
