@@ -14,7 +14,6 @@ from platonic_ase.outputs import show_path
 
 __all__ = [
     "check_structure",
-    "is_displaced_copy",
     "read_structure",
     "require_computable",
 ]
@@ -24,8 +23,6 @@ MIN_CONTACT = 0.6
 
 ISOLATED = 6.0
 """Å without any neighbour after which an atom counts as isolated: a usual cutoff of the models."""
-
-_SMALL_STEP, _FEW_ATOMS = 0.1, 4
 
 LONGEST = 1e4
 """Å; longer cell vectors and positions are refused: grids and neighbour lists would fill memory."""
@@ -332,23 +329,3 @@ def _find_no_periodicity(atoms: Atoms) -> str:
         "pbc=False. Centre the structure in a vacuum box: atoms.center(vacuum=8.0); "
         "atoms.pbc = True."
     )
-
-
-def is_displaced_copy(atoms: Atoms, other: Atoms) -> bool:
-    """Whether up to four atoms are displaced by up to 0.1 Å, and nothing else differs."""
-    if not (
-        len(atoms) == len(other)
-        and not atoms.constraints
-        and not other.constraints
-        and np.array_equal(atoms.pbc, other.pbc)
-        and np.array_equal(atoms.cell.array, other.cell.array)
-        and atoms.arrays.keys() == other.arrays.keys()
-        and all(
-            np.array_equal(atoms.arrays[name], array)
-            for name, array in other.arrays.items()
-            if name != "positions"
-        )
-    ):
-        return False
-    shifts = np.abs(atoms.positions - other.positions).max(axis=1)
-    return bool(shifts.max() <= _SMALL_STEP and np.count_nonzero(shifts) <= _FEW_ATOMS)

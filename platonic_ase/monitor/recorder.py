@@ -17,8 +17,8 @@ from ase.data import chemical_symbols
 
 from platonic_ase.monitor.diagnosis import Diagnosis
 from platonic_ase.monitor.log import TIME_FORMAT, RunLog, header_record, structure_record, to_json
+from platonic_ase.monitor.symmetry.kinds import is_displaced_copy
 from platonic_ase.monitor.volume import volume_of
-from platonic_ase.structures import is_displaced_copy
 
 if TYPE_CHECKING:
     from ase import Atoms

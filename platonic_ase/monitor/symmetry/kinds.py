@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _DIGITS = 6
 """Decimals to which masses (u) and initial moments (μB) are compared."""
+_SMALL_STEP, _FEW_ATOMS = 0.1, 4
 
 
 def atom_kinds(atoms: Atoms) -> np.ndarray:
@@ -97,3 +98,23 @@ def _held(constraint: Any, n_atoms: int) -> np.ndarray:
     column = np.zeros((n_atoms, 1))
     column[constraint.get_indices()] = 1.0
     return column
+
+
+def is_displaced_copy(atoms: Atoms, other: Atoms) -> bool:
+    """Whether up to four atoms are displaced by up to 0.1 Å, and nothing else differs."""
+    if not (
+        len(atoms) == len(other)
+        and not atoms.constraints
+        and not other.constraints
+        and np.array_equal(atoms.pbc, other.pbc)
+        and np.array_equal(atoms.cell.array, other.cell.array)
+        and atoms.arrays.keys() == other.arrays.keys()
+        and all(
+            np.array_equal(atoms.arrays[name], array)
+            for name, array in other.arrays.items()
+            if name != "positions"
+        )
+    ):
+        return False
+    shifts = np.abs(atoms.positions - other.positions).max(axis=1)
+    return bool(shifts.max() <= _SMALL_STEP and np.count_nonzero(shifts) <= _FEW_ATOMS)

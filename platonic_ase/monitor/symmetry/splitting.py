@@ -13,6 +13,7 @@ from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
 from platonic_ase.monitor.symmetry.begun import NOTICE, is_displaced
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
+from platonic_ase.monitor.symmetry.kinds import is_displaced_copy
 from platonic_ase.monitor.symmetry.members import describe_split, orbit_splitting
 from platonic_ase.monitor.symmetry.operations import Operations, operations_of
 from platonic_ase.monitor.symmetry.orbits import (
@@ -24,7 +25,6 @@ from platonic_ase.monitor.symmetry.orbits import (
 from platonic_ase.monitor.symmetry.resting import RestingPlace
 from platonic_ase.monitor.symmetry.sites import lindemann_ratios, site_signal
 from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
-from platonic_ase.structures import is_displaced_copy
 
 if TYPE_CHECKING:
     from ase import Atoms
