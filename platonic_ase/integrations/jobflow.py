@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ase.stress import voigt_6_to_full_3x3_stress
+from ase.units import GPa
 from jobflow import Maker, job
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +19,17 @@ from platonic_ase.screen.sources import Entry, atoms_of
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from platonic_ase.screen.tasks import Outcome
+
+
+class PlatonicOutput(BaseModel):
+    """Results under the names that atomate2's flows read in a force-field job's ``output``."""
+
+    energy: float | None = Field(default=None, description="eV")
+    forces: list[list[float]] | None = Field(default=None, description="eV/Å")
+    stress: list[list[float]] | None = Field(default=None, description="kbar, with VASP's sign.")
+    structure: Any = Field(default=None, description="pymatgen's, where one was given.")
 
 
 class PlatonicDocument(BaseModel):
@@ -38,6 +52,8 @@ class PlatonicDocument(BaseModel):
     not_covered: list[str] = []
     found: dict[str, Any] = {}
     structure: Any = Field(None, description="pymatgen's, at the end, where one was given.")
+    output: PlatonicOutput = PlatonicOutput()
+    dir_name: str = Field("", description="Where the job ran.")
     atoms: dict[str, Any] = Field({}, description="Numbers, positions (Å), cell (Å), pbc.")
 
 
@@ -148,8 +164,28 @@ def _document(
     if strict and row["error"] is not None:
         raise ScreenError(f"{row['name']} could not be computed: {row['error']}")
     final = row.pop("structure")
+    ended = _like(structure, final) if final else None
     return PlatonicDocument(
-        **row, atoms=final or {}, structure=_like(structure, final) if final else None
+        **row,
+        atoms=final or {},
+        structure=ended,
+        output=_output(evaluator.outcome, row, ended),
+        dir_name=str(Path.cwd()),
+    )
+
+
+def _output(outcome: Outcome | None, row: dict[str, Any], structure: Any) -> PlatonicOutput:
+    if outcome is None:
+        return PlatonicOutput()
+    forces, stress = outcome.forces, outcome.stress
+    if stress is not None:
+        full = stress if stress.shape == (3, 3) else voigt_6_to_full_3x3_stress(stress)
+        stress = full * (-10 / GPa)
+    return PlatonicOutput(
+        energy=row["energy"],
+        forces=None if forces is None else forces.tolist(),
+        stress=None if stress is None else stress.tolist(),
+        structure=structure,
     )
 
 

@@ -39,6 +39,11 @@ class Evaluator:
     Parameters
     ----------
     settings : ScreenSettings
+
+    Attributes
+    ----------
+    outcome : Outcome or None
+        Of the structure that was computed last: what a row does not hold, such as all forces.
     """
 
     def __init__(self, settings: ScreenSettings) -> None:
@@ -46,6 +51,7 @@ class Evaluator:
 
         torch.set_num_threads(settings.threads)
         self.settings = settings
+        self.outcome: Outcome | None = None
         self._first = PlatonicCalculator(
             open_model(settings.calculator, settings.device),
             layer=settings.layer,
@@ -155,6 +161,7 @@ class Evaluator:
         self, entry: Entry, compute: Callable[[], dict[str, Any]], before: float = 0.0
     ) -> dict[str, Any]:
         started = time.perf_counter() - before
+        self.outcome = None
         try:
             row = compute()
         except Exception as error:
@@ -209,6 +216,7 @@ class Evaluator:
         self, entry: Entry, calculator: PlatonicCalculator, outcome: Outcome
     ) -> dict[str, Any]:
         assert entry.atoms is not None
+        self.outcome = outcome
         row = describe(entry, calculator, outcome)
         if entry.forces is not None and outcome.forces is not None and outcome.steps == 0:
             error = np.linalg.norm(outcome.forces - entry.forces, axis=1)

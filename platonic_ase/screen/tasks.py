@@ -42,6 +42,8 @@ class Outcome:
         eV.
     forces : ndarray, shape (n_atoms, 3), or None
         eV/Å.
+    stress : ndarray, shape (6,) or (3, 3), or None
+        eV/Å³, ASE's sign.
     risks : mapping
         Beside those of the diagnostics.
     outside : tuple of str
@@ -55,6 +57,7 @@ class Outcome:
     steps: int = 0
     energy: float | None = None
     forces: np.ndarray | None = None
+    stress: np.ndarray | None = None
     risks: dict[str, Any] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     found: dict[str, Any] = field(default_factory=dict)
@@ -191,8 +194,11 @@ def _outcome(
     results = calculator.results
     if energy is None and results.get("energy") is not None:
         energy = float(results["energy"])
-    forces = results.get("forces")
-    return Outcome(atoms, ended, steps, energy, None if forces is None else np.asarray(forces))
+    forces, stress = (
+        None if results.get(name) is None else np.asarray(results[name])
+        for name in ("forces", "stress")
+    )
+    return Outcome(atoms, ended, steps, energy, forces, stress)
 
 
 _NOT_OPTIONS = {

@@ -1,7 +1,9 @@
 """jobflow makers, run with run_locally; skipped where jobflow is missing."""
 
+import numpy as np
 import pytest
 from ase.build import bulk
+from ase.units import GPa
 
 pytest.importorskip("jobflow", reason="pip install 'platonic_ase[jobflow]'")
 
@@ -61,6 +63,11 @@ def test_a_relaxation_is_that_of_the_bare_calculator(options, copper, tmp_path):
     assert document.steps == 5
     assert document.worst["extrapolation_score"] > 0
     assert document.not_covered == ["forces: uncalibrated"]
+    assert document.output.energy == document.energy
+    assert document.output.forces == bare.get_forces().tolist()
+    assert np.allclose(
+        document.output.stress, bare.get_stress(voigt=False) * (-10 / GPa), rtol=1e-12
+    )
 
 
 def test_documents_flow_into_the_next_job(options, copper, tmp_path):
