@@ -71,7 +71,7 @@ def test_nothing_is_said_where_symmetry_can_be_watched(wrap):
 
 
 def test_one_atom_off_its_site_is_no_thermal_frame(wrap):
-    calc = wrap(on_warning="warn", without=["extrapolation"])
+    calc = wrap(on_warning="warn", without=["extrapolation", "displacement"])
     atoms = copper()
     atoms.positions[0] += (0.05, 0.03, 0.01)
     atoms.calc = calc
