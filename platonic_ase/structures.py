@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import chemical_symbols
 
 from platonic_ase.errors import StructureError
 from platonic_ase.outputs import show_path
+from platonic_ase.unusual import (
+    find_isolated,
+    find_left_handed,
+    find_no_periodicity,
+    find_overlaps,
+    find_partial_occupancy,
+    named,
+)
 
 __all__ = [
     "check_structure",
     "read_structure",
     "require_computable",
 ]
-
-MIN_CONTACT = 0.6
-"""Contacts below this fraction of the sum of covalent radii are reported as overlapping atoms."""
-
-ISOLATED = 6.0
-"""Å without any neighbour after which an atom counts as isolated: a usual cutoff of the models."""
-
-LONGEST = 1e4
-"""Å; longer cell vectors and positions are refused: grids and neighbour lists would fill memory."""
 
 LONGEST = 1e4
 """Å; longer cell vectors are refused: neighbour lists of such cells fill the memory."""
@@ -39,7 +40,7 @@ THINNEST = 0.3
 MIN_VOLUME = 0.1
 """Å^3 per atom below which a periodic cell counts as having no volume."""
 
-_LISTED = 8  # atoms named in a message before "and n more"
+_LARGE_COUNT = re.compile(rb"^[ \t]*\d{7,}[ \t\r]*$", re.MULTILINE)
 
 
 def read_structure(path: str | Path, index: int = -1) -> Atoms:
@@ -77,6 +78,7 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
             f"'{show_path(file)}' is empty (0 bytes). Write the structure again, in any format "
             "that ASE reads (CIF, POSCAR, extxyz, .traj)."
         )
+    require_countable(file)
     try:
         atoms = ase.io.read(file, index=index)
     except UnknownFileTypeError as error:
@@ -102,6 +104,25 @@ def read_structure(path: str | Path, index: int = -1) -> Atoms:
             "complete and that its extension tells its format."
         )
     return atoms
+
+
+def require_countable(path: Path) -> None:
+    """Refuse an XYZ file that announces more atoms than it can hold: ASE would look for them all.
+
+    Raises
+    ------
+    StructureError
+    """
+    if path.suffix not in (".xyz", ".extxyz") or not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as text:
+        for found in _LARGE_COUNT.finditer(text):
+            if len(found[0].strip()) > 15 or int(found[0]) > len(text):
+                raise StructureError(
+                    f"'{show_path(path)}' announces {found[0].strip().decode()[:40]} atoms in "
+                    f"{len(text)} bytes; the first line of each frame is the number of its atoms. "
+                    "Repair the file."
+                )
 
 
 def require_computable(atoms: Atoms, known_elements: Collection[int] | None = None) -> None:
@@ -148,11 +169,11 @@ def check_structure(atoms: Atoms, known_elements: Collection[int] | None = None)
     """
     require_computable(atoms, known_elements)
     found = (
-        _find_overlaps(atoms),
-        _find_isolated(atoms),
-        _find_no_periodicity(atoms),
-        _find_left_handed(atoms),
-        _find_partial_occupancy(atoms),
+        find_overlaps(atoms),
+        find_isolated(atoms),
+        find_no_periodicity(atoms),
+        find_left_handed(atoms),
+        find_partial_occupancy(atoms),
     )
     return tuple(warning for warning in found if warning)
 
@@ -163,13 +184,6 @@ def _say(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _name(atoms: Atoms, indices: np.ndarray) -> str:
-    """Atoms by symbol and index, as ``Na3, Cl7 and 2 more``."""
-    names = [f"{atoms.symbols[i]}{i}" for i in indices[:_LISTED]]
-    rest = len(indices) - len(names)
-    return ", ".join(names) + (f" and {rest} more" if rest else "")
-
-
 def _check_finite(atoms: Atoms) -> None:
     """Raise if there is nothing, or something that is not a number."""
     if len(atoms) == 0:
@@ -177,7 +191,7 @@ def _check_finite(atoms: Atoms) -> None:
     bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
     if len(bad):
         raise StructureError(
-            f"positions are NaN or infinite for {_name(atoms, bad)}; all must be finite, in Å. "
+            f"positions are NaN or infinite for {named(atoms, bad)}; all must be finite, in Å. "
             "Restart from the last sound frame, or repair the file."
         )
     if not np.isfinite(atoms.cell[:]).all():
@@ -188,7 +202,7 @@ def _check_finite(atoms: Atoms) -> None:
     far = np.flatnonzero((np.abs(atoms.positions) > FARTHEST).any(axis=1))
     if len(far):
         raise StructureError(
-            f"{_name(atoms, far)} lie farther than {FARTHEST:g} Å from the origin. Check the unit "
+            f"{named(atoms, far)} lie farther than {FARTHEST:g} Å from the origin. Check the unit "
             "of length (Å), or wrap the atoms into the cell with atoms.wrap()."
         )
     longest = float(np.abs(atoms.cell[:]).max())
@@ -253,79 +267,3 @@ def _ranges(numbers: list[int]) -> str:
         else:
             runs.append([z])
     return "Z = " + ", ".join("-".join(str(z) for z in run) for run in runs)
-
-
-def _find_overlaps(atoms: Atoms) -> str:
-    """Warning about atoms that are far closer than a bond, or nothing."""
-    from ase.neighborlist import neighbor_list  # imports scipy
-
-    radii = [MIN_CONTACT * float(r) for r in covalent_radii[atoms.numbers]]
-    first, second, distance = neighbor_list("ijd", atoms, radii)
-    if not len(first):
-        return ""
-    closest = int(np.argmin(distance))
-    pair = np.array([first[closest], second[closest]])
-    limit = radii[pair[0]] + radii[pair[1]]
-    n_atoms = len(np.unique(first))
-    return (
-        f"overlapping atoms: {' and '.join(_name(atoms, pair[k : k + 1]) for k in (0, 1))} are "
-        f"{distance[closest]:.2f} Å apart, below {limit:.2f} Å ({MIN_CONTACT:g} of their covalent "
-        f"radii), {n_atoms} atom{'s' if n_atoms > 1 else ''} concerned. Check for duplicated or "
-        "partly occupied sites and for the unit of length, or relax before running dynamics."
-    )
-
-
-def _find_isolated(atoms: Atoms) -> str:
-    """Warning about atoms without neighbours, or nothing."""
-    from ase.neighborlist import neighbor_list  # imports scipy
-
-    alone = np.setdiff1d(np.arange(len(atoms)), neighbor_list("i", atoms, ISOLATED))
-    if not len(alone):
-        return ""
-    return (
-        f"isolated atoms: {_name(atoms, alone)} ha{'s' if len(alone) == 1 else 've'} no neighbour "
-        f"within {ISOLATED:g} Å: a potential trained on crystals knows nothing about it. Check the "
-        "cell and the unit of length, or remove the atom if it has evaporated."
-    )
-
-
-def _find_left_handed(atoms: Atoms) -> str:
-    """Warning about a left-handed cell, which models compute but some tools refuse, or nothing."""
-    if atoms.cell.rank < 3 or atoms.cell.handedness > 0:
-        return ""
-    return (
-        "the cell is left-handed; energies and forces do not depend on it, but phonopy and other "
-        "tools refuse it. Exchange two vectors, the lattice stays the same: "
-        "atoms.set_cell(atoms.cell[[1, 0, 2]]); atoms.pbc = atoms.pbc[[1, 0, 2]]."
-    )
-
-
-def _find_partial_occupancy(atoms: Atoms) -> str:
-    """Warning about sites of a CIF that are shared or not always occupied, or nothing."""
-    sites = atoms.info.get("occupancy")
-    if not isinstance(sites, Mapping):
-        return ""
-    shared = [
-        " + ".join(f"{share:g} {symbol}" for symbol, share in site.items())
-        for site in sites.values()
-        if isinstance(site, Mapping) and (len(site) > 1 or min(site.values(), default=1) < 0.999)
-    ]
-    if not shared:
-        return ""
-    rest = len(shared) - 3
-    return (
-        f"partial occupancy: {', '.join(shared[:3])}{f' and {rest} more' if rest > 0 else ''}; the "
-        "structure is computed as if each such site were fully occupied by its main element. Make "
-        "an ordered supercell, or an ensemble of them."
-    )
-
-
-def _find_no_periodicity(atoms: Atoms) -> str:
-    """Warning about a molecule handed to a potential for crystals, or nothing."""
-    if atoms.pbc.any():
-        return ""
-    return (
-        "not periodic: potentials trained on crystals expect a periodic cell, and some ignore "
-        "pbc=False. Centre the structure in a vacuum box: atoms.center(vacuum=8.0); "
-        "atoms.pbc = True."
-    )

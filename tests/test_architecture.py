@@ -13,7 +13,7 @@ import platonic_ase
 PACKAGE = Path(platonic_ase.__file__).parent
 LAYERS = (
     ("_version", "errors"),
-    ("outputs", "structures", "doctor"),
+    ("outputs", "unusual", "structures", "doctor"),
     ("space", "crystals"),
     ("models",),
     ("monitor",),

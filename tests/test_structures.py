@@ -182,3 +182,17 @@ def test_checks_leave_the_structure_alone(salt):
 
 def test_a_structure_may_have_several_warnings():
     assert len(check_structure(Atoms("H"))) == 2
+
+
+@pytest.mark.parametrize("count", ["99999999999999999999", "12345678"])
+def test_more_atoms_than_a_file_can_hold_are_refused_at_once(tmp_path, salt, count):
+    path = tmp_path / "many.xyz"
+    salt.write(path)
+    path.write_text(path.read_text().replace("8", count, 1))
+    with pytest.raises(StructureError, match="announces"):
+        read_structure(path)
+
+
+def test_occupancies_that_are_no_numbers_are_no_error(salt):
+    salt.info["occupancy"] = {"0": {"Na": "a half", "K": 0.5}, "1": 7}
+    assert "partial occupancy: 1 Na + 0.5 K" in " ".join(check_structure(salt))

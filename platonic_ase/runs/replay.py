@@ -14,6 +14,7 @@ from platonic_ase.errors import StructureError
 from platonic_ase.outputs import check_outputs, keep_previous, show_path
 from platonic_ase.runs.record import RunResult, try_report
 from platonic_ase.runs.trajectory import FrameWriter, open_trajectory, trajectory_kind
+from platonic_ase.structures import require_countable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -135,6 +136,7 @@ def read_frames(path: str | os.PathLike[str]) -> Iterable[Atoms]:
 
     if not Path(path).is_file():
         raise StructureError(f"no trajectory at {show_path(path)}; check the path")
+    require_countable(Path(path))
     try:
         yield from iread(str(path), index=":")
     except Exception as error:
