@@ -1,6 +1,7 @@
 """Labels of a teacher: exact where the pupil is the teacher scaled, resumable, well built."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from ase.calculators.emt import EMT
 from platonic_ase.calibrate import crystal_phonons, teach
 from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
 from platonic_ase.calibrate.teach_table import build_table, write_table
+from platonic_ase.phonons.spectra import relative_error
 from platonic_ase.phonons.structure import to_ase
 from platonic_ase.phonons.table import read_phonon_table
 
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CRYSTALS = [
     Candidate("fcc", ("Cu",)),
     Candidate("l12", ("Au", "Cu")),
@@ -133,3 +136,27 @@ def test_a_supercell_at_rest_feels_what_its_cell_feels():
     whole.calc = EMT()
     assert np.abs(whole.get_forces()).max() > 0.5
     assert repeated == pytest.approx(whole.get_forces(), abs=1e-10)
+
+
+def test_the_committed_table_is_large_diverse_and_stable_in_truth():
+    stored = json.loads((BENCHMARKS / "phonon_any.json").read_text())
+    truth = stored["columns"].index("truth_quantiles")
+    tables = read_phonon_table(BENCHMARKS / "phonon_any.json")
+    rows = tables["chgnet-0.3.0"].rows
+    assert len({row.key for row in rows}) >= 250
+    assert len({row.prototype for row in rows}) >= 20
+    assert len({row.anion for row in rows}) >= 20
+    for model, table in tables.items():
+        for row, values in zip(table.rows, stored["models"][model]["rows"], strict=True):
+            assert values[truth][1] >= -0.1
+            assert row.relative_error == pytest.approx(
+                relative_error(np.array(row.quantiles), np.array(values[truth])), abs=2e-3
+            )
+
+
+def test_the_teacher_was_checked_against_dft():
+    rows = json.loads((BENCHMARKS / "phonon_teacher.json").read_text())["rows"]
+    errors = [row["relative_error"] for row in rows]
+    assert len({(row["formula"], row["prototype"]) for row in rows}) == 73
+    assert np.median(errors) < 0.03
+    assert max(errors) < 0.15  # labels of 15 % and 25 % are resolved
