@@ -86,6 +86,16 @@ class ElementMeans:
         means = (self._weights @ platonic) @ self._directions - self._origin
         return [round(x, 6) for x in means.ravel().tolist()]
 
+    def atoms(self, platonic: np.ndarray) -> dict[str, np.ndarray]:
+        """Place of each atom in the plane, as two per-atom values.
+
+        Parameters
+        ----------
+        platonic : ndarray, shape (n_atoms, K)
+        """
+        x, y = (platonic @ self._directions - self._origin).T
+        return {"map_x": x, "map_y": y}
+
 
 def short(value: float) -> float | None:
     """Seven significant digits; None where the number is not finite."""
@@ -141,7 +151,7 @@ class Recorder:
         self._means: ElementMeans | None = None
         self._layouts: dict[tuple[Any, ...], int] = {}
         self._newest: dict[int, int] = {}  # geometry by track
-        self._last: tuple[Atoms, Diagnosis, int | None] | None = None
+        self._last: tuple[Atoms, Diagnosis, int | None, np.ndarray] | None = None
         self._written: tuple[Atoms, Diagnosis] | None = None  # the latest structure
 
     def record(
@@ -204,7 +214,7 @@ class Recorder:
         if diagnosis.index and diagnosis.index % max(_PER_ATOM_EVERY, len(atoms) // 10) == 0:
             entry["per_atom"] = rounded(diagnosis.per_atom)
         self.log.write_clean("geometry", entry)
-        self._last = (atoms, diagnosis, step)
+        self._last = (atoms, diagnosis, step, platonic)
         if diagnosis.events or (first and not self._write_copy(atoms, diagnosis)):
             self._write_structure(with_facts=first)
 
@@ -258,17 +268,17 @@ class Recorder:
         self.log.close()
 
     def _write_structure(self, with_facts: bool = False) -> None:
-        """Write the latest structure with its per-atom values, once."""
+        """Write the latest structure with its per-atom values and places on the map, once."""
         if self._last is None:
             return
-        atoms, diagnosis, step = self._last
+        atoms, diagnosis, step, platonic = self._last
         self._last = None
         entry = {
             "index": diagnosis.index,
             "track": diagnosis.track,
             "step": step,
             "atoms": structure_record(atoms),
-            "per_atom": rounded(diagnosis.per_atom),
+            "per_atom": rounded({**diagnosis.per_atom, **self._begin().atoms(platonic)}),
             "flagged": sorted({int(a) for signal in diagnosis.alarms for a in signal.atoms}),
         }
         if with_facts:

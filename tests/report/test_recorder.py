@@ -108,6 +108,18 @@ def test_the_map_holds_the_mean_of_each_element(tmp_path, atoms):
         np.testing.assert_allclose(run.geometries[0]["map"][symbol], expected, atol=1e-6)
 
 
+def test_atoms_stand_on_the_map_where_a_structure_is_stored(tmp_path, atoms):
+    recorder = Recorder(tmp_path / "run.jsonl", ANCHORS, None)
+    run = record(recorder, atoms, *(diagnosis(i) for i in range(4)))
+    mean, plane = principal_plane(np.eye(4))
+    expected = (np.eye(2, 4) - mean) @ plane
+    assert len(run.structures) == 2
+    for stored in run.structures:
+        places = np.column_stack([stored["per_atom"]["map_x"], stored["per_atom"]["map_y"]])
+        np.testing.assert_allclose(places, expected, atol=1e-5)
+    assert not any("per_atom" in geometry for geometry in run.geometries)
+
+
 def test_a_recorder_that_saw_nothing_leaves_the_runs_before_it_alone(tmp_path, atoms):
     path = tmp_path / "run.jsonl"
     killed = Recorder(path, ANCHORS, None)

@@ -46,6 +46,14 @@ def test_a_run_with_events(write_log):
     assert "flagged" in text
 
 
+def test_atoms_are_drawn_on_the_map_where_the_log_has_their_places(write_log):
+    places = {"map_x": [0.1, 0.2], "map_y": [0.3, 0.4]}
+    stored = structure(per_atom={**structure()["per_atom"], **places})
+    scene = check_page(report(write_log(HEADER, stored, geometry(0), SUMMARY)), PANELS)
+    assert scene["axes"] == {"x": "map_x", "y": "map_y"}
+    assert scene["chemiscope"]["properties"]["map_x"]["values"] == places["map_x"]
+
+
 def test_hundreds_of_events_are_grouped_by_kind(write_log):
     records = [geometry(i, events=[event(i, value=0.5 - 1e-3 * i)]) for i in range(300)]
     text = report(write_log(HEADER, structure(), *records, SUMMARY))

@@ -147,10 +147,16 @@ function drawAtoms(k, atom) {
   const values = (name) => scene.chemiscope.properties[name].values.slice(from, from + sizes[k]);
   const names = scene.chemiscope.structures[k].names ?? [];
   const light = { color: "#1b1f24", size: narrow() ? 11 : 12 };
-  const axisOf = (name) => ({ title: { text: plain(name.replace(/_/g, " ")) },
+  const named = { map_x: "map of the Platonic space: first direction", map_y: "second" };
+  const axisOf = (name) => ({ title: { text: named[name] ?? plain(name.replace(/_/g, " ")) },
     gridcolor: "#d5d9de", zeroline: false });
   const chosenOne = values("atom").map((_, i) => i === atom);
-  Plotly.react(host, [{ type: "scatter", mode: "markers", x: values(scene.axes.x),
+  const onMap = scene.axes.x === "map_x" && scene.map;
+  const cloud = onMap ? scene.map.cloud : { x: [], y: [], text: [] };
+  Plotly.react(host, [{ type: "scatter", mode: "markers", x: cloud.x, y: cloud.y,
+    hoverinfo: "text", hovertext: cloud.text.map((s) => plain(`known: ${s}`)),
+    marker: { size: 4, color: "#b6bcc4" } },
+  { type: "scatter", mode: "markers", x: values(scene.axes.x),
     y: values(scene.axes.y), hoverinfo: "text",
     hovertext: values(scene.axes.y).map((v, i) => plain(`${names[i] ?? ""}${i}: ${v}`)),
     marker: { size: chosenOne.map((c) => (c ? 15 : 8)), opacity: 0.85,
@@ -161,7 +167,10 @@ function drawAtoms(k, atom) {
     host.dataset.shown = String(k);
     if (host.dataset.ready) return;
     host.dataset.ready = "yes";
-    host.on("plotly_click", (e) => pick(Number(host.dataset.shown), e.points[0].pointNumber));
+    host.on("plotly_click", (e) => {
+      const point = e.points.find((p) => p.curveNumber === 1);
+      if (point) pick(Number(host.dataset.shown), point.pointNumber);
+    });
   });
 }
 
