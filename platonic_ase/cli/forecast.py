@@ -9,6 +9,7 @@ import typer
 
 from platonic_ase.cli.options import (
     DisplacementOpt,
+    FiguresOpt,
     ForceOpt,
     OutputFiles,
     RelaxFirstOpt,
@@ -16,9 +17,10 @@ from platonic_ase.cli.options import (
     StructureArg,
     WatchOptions,
     read_input,
+    save_figures,
     within,
 )
-from platonic_ase.outputs import show_path
+from platonic_ase.outputs import check_outputs, show_path
 
 
 def forecast(
@@ -40,6 +42,7 @@ def forecast(
         Path | None, typer.Option("--json", help="All numbers.  [default: STRUCTURE-forecast.json]")
     ] = None,
     report: ReportOpt = None,
+    figures: FiguresOpt = None,
 ) -> None:
     """Will this symmetric structure break?
 
@@ -50,6 +53,7 @@ def forecast(
 
     given = {"log": watch.log, "report": report, "json": json_file}
     files = OutputFiles(structure, "forecast", watch.inputs, given)
+    check_outputs({"folder": figures}, [structure])
     atoms = read_input(structure)
     calc = watch.wrap(files["log"], risk="none")
     result = run_forecast(
@@ -64,5 +68,9 @@ def forecast(
         progress=not watch.quiet,
     )
     typer.echo(str(result.forecast))
+    if figures is not None:
+        from platonic_ase.stability.figures import drawings
+
+        save_figures(drawings(result), figures)
     for role, path in result.files.items():
         typer.echo(f"{role}: {show_path(path)}")

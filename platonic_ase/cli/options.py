@@ -101,6 +101,9 @@ ReportOpt = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="HTML report; INPUT-COMMAND.html by default."),
 ]
+FiguresOpt = Annotated[
+    Path | None, typer.Option(help="Folder for the same as figures: PDF, SVG and PNG.")
+]
 StepsOpt = Annotated[
     int, typer.Option("--steps", "-n", help="Steps, at most.", callback=within(0, 1e10))
 ]
@@ -350,6 +353,14 @@ def read_input(path: Path, supercell: tuple[int, int, int] = (1, 1, 1)) -> Any:
     for problem in check_structure(atoms):
         typer.echo(f"warning: {problem}", err=True)
     return atoms
+
+
+def save_figures(drawn: Mapping[str, Any], folder: Path) -> None:
+    """Write figures for papers, and say where."""
+    from platonic_ase.report.figures import save_drawings
+
+    save_drawings(drawn, folder)
+    typer.echo(f"figures: {show_path(folder)}")
 
 
 def conclude(result: Any, **written: Path) -> None:

@@ -11,6 +11,7 @@ from platonic_ase.cli.options import (
     AuditOptions,
     DisplacementOpt,
     EnsembleName,
+    FiguresOpt,
     ForceOpt,
     OutputFiles,
     PressureOpt,
@@ -25,6 +26,7 @@ from platonic_ase.cli.options import (
     WatchOptions,
     conclude,
     read_input,
+    save_figures,
     within,
 )
 from platonic_ase.outputs import (
@@ -235,6 +237,7 @@ def phonon(
         Path | None, typer.Option("--json", help="All numbers.  [default: STRUCTURE-phonon.json]")
     ] = None,
     report: ReportOpt = None,
+    figures: FiguresOpt = None,
     params: Annotated[
         Path | None,
         typer.Option(help="For phonopy.  [default: STRUCTURE-phonopy_params.yaml]"),
@@ -259,7 +262,7 @@ def phonon(
     given = {"log": watch.log, "report": report, "json": json_file, "phonopy": params}
     inputs = [*watch.inputs, *([] if born is None else [born])]
     files = OutputFiles(structure, "phonon", inputs, {**given, "folder": None})
-    check_outputs({"phonopy:corrected": corrected_params}, [structure, *inputs])
+    check_outputs({"phonopy:corrected": corrected_params, "folder": figures}, [structure, *inputs])
     atoms = read_input(structure)
     calc = watch.wrap(files["log"], risk=risk)
     audit.run(calc, structure, watch.quiet)
@@ -280,6 +283,10 @@ def phonon(
         progress=not watch.quiet,
     )
     calc.close()
+    if figures is not None:
+        from platonic_ase.phonons.figures import drawings
+
+        save_figures(drawings(result), figures)
     conclude(result)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +24,9 @@ from platonic_ase.report.plots.style import (
     new_figure,
     styled,
 )
+
+if TYPE_CHECKING:
+    from platonic_ase.phonons.result import PhononResult
 
 
 class Bands(Protocol):
@@ -235,6 +238,25 @@ def _number(ax: Axes, row: int, value: float) -> None:
         textcoords="offset points", va="center", ha="left" if value >= 0 else "right", fontsize=8,
         color=ALARM if value < 0 else None,
     )  # fmt: skip
+
+
+def drawings(result: PhononResult) -> dict[str, Callable[[], Figure | None]]:
+    """What draws each figure of a calculation, by file name.
+
+    Parameters
+    ----------
+    result : PhononResult
+    """
+    drawn: dict[str, Callable[[], Figure | None]] = {}
+    raw = result.spectrum
+    corrected = () if result.corrected is None else tuple(result.corrected.spectra.values())
+    if raw is not None:
+        drawn["bands"] = lambda: bands_and_dos(raw, corrected)
+        drawn["thermal"] = lambda: thermal_properties(raw, len(result.phonon.primitive), corrected)
+    if result.responses:
+        bars = as_bars(list(result.phonon.supercell.symbols), result.responses)
+        drawn["responses"] = lambda: displacement_responses(bars)
+    return drawn
 
 
 def as_bars(symbols: Sequence[str], responses: Sequence[SiteResponse]) -> list[ResponseBar]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,11 +42,34 @@ def write_figures(
     LogError
         If a file cannot be written.
     """
+    return save_drawings(drawings(run), folder, formats)
+
+
+def save_drawings(
+    drawn: Mapping[str, Callable[[], Figure | None]],
+    folder: str | os.PathLike[str],
+    formats: tuple[str, ...] = FORMATS,
+) -> list[Path]:
+    """Write figures in each format.
+
+    Parameters
+    ----------
+    drawn : mapping of str to callable
+        What draws each, by file name; None is not written.
+    folder : path-like
+        Made if need be; files of the same names are replaced.
+    formats : tuple of str
+
+    Raises
+    ------
+    LogError
+        If a file cannot be written.
+    """
     folder = Path(folder)
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, draw in drawings(run).items():
+        for name, draw in drawn.items():
             made = draw()
             if made is None:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,28 @@ from platonic_ase.report.plots.style import ALARM, BLUE, GREY, INK, new_figure, 
 
 if TYPE_CHECKING:
     from platonic_ase.phonons.breaking import SymmetryRisk
+    from platonic_ase.stability.run import ForecastResult
 
 _ROW, _MARGINS = 0.34, 1.1  # inches
 _LINEAR = 0.2
 """eV/Å² up to which the axes are linear; logarithmic beyond."""
+
+
+def drawings(result: ForecastResult) -> dict[str, Callable[[], Figure | None]]:
+    """What draws each figure of a forecast, by file name.
+
+    Parameters
+    ----------
+    result : ForecastResult
+    """
+    record, risk = result.to_dict(), result.risk
+    ways = record["directions"]
+    drawn: dict[str, Callable[[], Figure | None]] = {}
+    if ways:
+        drawn["ways"] = lambda: ways_out(ways, record["settings"]["amplitude_A"])
+        if risk is not None:
+            drawn["curve"] = lambda: calibration_curve(risk, ways[0]["curvature"])
+    return drawn
 
 
 @styled

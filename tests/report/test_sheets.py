@@ -11,13 +11,16 @@ from platonic_ase.audit import audit
 from platonic_ase.calibrate.charts import bound_and_error, coverage_by_element, coverage_by_size
 from platonic_ase.phonons import run_phonon
 from platonic_ase.phonons.animation import FRAMES, multiples
+from platonic_ase.phonons.figures import drawings as phonon_drawings
 from platonic_ase.report.audit import write_audit
 from platonic_ase.report.charts import chart, line, panels, points
+from platonic_ase.report.figures import save_drawings
 from platonic_ase.report.html import chart_section, jump, viewer_section
 from platonic_ase.report.sheet import Gallery, Group, sheet
 from platonic_ase.report.verdict import Verdict
 from platonic_ase.screen.page import write_summary
 from platonic_ase.screen.rows import structure_of
+from platonic_ase.stability.figures import drawings as forecast_drawings
 from platonic_ase.stability.run import run_forecast
 from platonic_ase.testing import DirectForceMock, DoubleWellCrystal, SpringEncoder, mock_anchors
 
@@ -151,6 +154,18 @@ def test_a_forecast_is_drawn_with_its_motions(forecast_page):
     ways = len(scene["charts"]["ways"]["layout"]["yaxis"]["ticktext"])
     assert len(scene["groups"]) == ways
     assert text.count("data-group=") >= ways
+
+
+def test_forecasts_and_phonons_are_drawn_for_papers_as_well(tmp_path):
+    result = run_forecast(*unstable(), relax=False, progress=False)
+    written = save_drawings(forecast_drawings(result), tmp_path, ("svg",))
+    atoms, calculator = unstable()
+    result = run_phonon(
+        atoms, calculator, supercell=(2, 2, 2), relax=False, progress=False, mesh=(3, 3, 3)
+    )
+    written += save_drawings(phonon_drawings(result), tmp_path, ("svg",))
+    assert {"ways.svg", "bands.svg", "thermal.svg"} <= {path.name for path in written}
+    assert all("<svg" in path.read_text() for path in written)
 
 
 def test_the_map_of_a_screening_points_to_structures(screen_page):
