@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+_ALIKE = 0.01
+"""Lengths of displacements that were made on purpose differ by this share at most."""
+
+
 @dataclass
 class _Memory:
     crystals: list[DisplacedCrystal] = field(default_factory=list)
@@ -161,19 +165,17 @@ class DisplacementResponse(Diagnostic):
         self, frame: Frame, crystal: DisplacedCrystal, few: np.ndarray, shifts: np.ndarray
     ) -> Finding:
         """A few atoms moved at once: what each answers to which is not known."""
+        lengths = np.linalg.norm(shifts[few], axis=1)
+        alike = bool(np.ptp(lengths) <= _ALIKE * lengths.max())  # made, not relaxed
         risk = PhononRiskEstimate()
         if crystal.probes:  # pairs of phono3py: what the first singles said still holds
             risk = estimate(crystal, crystal.features(frame.reference), self.risk)
         return Finding(
             self.name,
             scalars={"displaced_atoms": float(len(few))},
-            per_atom={
-                "displacement_response": response(
-                    frame.platonic, crystal.platonic, np.linalg.norm(shifts[few], axis=1)
-                )
-            },
-            risks=risk.to_risks(),
-            notice=self._notice(risk, None),
+            per_atom={"displacement_response": response(frame.platonic, crystal.platonic, lengths)},
+            risks=risk.to_risks() if crystal.probes or alike else {},
+            notice=self._notice(risk, None) if alike else "",
         )
 
     def _notice(self, risk: PhononRiskEstimate, crystal: DisplacedCrystal | None) -> str:

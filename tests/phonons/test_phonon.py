@@ -280,12 +280,17 @@ def test_a_few_atoms_at_once_are_seen_but_not_assessed():
     atoms.get_forces()
     assert "displaced_atoms" not in calc.diagnosis.scalars
     rest = calc.platonic.copy()
-    atoms.positions[[0, 40]] += [[0.03, 0, 0], [0, 0, 0.04]]
+    atoms.positions[[0, 40]] += [[0.03, 0, 0], [0, 0, 0.03]]
     atoms.get_forces()
     assert calc.diagnosis.scalars["displaced_atoms"] == 2
     assert calc.diagnosis.risks["phonon_relative_error"] == "uncalibrated"
-    expected = np.linalg.norm(calc.platonic - rest, axis=1) / 0.05
+    expected = np.linalg.norm(calc.platonic - rest, axis=1) / (0.03 * np.sqrt(2))
     assert np.allclose(calc.diagnosis.per_atom["displacement_response"], expected)
+    atoms.positions[40, 2] += 0.01  # as in a relaxation: nobody displaced them
+    atoms.get_forces()
+    assert calc.diagnosis.scalars["displaced_atoms"] == 2
+    assert "phonon_relative_error" not in calc.diagnosis.risks
+    assert calc.diagnosis.findings["displacement"].notice == ""
 
 
 def test_pairs_keep_the_risk_of_the_singles_before_them():
