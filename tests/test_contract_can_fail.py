@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 
@@ -15,6 +16,7 @@ from platonic_ase.testing import CALCULATOR_CHECKS, MockCalculator, MockEncoder,
 from platonic_ase.testing import calculator as checks
 from platonic_ase.testing import encoder as encoder_checks
 from platonic_ase.testing import events as event_checks
+from platonic_ase.testing.calculator import runs as run_checks
 
 
 def salt():
@@ -168,9 +170,54 @@ class Often(Patient):
         super().__init__(*args, **{**kwargs, "interval": 1})
 
 
+class AllOrNothing(Patient):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+        def end(diagnostic, error):
+            self.session.observing = False
+
+        self.watch._switch_off = end
+
+
+class OneRun(Patient):
+    def close(self):
+        pass
+
+
+class Overhearing(MockEncoder):
+    @contextmanager
+    def capture(self):
+        with super().capture() as capture, self.listen(capture._received.append):
+            yield capture
+
+
+class Nosy(Patient):
+    def __init__(self, inner, **kwargs):
+        super().__init__(inner, **kwargs, encoder=Overhearing(inner))
+
+
+class Unbound(Patient):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for each in self.watch.diagnostics:
+            each.start = lambda atoms, start=each.start: start(Atoms(
+                atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))  # fmt: skip
+
+
+class Keeping(Patient):
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+
+
 @pytest.mark.parametrize(
     ("check", "patient"),
     [
+        (run_checks.check_what_no_log_can_hold_switches_off_one_diagnostic, AllOrNothing),
+        (run_checks.check_each_run_is_logged_by_itself, OneRun),
+        (run_checks.check_threads_see_only_their_own_captures, Nosy),
+        (run_checks.check_constraints_belong_to_the_symmetry, Unbound),
+        (run_checks.check_writing_reaches_what_reading_reads, Keeping),
         (checks.check_atoms_are_copied_first, LateCopy),
         (checks.check_one_forward_per_geometry, Twice),
         (checks.check_results_are_bit_identical, Rounded),

@@ -5,6 +5,7 @@ makes each check a test.
 """
 
 from platonic_ase.testing.calculator import STATE_CHECKS
+from platonic_ase.testing.calculator.runs import RUN_CHECKS
 from platonic_ase.testing.double_well import DoubleWellCrystal
 from platonic_ase.testing.encoder import ENCODER_CHECKS, EncoderTraits
 from platonic_ase.testing.events import EVENT_CHECKS
@@ -24,7 +25,7 @@ from platonic_ase.testing.probes import FailingDiagnostic, FrameKeeper, PlannedA
 from platonic_ase.testing.space import small_space
 from platonic_ase.testing.springs import SpringCrystal, SpringEncoder, spring_frequencies
 
-CALCULATOR_CHECKS = STATE_CHECKS + EVENT_CHECKS
+CALCULATOR_CHECKS = STATE_CHECKS + EVENT_CHECKS + RUN_CHECKS
 """All checks of a wrapped calculator, to parametrise a test with."""
 
 __all__ = [

@@ -7,10 +7,11 @@ from ase.calculators.emt import EMT
 from ase.io import read
 
 from platonic_ase import PhysicalCompanions, PlatonicCalculator
-from platonic_ase.errors import KeptAsideWarning, StructureError
+from platonic_ase.errors import KeptAsideWarning, LogError, StructureError
 from platonic_ase.monitor import Diagnostic, Finding, Signal
 from platonic_ase.outputs import keep_previous
 from platonic_ase.report.reader import read_log
+from platonic_ase.report.report import write_report
 from platonic_ase.runs.md import run_md
 from platonic_ase.runs.relax import run_relaxation
 from platonic_ase.runs.replay import read_frames, replay
@@ -215,3 +216,47 @@ def test_an_error_of_a_sound_run_is_raised(wrap, copper):
     calc = wrap(Broken())
     with pytest.raises(RuntimeError, match="no licence"):
         run_md(copper, calc, temperature=300, steps=3, progress=False)
+
+
+def test_one_calculator_gives_four_logs_and_four_reports(wrap, copper, tmp_path):
+    """Molecular dynamics, a relaxation, a loop of displaced supercells, and single points."""
+    path = tmp_path / "all.jsonl"
+    calc = wrap(log=path)
+    ids, reports = [], []
+    moving = copper.copy()
+    run_md(moving, calc, temperature=300, steps=3, seed=0, progress=False,
+           report=tmp_path / "md.html")  # fmt: skip
+    ids.append(calc.run_id)
+    copper.rattle(0.05, seed=1)
+    relaxed = run_relaxation(
+        copper.copy(), calc, steps=2, progress=False, report=tmp_path / "relax.html"
+    )
+    ids.append(calc.run_id)
+    for name, structures in (
+        ("loop", [displaced(k) for k in range(4)]),
+        ("points", [bulk(s, a=a, cubic=True) for s, a in (("Au", 4.1), ("Al", 4.0))]),
+    ):
+        for atoms in structures:
+            atoms.calc = calc
+            atoms.get_forces()
+        calc.close()
+        ids.append(calc.run_id)
+        reports.append(write_report(path, tmp_path / f"{name}.html", run=calc.run_id))
+    runs = read_log(path)
+    assert [run.header["run"] for run in runs] == ids
+    assert len(set(ids)) == 4
+    assert [len(run.geometries) for run in runs] == [4, relaxed.summary.diagnosed, 4, 2]
+    assert all(run.summary is not None and run.damaged == 0 for run in runs)
+    pages = [p.read_text() for p in (tmp_path / "md.html", relaxed.report, *reports)]
+    assert len(set(pages)) == 4
+    for number, page in enumerate(pages, 1):
+        # at the time when the report of a workflow was written, its run was the last
+        assert f"{number} of " in page or number == 1
+    with pytest.raises(LogError, match="no run of the id"):
+        write_report(path, tmp_path / "x.html", run="nobody")
+
+
+def displaced(number):
+    atoms = bulk("Cu", a=3.6, cubic=True) * (2, 1, 1)
+    atoms.positions[number // 2, 0] += 0.03 if number % 2 else -0.03
+    return atoms
