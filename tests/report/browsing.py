@@ -24,6 +24,9 @@ def check_quiet(browser):
 
 def loaded(browser, page):
     """Open a page and wait until its charts are drawn."""
+    browser.get("about:blank")
+    for kind in ("browser", "performance"):  # what the page before said is not this one's
+        browser.get_log(kind)
     browser.get(page.as_uri())
     wait(browser, "document.body.dataset.ready", "yes")
 

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from browsing import check_quiet, wait
+from browsing import check_quiet, loaded, wait
 from synthetic import HEADER, SUMMARY, event, geometry, lines, structure
 
 from platonic_ase.report.report import write_report
@@ -24,8 +24,7 @@ def test_a_report_draws_links_and_asks_for_nothing(browser, write_log):
         structure(59),
         SUMMARY,
     )
-    browser.get(write_report(path, path.with_suffix(".html")).as_uri())
-    wait(browser, "document.body.dataset.ready", "yes")
+    loaded(browser, write_report(path, path.with_suffix(".html")))
     assert browser.execute_script("return document.querySelectorAll('#lines .main-svg').length")
     browser.execute_script("document.querySelector('[data-event]').click()")
     wait(browser, "document.body.dataset.shown", "1")
@@ -48,8 +47,7 @@ def test_hostile_strings_run_nothing(browser, write_log):
     records = [geometry(i, events=[happened], risks={nasty: nasty}) for i in range(3)]
     records = [{**record, "map": {nasty: [0.1, 0.2]}} for record in records]
     path = write_log(head, structure(facts=facts, per_atom=per_atom), *records, SUMMARY)
-    browser.get(write_report(path, path.with_suffix(".html")).as_uri())
-    wait(browser, "document.body.dataset.ready", "yes")
+    loaded(browser, write_report(path, path.with_suffix(".html")))
     browser.execute_script("document.getElementById('viewer').scrollIntoView()")
     wait(browser, "document.body.dataset.viewer", "yes")
     assert browser.execute_script("return window.owned === undefined")
