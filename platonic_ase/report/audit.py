@@ -118,9 +118,10 @@ def audit_charts(record: Mapping[str, Any] | None) -> dict[str, Chart]:
             110 + 26 * len(rows),
             narrow={"yaxis": {**y_axis, "ticktext": short, "tickfont": {"size": 9}}},
             xaxis=axis(
-                "departure / rounding (dashed: rounding alone)",
+                "departure / rounding",
                 type="log",
-                range=[-2, 1.25 * math.log10(most) + 0.4],
+                dtick=1,
+                range=[-2, math.log10(most) + 1.2],
             ),
             yaxis=y_axis,
             shapes=[rounding],
@@ -136,7 +137,7 @@ def _departures(record: Mapping[str, Any]) -> str:
         "Departures from laws of physics",
         f"{record.get('model')} on {record.get('structure')}. Each bar is one departure "
         "from a law of physics as a multiple of what rounding explains, on a logarithmic axis; "
-        "the number beside it is the departure itself. Rounding is the change over translated "
+        "the number beside it is the departure itself; dashed: rounding alone. Rounding is the change over translated "
         "copies, or the resolution of the model's numbers where that is more.",
         "departures",
     )

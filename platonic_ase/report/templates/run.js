@@ -42,7 +42,7 @@ function drawLines() {
     const id = axis(k + strip), range = domain(k + strip), y = "y" + id;
     const unit = panel.unit ? ` (${panel.unit})` : "";
     layout["yaxis" + id] = { ...grid, domain: range, type: panel.log ? "log" : "linear",
-      fixedrange: true, nticks: 4, exponentformat: "power" };
+      fixedrange: true, nticks: 4, exponentformat: "power", minor: { showgrid: false } };
     title(panel.title + unit, range);
     for (const line of panel.lines) {
       traces.push({ type: "scatter", mode: line.x.length < 40 ? "lines+markers" : "lines",
