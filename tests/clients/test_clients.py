@@ -4,9 +4,9 @@ They run in an environment of their own (``.ci/clients``) and are skipped where 
 Each client is a function of a calculator that returns arrays; it is run with the bare model and
 with the wrapped one.
 
-atomate2 is not among them: the version that pip finds beside the others (0.0.18) cannot be imported
-with their emmet-core (0.87.3 has no ``ValueEnum``). What its force-field jobs take, a callable by its
-module path, is ``platonic_ase.watched``.
+atomate2 is not among them: the version that pip finds beside the others (0.0.18) cannot be
+imported with their emmet-core (0.87.3 has no ``ValueEnum``). What its force-field jobs take, a
+callable by its module path, is ``platonic_ase.watched``.
 """
 
 import threading
