@@ -137,8 +137,9 @@ def _departures(record: Mapping[str, Any]) -> str:
         "Departures from laws of physics",
         f"{record.get('model')} on {record.get('structure')}. Each bar is one departure "
         "from a law of physics as a multiple of what rounding explains, on a logarithmic axis; "
-        "the number beside it is the departure itself; dashed: rounding alone. Rounding is the change over translated "
-        "copies, or the resolution of the model's numbers where that is more.",
+        "the number beside it is the departure itself; dashed: rounding alone. Rounding is the "
+        "change over translated copies, or the resolution of the model's numbers where that is "
+        "more.",
         "departures",
     )
 
