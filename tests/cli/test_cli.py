@@ -395,3 +395,35 @@ def test_sigterm_completes_log_and_report(folder):
     assert run.returncode == 128 + signal.SIGTERM, error
     assert json.loads(log.read_text().splitlines()[-1])["type"] == "summary"
     assert (folder / "Cu-md.html").stat().st_size
+
+
+def test_a_second_opinion_is_asked_where_a_warning_is_raised(folder, mock_space):
+    from platonic_ase.report.reader import read_log
+
+    done = runner.invoke(
+        app, ["md", "Cu.cif", "--steps", "4", "--timestep", "40", "--second-opinion", "other",
+              "--anchors", str(mock_space[0]), "--quiet"]
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    run = read_log("Cu-md.jsonl")[-1]
+    assert run.events
+    names = set().union(*(record["scalars"] for record in run.geometries))
+    assert [name for name in names if name.startswith("second_opinion")]
+
+
+@pytest.mark.parametrize("command", ["report", "audit", "embed", "replay"])
+def test_names_that_are_not_utf8_in_other_commands(command, folder):
+    import os
+
+    source = os.fsdecode(b"caf\xe9." + (b"jsonl" if command == "report" else b"cif"))
+    if command == "report":
+        runner.invoke(app, ["md", "Cu.cif", "--steps", "1", "--log", source, *QUIET])
+    else:
+        os.rename("Cu.cif", source)  # noqa: PTH104
+    options = {"report": [], "audit": ["--quiet"], "embed": ["-o", "e.safetensors", "--quiet"],
+               "replay": QUIET}[command]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, command, source, *options], capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
