@@ -18,6 +18,7 @@ from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons import run_phonon
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.runs.placement import HERE, Lost, Parcel, Placement, facts_of
+from platonic_ase.space.json_text import parse_json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -253,7 +254,7 @@ def _crystal(stored: Mapping[str, Any]) -> ComputedCrystal:
 def read_crystal(path: Path, made: Mapping[str, Any]) -> dict[str, Any] | None:
     """What an earlier run of the same model and settings left, or None."""
     try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     same = all(stored.get(name) == json.loads(json.dumps(value)) for name, value in made.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ase.build import bulk
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.outputs import require_plain_name
 from platonic_ase.phonons.spectrum import LEVELS
+from platonic_ase.space.json_text import parse_json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -83,7 +83,7 @@ def read_materials(path: str | os.PathLike[str]) -> list[Material]:
         If the file is no JSON, or lacks a key.
     """
     try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        stored = parse_json(Path(path).read_bytes())
         source = f"DFT: {stored.get('source', Path(path).name)}"
         return [
             Material(

@@ -15,7 +15,6 @@ on with the same command, and pupils follow while the teacher is at work.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +29,7 @@ from platonic_ase.calibrate.compute_crystals import read_crystal, write_crystal
 from platonic_ase.calibrate.crystal_phonons import SETTINGS, phonons, relax, small_supercell
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.structure import space_group
+from platonic_ase.space.json_text import parse_json
 
 logger = logging.getLogger("platonic_ase")
 
@@ -147,7 +147,7 @@ def _of_teacher(path: Path, follow: float) -> dict[str, Any] | None:
         waited += 5
     if not path.exists():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = parse_json(path.read_bytes())
     return found.get("crystal")
 
 

@@ -28,6 +28,7 @@ from platonic_ase.phonons.chemistry import ELECTRONEGATIVITY
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.phonons.table import PhononRow
+from platonic_ase.space.json_text import parse_json
 
 _METHOD = {
     "truth": "the teacher, a potential, not DFT",
@@ -135,7 +136,7 @@ def _read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Crystals that were computed, and why others were not."""
     found, failed = {}, {}
     for path in sorted(folder.glob("*.json")):
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = parse_json(path.read_bytes())
         if "failed" in stored:
             failed[path.stem] = str(stored["failed"])
         else:

@@ -25,6 +25,7 @@ from platonic_ase.outputs import write_atomically
 from platonic_ase.phonons.linear import LinearPart, fit_logistic
 from platonic_ase.space.folders import file_stem, pack_folders
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.json_text import parse_json
 from platonic_ase.space.schema import PackSchema, boolean, list_of, mapping, number, text
 
 logger = logging.getLogger("platonic_ase")
@@ -122,7 +123,7 @@ class SymmetryRisk:
             If it is no such file, or broken.
         """
         try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = parse_json(Path(path).read_bytes())
             kind, version = values.pop("kind"), values.pop("version")
             if (kind, version) != (KIND, VERSION):
                 raise SpaceFileError(

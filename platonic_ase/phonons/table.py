@@ -6,7 +6,6 @@ A table is a JSON file with ``columns`` and, by model, ``rows``: one crystal eac
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.fit import fit_phonon_risk
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.json_text import parse_json
 
 ERROR_FEATURES = (
     "stiffness_excess", "log_coordination", "bond_polarity", "log_valence", "log_bond",
@@ -188,7 +188,7 @@ def read_phonon_table(path: str | os.PathLike[str]) -> dict[str, PhononTable]:
         If the file is no JSON, or lacks a column.
     """
     try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        stored = parse_json(Path(path).read_bytes())
         columns = stored["columns"]
         return {
             model: PhononTable(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from platonic_ase.screen.ranking import (
     write_selection,
 )
 from platonic_ase.screen.store import RUN, latest_rows
+from platonic_ase.space.json_text import parse_json
 
 
 def conclude_screening(
@@ -60,7 +60,7 @@ def conclude_screening(
     rows = latest_rows(folder)
     if not rows:
         raise ScreenError(f"{folder} holds no rows yet; were there any structures?")
-    run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    run = parse_json((folder / RUN).read_bytes())
     computed = [row for row in rows if row["error"] is None]
     if not computed:
         raise ScreenError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ import numpy as np
 
 from platonic_ase.errors import ScreenError
 from platonic_ase.monitor.watch import geometry_key
+from platonic_ase.space.json_text import parse_json
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -226,7 +226,7 @@ def _read_rows(path: Path, name: str) -> Iterator[Found]:
     with path.open(encoding="utf-8", errors="replace") as file:
         for count, line in enumerate(file):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 label = str(row["name"])
             except (ValueError, KeyError, TypeError) as error:
                 yield f"{name}#{count}", f"unreadable: no row of a screening ({_say(error)})"

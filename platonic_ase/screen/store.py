@@ -11,6 +11,7 @@ from typing import IO, Any, Self
 
 from platonic_ase.errors import ScreenError
 from platonic_ase.report.html import write_page
+from platonic_ase.space.json_text import parse_json
 
 ROWS, RUN, LOCK = "rows.jsonl", "run.json", "lock"
 SCHEMA = 1
@@ -83,7 +84,7 @@ class RowStore:
             write_page(json.dumps(run, indent=1) + "\n", path)
             return
         try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
+            earlier = parse_json(path.read_bytes())
         except ValueError as error:
             raise ScreenError(f"{path} is broken ({error}); choose another output") from error
         differ = [
@@ -164,7 +165,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                row = json.loads(line)
+                row = parse_json(line)
             except ValueError as error:
                 raise ScreenError(f"{path} is broken ({error}); remove the line") from error
             yield row

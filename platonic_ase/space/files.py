@@ -13,6 +13,7 @@ import numpy as np
 from platonic_ase._version import __version__
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.outputs import write_atomically
+from platonic_ase.space.json_text import parse_json
 from platonic_ase.space.schema import PackSchema
 
 FORMAT_VERSION = 1
@@ -99,7 +100,7 @@ def read_arrays(
             f"format; {remedy}"
         ) from error
     try:
-        header = json.loads(metadata[_KEY])
+        header = parse_json(metadata[_KEY])
         if not isinstance(header, dict):
             raise ValueError(f"a header of type {type(header).__name__}")
     except (KeyError, ValueError, RecursionError) as error:  # no header, or no JSON

@@ -259,8 +259,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kept = unseen(case, architecture=False)
         return level_of(filter(kept, old), case.model) or UNKNOWN
 
-    strict, known = left_out_laws(bulk), left_out_laws(bulk, architecture=False)
-    formerly = left_out_laws(bulk, architecture=False, known=old)
+    strict = left_out_laws(bulk, sizes_once=True)
+    known = left_out_laws(bulk, architecture=False, sizes_once=True)
+    formerly = left_out_laws(bulk, architecture=False, known=old, sizes_once=True)
     states = {
         "unknown model": predictions(bulk, strict, lambda _: UNKNOWN),
         "level from fifteen binaries": predictions(
