@@ -82,7 +82,7 @@ def calibrate(
 ) -> None:
     """Thresholds and risks for a model of your own.
 
-    Use the folder as --calibration of md, relax, phonon and replay, or as
+    Use the folder as --calibration of md, relax, phonon, forecast, screen and replay, or as
     PlatonicCalculator(..., calibration=FOLDER). The same command goes on after a kill.
     """
     from platonic_ase.calibrate import calibrate as run

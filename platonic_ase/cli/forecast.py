@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
+from platonic_ase.cli.files import OutputFiles, read_input, save_figures
 from platonic_ase.cli.options import (
     DisplacementOpt,
     FiguresOpt,
     ForceOpt,
-    OutputFiles,
     RelaxFirstOpt,
     ReportOpt,
     StructureArg,
     WatchOptions,
-    read_input,
-    save_figures,
     within,
 )
 from platonic_ase.outputs import check_outputs, show_path

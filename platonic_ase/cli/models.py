@@ -8,12 +8,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from platonic_ase.cli.files import read_input
 from platonic_ase.cli.options import (
     ModelOptions,
     Selection,
     StructureArg,
     SupercellOpt,
-    read_input,
     within,
 )
 from platonic_ase.cli.placement import PlacementOptions

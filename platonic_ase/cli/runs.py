@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from platonic_ase.cli.files import OutputFiles, conclude, read_input, save_figures
 from platonic_ase.cli.options import (
     AuditOptions,
     DisplacementOpt,
     EnsembleName,
     FiguresOpt,
     ForceOpt,
-    OutputFiles,
     PressureOpt,
     RelaxFirstOpt,
     ReportOpt,
@@ -24,9 +24,6 @@ from platonic_ase.cli.options import (
     SupercellOpt,
     ThermostatName,
     WatchOptions,
-    conclude,
-    read_input,
-    save_figures,
     within,
 )
 from platonic_ase.outputs import (
