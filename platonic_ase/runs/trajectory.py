@@ -80,9 +80,9 @@ def open_trajectory(
     ----------
     path : path-like
         ``.traj`` is exact and holds the results of the calculator. ``.xyz`` (extended XYZ, eight
-        decimals) and ``.h5`` (H5MD, which MDAnalysis and ASE read with znh5md) hold besides the
-        arrays of :meth:`~platonic_ase.PlatonicCalculator.annotate`, wherever a geometry was
-        diagnosed; in H5MD they are NaN where it was not.
+        decimals) and ``.h5`` (H5MD, which ASE reads with znh5md) hold besides the arrays of
+        :meth:`~platonic_ase.PlatonicCalculator.annotate`, wherever a geometry was diagnosed; in
+        H5MD they are NaN where it was not.
     atoms : Atoms
         The live structure.
     calculator : PlatonicCalculator

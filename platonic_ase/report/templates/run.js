@@ -4,6 +4,16 @@ const colour = (track) => {
   return palette[Math.max(0, all.indexOf(track)) % palette.length];
 };
 
+// Labels at powers of ten alone, at most four of them.
+function decades(panel) {
+  const logs = [...panel.lines.flatMap((line) => line.y), panel.limit].filter((v) => v > 0)
+    .map(Math.log10);
+  const low = logs.length ? Math.floor(logs.reduce((a, b) => Math.min(a, b))) : 0;
+  const high = Math.max(low + 1, Math.ceil(logs.reduce((a, b) => Math.max(a, b), low)));
+  const dtick = Math.ceil((high - low) / 3);
+  return { type: "log", range: [low - 0.1, high + 0.1], tick0: low, dtick };
+}
+
 function drawLines() {
   const host = $("lines");
   if (!host) return;
@@ -41,8 +51,8 @@ function drawLines() {
   panels.forEach((panel, k) => {
     const id = axis(k + strip), range = domain(k + strip), y = "y" + id;
     const unit = panel.unit ? ` (${panel.unit})` : "";
-    layout["yaxis" + id] = { ...grid, domain: range, type: panel.log ? "log" : "linear",
-      fixedrange: true, nticks: 4, exponentformat: "power", minor: { showgrid: false } };
+    layout["yaxis" + id] = { ...grid, domain: range, fixedrange: true, exponentformat: "power",
+      ...(panel.log ? decades(panel) : { type: "linear", nticks: 4 }) };
     title(panel.title + unit, range);
     for (const line of panel.lines) {
       traces.push({ type: "scatter", mode: line.x.length < 40 ? "lines+markers" : "lines",
