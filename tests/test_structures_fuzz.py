@@ -1,14 +1,12 @@
 """Mutated structure files: computed or refused with a sentence, quickly and in little memory."""
 
-import resource
-import signal
 import warnings
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import write
+from bounded import Slow, bounded
 
 from platonic_ase import PlatonicCalculator
 from platonic_ase.errors import PlatonicError
@@ -16,32 +14,11 @@ from platonic_ase.structures import check_structure, read_structure
 from platonic_ase.testing import MockCalculator, MockEncoder, mock_anchors
 
 FILES = 1000
-MOST = 2 * 1024**2  # KiB
 TOKENS = (
     "NaN", "nan", "inf", "-inf", "1e11", "-1e11", "1e308", "1e400", "0", "0.0", "-1", "1e-9", "Xx",
     "Uuo", "X", "Q", "Na+", "99999999999999999999", "T", "F", "", '"', "'", "?", ".", "0.5", "\x00",
     "é", "5.6(3)", "1/3", "_", "loop_", "data_", "Lattice=", "pbc=", "Properties=species:S:1",
 )  # fmt: skip
-
-
-class Slow(BaseException):
-    """So that no reader takes it for an error of its own."""
-
-
-@contextmanager
-def at_most(seconds):
-    """End what takes longer, past those who catch every error."""
-
-    def ring(*_):
-        raise Slow(f"longer than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +86,10 @@ def test_mutated_structures_are_computed_or_refused(tmp_path, sources, calculato
             path = tmp_path / name
             path.write_text(mutated(sources[name], rng), encoding="utf-8")
             try:
-                with at_most(30):  # seconds, of a machine that does other things as well
+                with bounded():
                     computed += survives(path, calculator)
             except (Exception, Slow) as error:
                 raise AssertionError(
                     f"file {k}, {name}: {type(error).__name__}: {error}\n{path.read_text()}"
                 ) from error
     assert FILES / 20 < computed < FILES
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MOST

@@ -111,7 +111,7 @@ SeedOpt = Annotated[
 ]
 PressureOpt = Annotated[float, typer.Option(help="Pressure, GPa.", callback=within(-1e4, 1e4))]
 DisplacementOpt = Annotated[
-    float, typer.Option(help="How far an atom is moved, Å.", callback=within(0, 0.5, above=True))
+    float, typer.Option(help="How far an atom is moved, Å.", callback=within(1e-4, 0.5))
 ]
 ForceOpt = Annotated[
     float,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from platonic_ase.errors import CalibrationError, SettingError
 from platonic_ase.space._checks import Floats, as_points, chunks
 
 _ROWS = 8192  # rows handled at once: a few MB for d = 128
@@ -107,7 +108,7 @@ def farthest_point(
     if start is None:
         start = int(np.random.default_rng(seed).integers(len(points)))
     if not 0 <= start < len(points):
-        raise ValueError(f"start is {start}; it must be a row index from 0 to {len(points) - 1}")
+        raise SettingError(f"start is {start}; it must be a row index from 0 to {len(points) - 1}")
     centred = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
     return _complete(centred, np.array([start]), n)
 
@@ -129,7 +130,7 @@ def principal_features(points: Floats) -> Floats:
     # A column that varies by rounding only must not be blown up to unit variance.
     varies = deviation > 1e-6 * np.maximum(np.abs(mean), deviation.max(initial=0.0) * 1e-6)
     if not varies.any():
-        raise ValueError(
+        raise CalibrationError(
             f"all {len(points)} embeddings are equal; there is nothing to select from: check that "
             "the structures differ and that the right layer was captured"
         )
@@ -147,10 +148,10 @@ def principal_features(points: Floats) -> Floats:
 
 def _check(embeddings: ArrayLike, n: int) -> Floats:
     if n < 1:
-        raise ValueError(f"n is {n}; select at least one row")
+        raise SettingError(f"n is {n}; select at least one row")
     points = as_points(embeddings)
     if len(points) < n:
-        raise ValueError(
+        raise SettingError(
             f"cannot select {n} of {len(points)} embeddings; lower n or add structures to the pool"
         )
     return points
@@ -165,7 +166,9 @@ def _subclusters(features: Floats, n: int, threshold: float) -> Floats:
     from sklearn.cluster import Birch
 
     if not threshold > 0:
-        raise ValueError(f"threshold is {threshold}; it must be positive (DIRECT starts with 0.3)")
+        raise SettingError(
+            f"threshold is {threshold}; it must be positive (DIRECT starts with 0.3)"
+        )
     smallest = 1e-6 * np.sqrt(features.var(axis=0).sum())
     raised = False
     # A sample finds the threshold at a fraction of the cost; the whole then has more subclusters.
@@ -223,7 +226,7 @@ def _complete(points: Floats, chosen: NDArray[np.intp], n: int) -> NDArray[np.in
         if count + 1 == len(selected):
             farthest = int(nearest.argmax())
             if nearest[farthest] == 0:
-                raise ValueError(
+                raise SettingError(
                     f"cannot select {n} embeddings: only {len(selected)} are distinct; lower n or "
                     "add structures that differ to the pool"
                 )

@@ -227,6 +227,8 @@ QUIET = ["--anchors", "cu.anchors.safetensors", "--quiet"]
         ["relax", "Cu.cif", "--pressure", "1"],
         ["phonon", "Cu.cif", "--mesh", "0", "0", "0"],
         ["phonon", "Cu.cif", "--displacement", "1e5"],
+        ["phonon", "Cu.cif", "--displacement", "1e-300"],
+        ["anchors", "build", "--structures", "Cu.cif", "--output", "few.anchors.safetensors"],
         ["calibrate", "--level", "2"],
     ],
 )
@@ -411,17 +413,22 @@ def test_a_second_opinion_is_asked_where_a_warning_is_raised(folder, mock_space)
     assert [name for name in names if name.startswith("second_opinion")]
 
 
-@pytest.mark.parametrize("command", ["report", "audit", "embed", "replay"])
+@pytest.mark.parametrize(
+    "command", ["report", "audit", "embed", "replay", "md", "compare", "screen"]
+)
 def test_names_that_are_not_utf8_in_other_commands(command, folder):
     import os
 
     source = os.fsdecode(b"caf\xe9." + (b"jsonl" if command == "report" else b"cif"))
+    out = os.fsdecode(b"scr\xe9en")
     if command == "report":
         runner.invoke(app, ["md", "Cu.cif", "--steps", "1", "--log", source, *QUIET])
     else:
         os.rename("Cu.cif", source)  # noqa: PTH104
     options = {"report": [], "audit": ["--quiet"], "embed": ["-o", "e.safetensors", "--quiet"],
-               "replay": QUIET}[command]  # fmt: skip
+               "replay": QUIET, "md": ["--steps", "2", *QUIET],
+               "compare": ["-c", "a,b", "-k", "1", "--resamples", "0", "--quiet"],
+               "screen": ["-o", out, "--workers", "0", *QUIET]}[command]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, command, source, *options], capture_output=True
     )

@@ -2,11 +2,11 @@
 
 import copy
 import json
-import time
 import warnings
 
 import numpy as np
 import pytest
+from bounded import Slow, bounded
 from synthetic import HEADER, SUMMARY, event, geometry, logged, structure
 
 from platonic_ase.errors import LogError
@@ -87,7 +87,6 @@ def survives(path, data):
     path.write_bytes(data)
     html = path.with_suffix(".html")
     html.unlink(missing_ok=True)
-    started = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -95,7 +94,6 @@ def survives(path, data):
             write_report(path, html)
         except LogError:
             return False
-    assert time.monotonic() - started < 60  # the machine does other things as well
     assert html.read_text(encoding="utf-8").rstrip().endswith("</html>")
     return True
 
@@ -133,8 +131,9 @@ def test_mutated_logs_are_reported_or_refused(tmp_path):
     for k in range(LOGS):
         data = mutated(rng)
         try:
-            reported += survives(tmp_path / "run.jsonl", data)
-        except Exception as error:
+            with bounded():
+                reported += survives(tmp_path / "run.jsonl", data)
+        except (Exception, Slow) as error:
             (tmp_path / f"{k}.jsonl").write_bytes(data)
             raise AssertionError(f"log {k}: {type(error).__name__}: {error}") from error
     assert LOGS / 4 < reported < LOGS

@@ -1,10 +1,12 @@
+import gc
 import warnings
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
-from ase.io import read
+from ase.io import read, write
 
 from platonic_ase import PhysicalCompanions, PlatonicCalculator
 from platonic_ase.errors import KeptAsideWarning, LogError, StructureError
@@ -157,6 +159,34 @@ def test_replay_gives_the_numbers_of_the_live_run(wrap, copper, tmp_path):
     frames = read(again.trajectory, ":")
     assert len(frames) == 11
     assert "platonic_manifold_distance" in frames[-1].arrays
+
+
+def living(kind):
+    """How many objects of a type there are."""
+    gc.collect()
+    return sum(type(thing) is kind for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("name", ["long.traj", "long.xyz"])
+def test_replay_holds_a_few_frames_of_a_file_at_a_time(name, wrap, copper, tmp_path):
+    frames = [copper.copy() for _ in range(200)]
+    for k, atoms in enumerate(frames):
+        atoms.rattle(0.01, seed=k)
+    write(tmp_path / name, frames)
+    del frames, atoms
+    before, alive, seen = living(Atoms), [], 0
+
+    def counted():
+        nonlocal seen
+        for frame in read_frames(tmp_path / name):
+            seen += 1
+            if seen % 50 == 0:
+                alive.append(living(Atoms) - before)
+            yield frame
+
+    result = replay(counted(), wrap(log=tmp_path / "long.jsonl"), progress=False)
+    assert result.steps == seen == 200
+    assert max(alive) <= 10
 
 
 def test_replay_refuses_what_is_no_trajectory(wrap, tmp_path):
