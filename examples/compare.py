@@ -47,13 +47,12 @@ for row in comparison.transport:
     print(f"transport   {row.space:13s} {row.estimate.value:.2f} on the same {row.label}")
 
 # %%
-drawings = draw_all(comparison, views)
-print(write_report(comparison, drawings, "compare.html"))
+print(write_report(comparison, views, "compare.html", structures))
 
 # %% [markdown]
 # Both models' maps of the same atoms, each by itself above, on common axes below.
 
 # %%
-figure = drawings["maps"].figure
+figure = draw_all(comparison, views)["maps"].figure
 figure.savefig("compare.png", dpi=100)
 figure

@@ -96,7 +96,6 @@ def compare(
     from platonic_ase.compare.catalogue import describe
     from platonic_ase.compare.controls import load_model
     from platonic_ase.compare.embedding import stream
-    from platonic_ase.compare.figures import draw_all, save_all
     from platonic_ase.compare.report import write_report
     from platonic_ase.compare.run import compare_models, embed_models, file_name
     from platonic_ase.compare.summary import describe as conclusion
@@ -140,14 +139,15 @@ def compare(
         else (moments_of, partial(load_model, moments_of, device=device)),
         seed=seed,
     )
-    drawings = draw_all(comparison, views)
     for name, failures in comparison.failures.items():
         if failures:
             typer.echo(f"warning: {name} failed on {len(failures)} structures", err=True)
     typer.echo(conclusion(comparison))
     typer.echo(f"tables: {comparison.save(keep_previous(table))}")
-    page = write_report(comparison, drawings, keep_previous(target), progress=not quiet)
+    page = write_report(comparison, views, keep_previous(target), read())
     typer.echo(f"report: {page}")
     if figures is not None:
-        save_all(drawings, figures, progress=not quiet)
+        from platonic_ase.compare.figures import draw_all, save_all
+
+        save_all(draw_all(comparison, views), figures, progress=not quiet)
         typer.echo(f"figures: {figures}")

@@ -54,18 +54,10 @@ def disagreements(views: Views, catalogue: Catalogue) -> list[Disagreement]:
     catalogue : Catalogue
         Of the structures of the views.
     """
-    learned = [name for name in views.names if not is_control(name)]
-    names = learned if len(learned) > 1 else views.names
-    points = {name: standardised(views, name) for name in names}
-    pairs = list(combinations(points, 2))
+    pairs, of_atoms = atom_distances(views)
     structures, place = np.unique(views.structures, return_inverse=True)
     n_atoms = np.bincount(place)
-    distances = np.stack(
-        [
-            np.bincount(place, 1 - np.einsum("ij,ij->i", points[a], points[b])) / n_atoms
-            for a, b in pairs
-        ]
-    )  # (n_pairs, n_structures)
+    distances = np.stack([np.bincount(place, each) / n_atoms for each in of_atoms])
     medians, furthest = np.median(distances, axis=0), distances.argmax(axis=0)
     return [
         Disagreement(
@@ -80,3 +72,22 @@ def disagreements(views: Views, catalogue: Catalogue) -> list[Disagreement]:
         )
         for i in np.argsort(-medians, kind="stable")
     ]
+
+
+def atom_distances(views: Views) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """How far apart two models put each atom, see :class:`Disagreement`.
+
+    Parameters
+    ----------
+    views : Views
+
+    Returns
+    -------
+    pairs : list of (str, str)
+    distances : ndarray, shape (n_pairs, n)
+    """
+    learned = [name for name in views.names if not is_control(name)]
+    names = learned if len(learned) > 1 else views.names
+    points = {name: standardised(views, name) for name in names}
+    pairs = list(combinations(points, 2))
+    return pairs, np.stack([1 - np.einsum("ij,ij->i", points[a], points[b]) for a, b in pairs])

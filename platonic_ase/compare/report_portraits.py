@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -11,7 +12,7 @@ from platonic_ase.compare.comparison import Comparison
 from platonic_ase.compare.controls import is_control
 from platonic_ase.compare.portraits import Departure
 from platonic_ase.compare.report_section import interval, section
-from platonic_ase.report.html import number
+from platonic_ase.report.html import jump, number
 
 MOST_BIASED = 8
 """Rows of each kind of label."""
@@ -20,8 +21,15 @@ SIGNIFICANT = 0.05
 SMALLEST = 1e-6
 
 
-def structures(comparison: Comparison) -> str:
-    """The structures that the models see most differently."""
+def structures(comparison: Comparison, groups: Mapping[int, int]) -> str:
+    """The structures that the models see most differently.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    groups : mapping of int to int
+        For structures that are on the page, their group.
+    """
     if not comparison.structures:
         return ""
     worst = comparison.structures[:MOST_DISPUTED]
@@ -31,7 +39,9 @@ def structures(comparison: Comparison) -> str:
     )  # fmt: skip
     rows = [
         (
-            str(e.structure),
+            jump(groups[e.structure], str(e.structure))
+            if e.structure in groups
+            else str(e.structure),
             escape(e.formula),
             escape(e.space_group),
             str(e.n_atoms),

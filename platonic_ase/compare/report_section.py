@@ -9,8 +9,8 @@ import numpy as np
 
 from platonic_ase.report.html import table
 
-LONG = 60
-"""Rows of a table from which on it is folded."""
+LONG = 20
+"""Rows of a table that is not folded, at most."""
 
 Columns = Sequence[tuple[str, str]]
 Rows = Sequence[Sequence[str]]

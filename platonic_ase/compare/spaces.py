@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from platonic_ase.compare.measures.stitching import padded, pca_aligned, procrustes_aligned
 from platonic_ase.compare.views import Views
 from platonic_ase.space._checks import Floats
@@ -79,3 +81,17 @@ def common_space(views: Views, space: str, a: str, b: str) -> tuple[Floats, Floa
     if space == "procrustes":
         return procrustes_aligned(views.raw[a], views.raw[b], views.anchors[a], views.anchors[b])
     return own_space(views, space, a), own_space(views, space, b)
+
+
+def principal_plane(points: Floats) -> tuple[Floats, Floats]:
+    """Mean, shape (d,), and first two principal directions, shape (d, 2), signs fixed.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, d)
+    """
+    mean = points.mean(axis=0, dtype=np.float64)
+    centred = points - mean
+    plane = np.linalg.eigh(centred.T @ centred)[1][:, [-1, -2]]
+    largest = plane[np.abs(plane).argmax(axis=0), [0, 1]]
+    return mean, np.asarray(plane * np.sign(largest))

@@ -118,11 +118,6 @@ def write_page(text: str, path: str | os.PathLike[str]) -> Path:
         raise LogError(f"cannot write the report {show_path(path)}: {error}") from error
 
 
-def figure(title: str, caption: str, svg: str) -> str:
-    """Section with a figure; title and caption are escaped, the SVG is HTML."""
-    return _part("figure", title, caption, Markup(svg))
-
-
 def chart_section(title: str, caption: str, name: str) -> str:
     """Section with a chart of the page; title and caption are escaped."""
     return _part("chart", title, caption, name)

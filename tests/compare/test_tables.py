@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -339,15 +340,34 @@ def test_everything_from_calculators_to_report(cells, few_anchors, mocks, tmp_pa
     assert {row["label"] for row in stored["transport"]} == {"atom", "orbit", "element"}
     assert stored["data"]["gromov_atoms"] == 40
     drawings = draw_all(found, views)
-    names = {"maps", "similarity", "transport", "plan", "analogies", "retrieval", "bias"}
-    assert set(drawings) == names
-    html = render(found, drawings)
-    assert html.count("<svg") == 7
+    figures = {"maps", "similarity", "transport", "plan", "analogies", "retrieval", "bias"}
+    assert set(drawings) == figures
+    html = render(found, views, cells)
+    stored = re.search(r'<script type="application/json" id="scene">(.*?)</script>', html, re.S)
+    scene = json.loads(stored[1])
+    maps = {"map-standardised", "map-raw"}
+    names = {"likeness", "distances", "transport", "plan", "stitching", "retrieval", "bias"}
+    assert set(scene["charts"]) == names | maps
+    heat = scene["charts"]["likeness"]["traces"][1]  # Platonic
+    values = {
+        tuple(sorted((row.a, row.b))): row.estimate.value
+        for row in found.similarity
+        if (row.space, row.measure) == ("platonic", "mutual_knn")
+    }
+    drawn = {
+        tuple(said[0].split(" – ")): float(said[2].split()[1]) for said, *_ in heat["customdata"]
+    }
+    assert drawn == pytest.approx(values, abs=5e-4)
+    assert len(scene["groups"]) == 30
+    for trace in scene["charts"]["map-raw"]["traces"]:
+        for k, text in zip(trace["customdata"], trace["hovertext"], strict=True):
+            number = text.split("(")[-1].rstrip(")")
+            assert scene["groups"][k]["label"].startswith(f"structure {number}: ")
     n_rows = len(found.similarity)
     assert n_rows > 60
     assert f"<summary>{n_rows} rows</summary>" in html  # long tables are folded
-    for outside in ("http://", "https://", "<script", "src="):
-        assert outside not in html
+    with pytest.raises(ComparisonError, match="in their order"):
+        render(found, views, cells[::-1])
     written = save_all({"plan": drawings["plan"]}, tmp_path / "figures")
     assert {path.suffix for path in written} == {".pdf", ".svg", ".png"}
     assert all(path.stat().st_size > 1000 for path in written)

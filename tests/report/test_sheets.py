@@ -9,6 +9,8 @@ from pages import check_sheet
 from platonic_ase import PlatonicCalculator
 from platonic_ase.audit import audit
 from platonic_ase.calibrate.charts import bound_and_error, coverage_by_element, coverage_by_size
+from platonic_ase.compare import compare, describe, make_views
+from platonic_ase.compare.report import write_report as write_compare
 from platonic_ase.phonons import run_phonon
 from platonic_ase.phonons.animation import FRAMES, multiples
 from platonic_ase.phonons.figures import drawings as phonon_drawings
@@ -77,6 +79,26 @@ def screen_page(tmp_path):
     ]  # fmt: skip
     rows.append({"id": 60, "name": "bad", "error": NASTY, "structure": None})
     return write_summary(rows, {"model": NASTY}, tmp_path / "summary.html", "largest_force")
+
+
+@pytest.fixture(scope="module")
+def compare_page(tmp_path_factory):
+    """Two models that are the same up to rotation, and one that is not."""
+    rng = np.random.default_rng(3)
+    structures = [bulk("NaCl", "rocksalt", a=5 + 0.1 * k) for k in range(12)]
+    points, axes = rng.normal(size=(24, 6)), rng.normal(size=(9, 6))
+    turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    views = make_views(
+        {"one": points, NASTY: points @ turn, "stranger": rng.normal(size=(24, 6))},
+        {"one": axes, NASTY: axes @ turn, "stranger": rng.normal(size=(9, 6))},
+        np.tile([11, 17], 12),
+        np.repeat(np.arange(12), 2),
+    )
+    found = compare(
+        views, describe(structures), k=3, n_resamples=10, n_permutations=30, progress=False
+    )
+    path = tmp_path_factory.mktemp("compare") / "compare.html"
+    return write_compare(found, views, path, structures)
 
 
 def force_bound_page(folder):
@@ -176,11 +198,42 @@ def test_the_map_of_a_screening_points_to_structures(screen_page):
     assert set(scene["charts"]) == {"distributions", "map"}
 
 
+def test_a_comparison_says_first_which_models_are_alike(compare_page):
+    text = compare_page.read_text()
+    check_sheet(text)
+    first = text[text.index('id="verdict"') : text.index("<h2>")]
+    assert "Most alike: one and &lt;/script&gt;" in first
+    assert "share 100 % of the 3 atoms nearest to each atom" in first
+    assert "stranger share no more than the elements explain" in first
+    assert "do not carry" in first
+
+
+@pytest.mark.slow
+def test_atoms_of_a_comparison_show_their_structure(browser, compare_page):
+    loaded(browser, compare_page)
+    turned(browser)
+    wait(browser, "document.body.dataset.shown", "0")
+    point = browser.execute_script(
+        "const host = document.querySelector('[data-chart=map-standardised]');"
+        "const trace = host.data.find((t) => t.customdata.some((k) => k > 0));"
+        "const at = trace.customdata.findIndex((k) => k > 0);"
+        "host.emit('plotly_click', {points: [{customdata: trace.customdata[at]}]});"
+        "return [trace.customdata[at], trace.hovertext[at]]"
+    )
+    wait(browser, "document.body.dataset.shown", str(point[0]))
+    number = point[1].split("(")[-1].rstrip(")")
+    assert f"structure {number}: NaCl, " in browser.find_element("id", "shown").text
+    cells = "document.querySelector('[data-chart=likeness]').textContent"
+    assert "1.00" in browser.execute_script(f"return {cells}")
+    check_quiet(browser)
+
+
 @pytest.mark.slow
 def test_pages_draw_and_ask_for_nothing(
-    browser, audit_page, screen_page, forecast_page, phonon_page, tmp_path
+    browser, audit_page, screen_page, forecast_page, phonon_page, compare_page, tmp_path
 ):
-    for page in (audit_page, screen_page, forecast_page, phonon_page, force_bound_page(tmp_path)):
+    pages = (audit_page, screen_page, forecast_page, phonon_page, compare_page)
+    for page in (*pages, force_bound_page(tmp_path)):
         loaded(browser, page)
         drawn = "document.querySelectorAll('[data-chart] .main-svg').length > 0"
         wait(browser, drawn, True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from platonic_ase.compare.comparison import Comparison
-from platonic_ase.compare.controls import is_control
 from platonic_ase.compare.figures.maps import principal_maps
 from platonic_ase.compare.figures.matrices import (
     similarity_matrices,
@@ -20,6 +19,7 @@ from platonic_ase.compare.figures.parallelograms import analogy_parallelograms
 from platonic_ase.compare.figures.periodic import bias_tables
 from platonic_ase.compare.figures.plans import transport_plan
 from platonic_ase.compare.figures.retrieval import analogy_matrices
+from platonic_ase.compare.report_said import foreign_pair
 from platonic_ase.compare.views import Views
 
 FORMATS = ("pdf", "svg", "png")
@@ -123,15 +123,3 @@ def save_all(
             drawing.figure.savefig(path, dpi=200, bbox_inches="tight")
             written.append(path)
     return written
-
-
-def foreign_pair(comparison: Comparison) -> tuple[str, str]:
-    """Two models least alike in Platonic space, of those with learned weights if there are two."""
-    entries = [
-        e
-        for e in comparison.similarity
-        if e.space == "platonic" and e.measure == "cka_linear_unbiased"
-    ]
-    learned = [e for e in entries if not (is_control(e.a) or is_control(e.b))]
-    chosen = min(learned or entries, key=lambda e: e.estimate.value)
-    return chosen.a, chosen.b

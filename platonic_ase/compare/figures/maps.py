@@ -6,17 +6,30 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from platonic_ase.compare.figures.groups import GROUPS
-from platonic_ase.compare.spaces import own_space
+from platonic_ase.compare.groups import GROUPS
+from platonic_ase.compare.spaces import own_space, principal_plane
 from platonic_ase.compare.views import Views
-from platonic_ase.report.plots.style import WIDTH, styled
-from platonic_ase.space._checks import Floats
+from platonic_ase.report.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    WIDTH,
+    styled,
+)
 
 ROWS = {
     "raw": "raw, own axes",
     "platonic": "Platonic, shared axes",
     "standardised": "Platonic standardised,\nshared axes",
 }
+
+COLOURS = (PURPLE, BLUE, SKY, GREEN, INK, VERMILLION, ORANGE, GREY)
+MARKERS = ("o", "o", "o", "s", "v", "^", "D", "x")
 
 
 @styled
@@ -46,7 +59,7 @@ def principal_maps(views: Views) -> Figure:
             mean, plane = principal_plane(points[name]) if shared is None else shared
             flat = (points[name] - mean) @ plane
             reach = np.maximum(reach, np.abs(flat).max(axis=0))
-            for _, members, colour, marker in GROUPS:
+            for (_, members), colour, marker in zip(GROUPS, COLOURS, MARKERS, strict=True):
                 chosen = np.isin(views.numbers[rows], list(members))
                 ax.scatter(
                     *flat[chosen].T, s=4, c=colour, marker=marker, linewidths=0.4, alpha=0.7,
@@ -66,17 +79,8 @@ def principal_maps(views: Views) -> Figure:
                 ax.set_ylim(-1.05 * reach[1], 1.05 * reach[1])
     present = [
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=5, label=name)
-        for name, members, colour, marker in GROUPS
+        for (name, members), colour, marker in zip(GROUPS, COLOURS, MARKERS, strict=True)
         if np.isin(views.numbers[rows], list(members)).any()
     ]
     figure.legend(handles=present, loc="outside lower center", ncols=4)
     return figure
-
-
-def principal_plane(points: Floats) -> tuple[Floats, Floats]:
-    """Mean, shape (d,), and first two principal directions, shape (d, 2), signs fixed."""
-    mean = points.mean(axis=0, dtype=np.float64)
-    centred = points - mean
-    plane = np.linalg.eigh(centred.T @ centred)[1][:, [-1, -2]]
-    largest = plane[np.abs(plane).argmax(axis=0), [0, 1]]
-    return mean, np.asarray(plane * np.sign(largest))

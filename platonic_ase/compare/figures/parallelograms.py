@@ -8,7 +8,7 @@ from matplotlib.patheffects import withStroke
 
 from platonic_ase.compare.analogies import FAMILIES, analogy_structures
 from platonic_ase.compare.controls import is_control
-from platonic_ase.compare.figures.maps import principal_plane
+from platonic_ase.compare.spaces import principal_plane
 from platonic_ase.compare.views import Views
 from platonic_ase.report.plots.style import BLUE, GREEN, GREY, ORANGE, PAPER, WIDTH, styled
 from platonic_ase.space._checks import Floats

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from platonic_ase.compare.comparison import Comparison
-from platonic_ase.compare.figures.groups import LONG_FORM_WIDTH, cell
+from platonic_ase.compare.groups import LONG_FORM_WIDTH, cell
 from platonic_ase.compare.portraits import Departure
 from platonic_ase.report.plots.style import GREY, INK, WIDTH, styled
 

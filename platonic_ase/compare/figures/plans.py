@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-from ase.data import chemical_symbols
 from matplotlib.figure import Figure
 
-from platonic_ase.compare.figures.groups import GROUPS
-from platonic_ase.compare.measures.transport import exact_transport
-from platonic_ase.compare.similarity import sample
-from platonic_ase.compare.spaces import SPACES, common_space
+from platonic_ase.compare.element_plan import element_plan
+from platonic_ase.compare.spaces import SPACES
 from platonic_ase.compare.views import Views
 from platonic_ase.report.plots.style import WIDTH, styled
 
@@ -34,21 +30,13 @@ def transport_plan(
     seed : int
         Of the draw.
     """
-    rows = sample(views, n_atoms, seed)
-    numbers = views.numbers[rows]
-    kinds, counts = np.unique(numbers, return_counts=True)
-    frequent = kinds[np.argsort(-counts, kind="stable")[:n_elements]]
-    shown = np.array(sorted(frequent, key=lambda z: (_group(int(z)), z)))
-    member = (numbers[:, None] == shown).astype(float)
     figure = Figure(figsize=(WIDTH * 1.2, WIDTH * 0.46), layout="constrained")
     axes = figure.subplots(1, len(PANELS))
-    symbols = [chemical_symbols[z] for z in shown]
     for ax, space in zip(axes, PANELS, strict=True):
-        x, y = (points[rows] for points in common_space(views, space, a, b))
-        plan = exact_transport(x, y).plan
-        mass = member.T @ plan @ member
-        leaving = (member.T @ plan).sum(axis=1, keepdims=True)
-        image = ax.imshow(mass / leaving, cmap="cividis", vmin=0, vmax=1)
+        symbols, shares = element_plan(
+            views, space, a, b, n_atoms=n_atoms, n_elements=n_elements, seed=seed
+        )
+        image = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
         ax.grid(visible=False)
         ax.set_xticks(range(len(symbols)), symbols, fontsize=5, rotation=90)
         ax.set_yticks(range(len(symbols)), symbols, fontsize=5)
@@ -57,7 +45,3 @@ def transport_plan(
     axes[0].set_ylabel(f"atoms in {a}")
     figure.colorbar(image, ax=axes, shrink=0.7, pad=0.01, label="share of an element's mass")
     return figure
-
-
-def _group(number: int) -> int:
-    return next((i for i, (_, members, _, _) in enumerate(GROUPS) if number in members), 99)

@@ -2,7 +2,6 @@
 
 from platonic_ase.report.plots.space import platonic_map
 from platonic_ase.report.plots.structure import distance_histogram, structure_views
-from platonic_ase.report.plots.style import to_svg
 from platonic_ase.report.plots.timeline import companions, distortion, splitting, traces
 
 __all__ = [
@@ -12,6 +11,5 @@ __all__ = [
     "platonic_map",
     "splitting",
     "structure_views",
-    "to_svg",
     "traces",
 ]

@@ -1,9 +1,7 @@
-"""One look for all figures: colours that everyone can tell apart, and SVG for light and dark."""
+"""One look for all figures: colours that everyone can tell apart."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +20,6 @@ ELEMENTS = (SKY, ORANGE, GREEN, PURPLE, YELLOW, BLUE)  # vermillion is kept for 
 ALARM = VERMILLION
 GREY = "#8a8a8a"
 INK, PAPER = "#0b0c0d", "#fefefd"
-# what becomes of colours in SVG: those of the page around the figure, light or dark
-PAGE_COLOURS = {INK: "currentColor", PAPER: "var(--paper)", BLUE.lower(): "var(--blue)"}
 
 WIDTH = 10.0  # inches
 
@@ -77,38 +73,3 @@ def element_colours(symbols: Iterable[str]) -> dict[str, str]:
 def legend_beside(ax: Axes, **options: Any) -> None:
     """Legend to the right of the axes, where it can cover nothing."""
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, **options)
-
-
-def to_svg(figure: Figure, name: str) -> str:
-    """Render as an SVG element that takes its text and background colours from the page.
-
-    Parameters
-    ----------
-    figure : Figure
-    name : str
-        Different for each figure of a page: it makes the ids in the SVG unique.
-
-    Returns
-    -------
-    str
-        Scales to the width of its container; refers to nothing outside it.
-    """
-    stream = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(
-            stream,
-            format="svg",
-            transparent=True,
-            metadata={"Date": None, "Creator": None, "Type": None, "Format": None},
-        )
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    for colour, variable in PAGE_COLOURS.items():
-        text = text.replace(colour, variable)
-    return text

@@ -1,36 +1,25 @@
-"""Groups of the periodic table, with a colour and a marker each."""
+"""Groups of the periodic table, and where its elements stand."""
 
 from __future__ import annotations
 
 from ase.data import atomic_numbers
-
-from platonic_ase.report.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-)
 
 
 def _numbers(symbols: str) -> frozenset[int]:
     return frozenset(atomic_numbers[symbol] for symbol in symbols.split())
 
 
-GROUPS: tuple[tuple[str, frozenset[int], str, str], ...] = (
-    ("alkali, alkaline earth", _numbers("Li Na K Rb Cs Fr Be Mg Ca Sr Ba Ra"), PURPLE, "o"),
-    ("transition metal", frozenset({*range(21, 31), *range(39, 49), *range(72, 81)}), BLUE, "o"),
-    ("f block", frozenset({*range(57, 72), *range(89, 104)}), SKY, "o"),
-    ("p-block metal, metalloid", _numbers("B Al Si Ga Ge As In Sn Sb Tl Pb Bi Po"), GREEN, "s"),
-    ("H, C, N, P", _numbers("H C N P"), INK, "v"),
-    ("chalcogen", _numbers("O S Se Te"), VERMILLION, "^"),
-    ("halogen", _numbers("F Cl Br I At"), ORANGE, "D"),
-    ("noble gas", _numbers("He Ne Ar Kr Xe Rn"), GREY, "x"),
+GROUPS: tuple[tuple[str, frozenset[int]], ...] = (
+    ("alkali, alkaline earth", _numbers("Li Na K Rb Cs Fr Be Mg Ca Sr Ba Ra")),
+    ("transition metal", frozenset({*range(21, 31), *range(39, 49), *range(72, 81)})),
+    ("f block", frozenset({*range(57, 72), *range(89, 104)})),
+    ("p-block metal, metalloid", _numbers("B Al Si Ga Ge As In Sn Sb Tl Pb Bi Po")),
+    ("H, C, N, P", _numbers("H C N P")),
+    ("chalcogen", _numbers("O S Se Te")),
+    ("halogen", _numbers("F Cl Br I At")),
+    ("noble gas", _numbers("He Ne Ar Kr Xe Rn")),
 )
-"""Name, atomic numbers, colour and marker; together they hold Z = 1 to 103."""
+"""Name and atomic numbers; together they hold Z = 1 to 103."""
 
 LONG_FORM_WIDTH = 18
 
