@@ -102,7 +102,9 @@ def distances(comparison: Comparison) -> Chart | None:
             "circle",
             first=not shown,
         )
-        shown.append((drawn, f"{DISTANCES[measure]}, {SPACES[space]}", ""))
+        shown.append(
+            (drawn, f"{DISTANCES[measure]}, {SPACES[space].removeprefix('Platonic, ')}", "")
+        )
     if not shown:
         return None
     return rows_of(shown, [" – ".join(pair) for pair in pairs], x={"rangemode": "tozero"})
