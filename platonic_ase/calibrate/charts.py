@@ -35,8 +35,7 @@ def bound_and_error(errors: np.ndarray, bounds: np.ndarray) -> Chart:
         "z": [numbers(row, 4) for row in shown],
         "text": [[f"{int(n):,d} atoms" for n in row] for row in counts.T],
         "hoverinfo": "text",
-        "colorscale": "Cividis",
-        "reversescale": True,
+        "colorscale": [[0, "@line"], [0.5, "@blue"], [1, "@ink"]],
         "colorbar": {
             "title": {"text": "atoms"},
             "tickvals": powers,

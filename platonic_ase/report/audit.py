@@ -103,7 +103,15 @@ def audit_charts(record: Mapping[str, Any] | None) -> dict[str, Chart]:
         if held in kept
     ]
     most = max(*multiples, 1e3)
-    rounding = {"type": "line", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1}
+    rounding = {
+        "type": "line",
+        "x0": 1,
+        "x1": 1,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+    }
     rounding |= {"line": {"color": "@ink", "width": 1.2, "dash": "dash"}}
     y_axis = axis(
         tickvals=list(range(len(rows))),
@@ -116,18 +124,29 @@ def audit_charts(record: Mapping[str, Any] | None) -> dict[str, Chart]:
         "departures": chart(
             traces,
             110 + 26 * len(rows),
-            narrow={"yaxis": {**y_axis, "ticktext": short, "tickfont": {"size": 9}}},
-            xaxis=axis(
-                "departure / rounding",
-                type="log",
-                dtick=1,
-                range=[-2, math.log10(most) + 1.2],
-            ),
+            narrow={
+                "yaxis": {**y_axis, "ticktext": short, "tickfont": {"size": 9}},
+                "xaxis": _multiples_axis(most, 4, 0.75),
+            },
+            xaxis=_multiples_axis(most, 8, 0.25),
             yaxis=y_axis,
             shapes=[rounding],
             barmode="overlay",
         )
     }
+
+
+def _multiples_axis(most: float, labels: int, room: float) -> dict[str, Any]:
+    """Axis with about so many labels, and room for the texts beside bars as a share of them."""
+    decades = (1 + room) * (math.log10(most) + 2)
+    return axis(
+        "departure / rounding",
+        type="log",
+        tick0=0,
+        dtick=math.ceil(decades / labels),
+        tickangle=0,
+        range=[-2, decades - 2],
+    )
 
 
 def _departures(record: Mapping[str, Any]) -> str:

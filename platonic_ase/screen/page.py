@@ -159,9 +159,10 @@ def _gallery(order: Sequence[Row]) -> Gallery | None:
 
 
 def _table(rows: Sequence[Row], name: str, known: Mapping[str, int]) -> str:
+    values = list(dict.fromkeys((name, "largest_force")))
     columns = [
         ("#", "n"), ("structure", "k"), ("formula", "k"), ("space group", "k"),
-        (label(name), "n"), ("largest force (eV/Å)", "n"), ("ended", ""), ("warnings", ""),
+        *((label(value), "n") for value in values), ("ended", ""), ("warnings", ""),
         ("calibration", ""),
     ]  # fmt: skip
     cells = [
@@ -170,8 +171,7 @@ def _table(rows: Sequence[Row], name: str, known: Mapping[str, int]) -> str:
             jump(known[row["name"]], row["name"]) if row["name"] in known else escape(row["name"]),
             escape(row["formula"]),
             escape(_groups(row)),
-            number(score(row, name)),
-            number(row["largest_force"]),
+            *(number(score(row, value)) for value in values),
             escape(str(row["ended"])),
             escape(", ".join(kind.replace("_", " ") for kind in row["events"])) or "–",
             "covers it" if row["covered"] else escape("; ".join(row["not_covered"])),

@@ -38,6 +38,39 @@ def test_a_report_draws_links_and_asks_for_nothing(browser, write_log):
     check_quiet(browser)
 
 
+def test_charts_keep_their_height_in_a_window_that_changes(browser, write_log):
+    path = write_log(HEADER, structure(0), *map(geometry, range(60)), SUMMARY)
+    loaded(browser, write_report(path, path.with_suffix(".html")))
+    size = "['Height', 'Width'].map((s) => document.getElementById('lines')['client' + s])"
+    before = browser.get_window_size()
+    height, _ = browser.execute_script(f"return {size}")
+    drawn = "document.querySelector('#lines .main-svg').clientWidth"
+    try:
+        browser.set_window_size(before["width"] - 120, before["height"])
+        wait(browser, f"{drawn} === {size}[1]", True)
+        time.sleep(0.5)
+        assert browser.execute_script(f"return {size}[0]") == height
+        assert browser.execute_script("return document.getElementById('lines').layout.height")
+        browser.execute_cdp_cmd("Page.printToPDF", {})
+        wait(browser, f"{drawn} === {size}[1]", True)
+    finally:
+        browser.set_window_size(before["width"], before["height"])
+
+
+def test_powers_of_ten_alone_are_labelled(browser, write_log):
+    records = [geometry(i) for i in range(60)]
+    for i, record in enumerate(records):
+        record["scalars"]["net_force"] = 10.0 ** (-9 + i / 12)
+    path = write_log(HEADER, structure(0), *records, SUMMARY)
+    loaded(browser, write_report(path, path.with_suffix(".html")))
+    labels = browser.execute_script(
+        "const { layout } = document.getElementById('lines');"
+        "return Object.values(layout).filter((a) => a?.type === 'log').map((a) => a.ticktext)"
+    )
+    assert ["10<sup>−9</sup>", "10<sup>−7</sup>", "10<sup>−5</sup>", "10<sup>−3</sup>"] in labels
+    assert ["1", "10"] in labels  # of one value
+
+
 def test_hostile_strings_run_nothing(browser, write_log):
     nasty = "</script><img src=x onerror='window.owned=1'><script>window.owned=1</script>"
     head = {**HEADER, "model": {"model": nasty}, "map": {**HEADER["map"]}}

@@ -32,7 +32,12 @@ const common = () => ({
   hoverlabel: { align: "left", bgcolor: css("--card"), bordercolor: css("--line"),
     font: { color: css("--ink") } },
 });
-const options = { responsive: true, displaylogo: false, displayModeBar: false };
+const options = { displaylogo: false, displayModeBar: false };
+
+// Plotly's own "responsive" forgets the height of a chart when the window changes.
+let paper = 0; // pixels across, while it is printed
+const plot = (host, traces, layout) => Plotly.react(host, traces,
+  { ...layout, width: paper || host.clientWidth }, options);
 
 // Charts come from Python as Plotly takes them: "@name" is a colour of the page or of the palette.
 function tinted(value, key = "") {
@@ -44,7 +49,8 @@ function tinted(value, key = "") {
     return key === "hovertemplate" ? value : plain(value);
   }
   if (Array.isArray(value)) {
-    return value.length && typeof value[0] === "number" ? value : value.map((v) => tinted(v, key));
+    const data = typeof value[0] === "number" && typeof value.at(-1) !== "string";
+    return data ? value : value.map((v) => tinted(v, key));
   }
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, tinted(v, k)]));
@@ -58,7 +64,7 @@ function drawChart(host, chart, clicked) {
     layout[key] = { gridcolor: css("--line"), linecolor: css("--line"), zerolinecolor: css("--line"),
       exponentformat: "power", automargin: true, ...layout[key] };
   }
-  return Plotly.react(host, tinted(chart.traces), layout, options).then(() => {
+  return plot(host, tinted(chart.traces), layout).then(() => {
     if (host.dataset.ready) return;
     host.dataset.ready = "yes";
     if (clicked) host.on("plotly_click", (e) => clicked(e.points[0]));
@@ -76,8 +82,17 @@ async function startCharts(draw) {
   keepStyle();
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  let small = narrow();
-  addEventListener("resize", () => { if (narrow() !== small) { small = narrow(); draw(); } });
+  addEventListener("beforeprint", () => { paper = 690; draw(); });
+  addEventListener("afterprint", () => { paper = 0; draw(); });
+  let width = innerWidth, waiting;
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (paper || innerWidth === width) return;
+      width = innerWidth;
+      draw();
+    }, 100);
+  });
 }
 
 // Three dimensions cost the most, so they wait until they are about to be seen.

@@ -10,8 +10,10 @@ function decades(panel) {
     .map(Math.log10);
   const low = logs.length ? Math.floor(logs.reduce((a, b) => Math.min(a, b))) : 0;
   const high = Math.max(low + 1, Math.ceil(logs.reduce((a, b) => Math.max(a, b), low)));
-  const dtick = Math.ceil((high - low) / 3);
-  return { type: "log", range: [low - 0.1, high + 0.1], tick0: low, dtick };
+  const powers = [];
+  for (let p = low; p <= high; p += Math.ceil((high - low) / 3)) powers.push(p);
+  return { type: "log", range: [low - 0.1, high + 0.1], tickvals: powers.map((p) => 10 ** p),
+    ticktext: powers.map((p) => ["1", "10"][p] ?? `10<sup>${p}</sup>`.replace("-", "−")) };
 }
 
 function drawLines() {
@@ -20,8 +22,8 @@ function drawLines() {
   const panels = scene.lines, traces = [], shapes = [], notes = [];
   const kinds = [...new Set(scene.events.map((e) => e.kind))];
   const strip = kinds.length ? 1 : 0;
-  const heights = [...(strip ? [22 * kinds.length + 14] : []),
-    ...panels.map(() => (narrow() ? 92 : 108))];
+  const heights = [...(strip ? [30 * kinds.length + 14] : []),
+    ...panels.map(() => (paper ? 66 : narrow() ? 92 : 108))];
   const gap = 34, total = heights.reduce((a, b) => a + b + gap, 0);
   const layout = { ...common(), height: total + 66,
     margin: { l: narrow() ? 46 : 66, r: 12, t: 18, b: 44 } };
@@ -41,7 +43,7 @@ function drawLines() {
       tickvals: [], showgrid: false };
     title("warnings", range);
     kinds.forEach((kind, k) => notes.push({ text: plain(kind), xref: "paper", x: 1,
-      xanchor: "right", yref: "y", y: k, showarrow: false, font: { color: css("--alarm") } }));
+      xanchor: "right", yref: "y", y: k, yshift: 13, showarrow: false, font: { color: css("--alarm") } }));
     traces.push({ type: "scatter", mode: "markers", yaxis: "y", name: "warnings",
       x: scene.events.map((e) => e.x), y: scene.events.map((e) => kinds.indexOf(e.kind)),
       customdata: scene.events.map((e) => e.track), marker: { symbol: "triangle-down", size: 12,
@@ -75,7 +77,7 @@ function drawLines() {
     + strip - 1), ...kept };
   layout.shapes = shapes;
   layout.annotations = notes;
-  Plotly.react(host, traces, layout, options).then(() => {
+  plot(host, traces, layout).then(() => {
     if (host.dataset.ready) return;
     host.dataset.ready = "yes";
     host.on("plotly_click", (e) => show(e.points[0].x, e.points[0].customdata));
@@ -104,11 +106,11 @@ function drawMap() {
       hovertemplate: `${plain(path.name)} at %{customdata[0]}<extra></extra>` });
   }
   const grid = { gridcolor: css("--line"), zeroline: false };
-  Plotly.react(host, traces, { ...common(), showlegend: true,
+  plot(host, traces, { ...common(), showlegend: true,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, height: narrow() ? 360 : 520,
     margin: { l: 46, r: 12, t: 40, b: 44 },
     xaxis: { ...grid, title: { text: "first principal direction" } },
-    yaxis: { ...grid, title: { text: "second" }, scaleanchor: "x" } }, options).then(() => {
+    yaxis: { ...grid, title: { text: "second" }, scaleanchor: "x" } }).then(() => {
     if (host.dataset.ready) return;
     host.dataset.ready = "yes";
     host.on("plotly_click", (e) => {
@@ -163,7 +165,7 @@ function drawAtoms(k, atom) {
   const chosenOne = values("atom").map((_, i) => i === atom);
   const onMap = scene.axes.x === "map_x" && scene.map;
   const cloud = onMap ? scene.map.cloud : { x: [], y: [], text: [] };
-  Plotly.react(host, [{ type: "scatter", mode: "markers", x: cloud.x, y: cloud.y,
+  plot(host, [{ type: "scatter", mode: "markers", x: cloud.x, y: cloud.y,
     hoverinfo: "text", hovertext: cloud.text.map((s) => plain(`known: ${s}`)),
     marker: { size: 4, color: "#b6bcc4" } },
   { type: "scatter", mode: "markers", x: values(scene.axes.x),
@@ -173,8 +175,8 @@ function drawAtoms(k, atom) {
       color: values("flagged").map((f) => (f ? "#d55e00" : "#0072b2")),
       line: { width: chosenOne.map((c) => (c ? 3 : 0)), color: "#1b1f24" } } }],
   { ...common(), font: light, height: narrow() ? 260 : 410, margin: { l: 54, r: 10, t: 12, b: 44 },
-    xaxis: axisOf(scene.axes.x), yaxis: axisOf(scene.axes.y) }, options).then(() => {
-    host.dataset.shown = String(k);
+    xaxis: axisOf(scene.axes.x), yaxis: axisOf(scene.axes.y) }).then(() => {
+    Object.assign(host.dataset, { shown: k, atom });
     if (host.dataset.ready) return;
     host.dataset.ready = "yes";
     host.on("plotly_click", (e) => {
@@ -206,7 +208,13 @@ document.addEventListener("click", (e) => {
   show(event.x, event.track, true);
   $("lines")?.scrollIntoView({ block: "start" });
 });
-const redraw = () => { drawLines(); drawMap(); drawCharts(); };
+const redraw = () => {
+  drawLines();
+  drawMap();
+  drawCharts();
+  const atoms = $("atoms")?.dataset;
+  if (atoms?.ready) drawAtoms(Number(atoms.shown), Number(atoms.atom));
+};
 const start = async () => {
   if ($("lines") || $("map") || $("atoms") || Object.keys(scene.charts).length) {
     await startCharts(redraw);
