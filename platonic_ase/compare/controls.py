@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platonic_ase.errors import ComparisonError
+
 if TYPE_CHECKING:
     import torch
 
@@ -42,6 +44,11 @@ def load_model(name: str, *, device: str | None = None) -> Any:
     name : str
         As for :func:`platonic_ase.models.load_calculator`.
     device : str, optional
+
+    Raises
+    ------
+    ComparisonError
+        If weights are to be shuffled and the model has none.
     """
     from platonic_ase import models
     from platonic_ase.models import find_encoder
@@ -49,7 +56,13 @@ def load_model(name: str, *, device: str | None = None) -> Any:
     base, _, _ = name.partition(RANDOM)
     calculator = models.load_calculator(base, device=device)
     if name.endswith(RANDOM):
-        shuffle_weights(find_encoder(calculator).model)
+        model = getattr(find_encoder(calculator), "model", None)
+        if model is None or not hasattr(model, "parameters"):
+            raise ComparisonError(
+                f"{base} has no weights that can be shuffled: its encoder names no torch model; "
+                f"compare {base} itself, or another model with {RANDOM}"
+            )
+        shuffle_weights(model)
     return calculator
 
 

@@ -1,8 +1,10 @@
 import pytest
+from ase.calculators.emt import EMT
 from ase.io import write
 from typer.testing import CliRunner
 
 from platonic_ase.cli import app
+from platonic_ase.errors import ComparisonError
 from platonic_ase.testing import MockCalculator
 
 runner = CliRunner()
@@ -33,6 +35,13 @@ def test_compare_writes_what_it_says(folder):
     assert "Most disputed: structure " in done.output
     names = sorted(path.name for path in (folder / "cells-compare").iterdir())
     assert names == [f"{m}.embeddings.safetensors" for m in ("a-random", "a", "b")]
+
+
+def test_a_model_without_weights_cannot_be_shuffled(folder, monkeypatch):
+    monkeypatch.setattr("platonic_ase.models.load_calculator", lambda name, device=None: EMT())
+    done = runner.invoke(app, ["compare", "cells.xyz", "-c", "a", "-c", "a*random", *FAST])
+    assert isinstance(done.exception, ComparisonError), done.output
+    assert "no weights that can be shuffled" in str(done.exception)
 
 
 def test_files_made_elsewhere_are_compared(folder):
