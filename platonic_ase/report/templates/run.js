@@ -23,7 +23,7 @@ function drawLines() {
   const kinds = [...new Set(scene.events.map((e) => e.kind))];
   const strip = kinds.length ? 1 : 0;
   const heights = [...(strip ? [30 * kinds.length + 14] : []),
-    ...panels.map(() => (paper ? 66 : narrow() ? 92 : 108))];
+    ...panels.map(() => (paper ? 46 : narrow() ? 92 : 108))];
   const gap = 34, total = heights.reduce((a, b) => a + b + gap, 0);
   const layout = { ...common(), height: total + 66,
     margin: { l: narrow() ? 46 : 66, r: 12, t: 18, b: 44 } };
