@@ -53,7 +53,7 @@ OPTIONS = {
     "calibrate": {"--data": PATHS, "--output": PATHS, "--forces-key": ("forces", "x", ""),
                   "--spectra": PATHS, "--crystals": COUNTS, "--level": NUMBERS},
     "doctor": {"--json": PATHS, "--model-path": PATHS, "--device": ("cpu", "x")},
-    "watch": {"--run": COUNTS, "--port": NUMBERS},
+    "watch": {"--port": COUNTS},
 }  # fmt: skip
 LOGS = ("old.jsonl", "old.html", "missing.jsonl", "folder")
 INPUTS = {"report": LOGS, "watch": LOGS, "compare": ("few.xyz", "few.xyz", "Cu.cif", "folder"),
