@@ -8,7 +8,7 @@ from typing import Any
 
 from ase.data import chemical_symbols
 
-from platonic_ase.compare.charts import estimates, heat_map, ordered_pairs, place, rows_of
+from platonic_ase.compare.chart_parts import estimates, heat_map, ordered_pairs, place, rows_of
 from platonic_ase.compare.comparison import Comparison
 from platonic_ase.compare.controls import is_control
 from platonic_ase.compare.element_plan import element_plan
