@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.constants import R as GAS_CONSTANT
 
 from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.phonons.spectrum import Spectrum
@@ -95,7 +96,7 @@ def thermal_properties(raw: Spectrum, n_atoms: int, corrected: Sequence[Spectrum
     corrected : sequence of Spectrum
         None, or the lower bound, the estimate and the upper bound of a correction.
     """
-    limit = 3 * 8.314462618 * n_atoms
+    limit = 3 * GAS_CONSTANT * n_atoms
     shown = []
     for k, (name, title) in enumerate(
         (

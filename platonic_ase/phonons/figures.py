@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from scipy.constants import R as GAS_CONSTANT
 
 from platonic_ase.phonons.sites import SiteResponse
 from platonic_ase.report.plots.style import (
@@ -161,7 +162,7 @@ def thermal_properties(raw: Phonons, n_atoms: int, corrected: Sequence[Phonons] 
         ax.plot(raw.temperatures, getattr(raw, name), color=BLUE)
         ax.set_xlabel("temperature (K)")
         ax.set_ylabel(label)
-    limit = 3 * 8.314462618 * n_atoms
+    limit = 3 * GAS_CONSTANT * n_atoms
     axes[2].axhline(limit, color=GREY, ls="--", lw=0.9)
     axes[2].annotate(
         "Dulong–Petit", (0.98, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -21,7 +22,7 @@ _SHARE = 0.006  # of the time of a run may go into its panel
 _PAUSE, _PLAIN_PAUSE = 0.5, 10.0  # s, at least, between two panels and two plain lines
 
 
-class Display:
+class Display(ABC):
     """Shows work while it is done: a panel on a terminal, now and then a plain line elsewhere.
 
     Drawing waits until it has cost less than 0.6 % of the time that has passed, and nothing is
@@ -41,13 +42,13 @@ class Display:
         self._live: Live | None = None
         self._start = self._next = time.monotonic()
 
+    @abstractmethod
     def draw(self) -> RenderableType:
         """Draw the panel."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self) -> str:
         """Say the same in one line."""
-        raise NotImplementedError
 
     @property
     def elapsed(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,7 +20,7 @@ _BLOCK = 1 << 24
 _GEOMETRY, _WITH_EVENTS = b'{"type":"geometry"', b'"events":'
 
 
-class Run:
+class Run(ABC):
     """What of one run is kept whole: everything but its geometries.
 
     Attributes
@@ -45,16 +46,16 @@ class Run:
         self.raised: list[Mapping[str, Any]] = []
         self.audit: Mapping[str, Any] | None = None
 
+    @abstractmethod
     def geometry(self, geometry: Geometry) -> None:
         """Take in a geometry."""
-        raise NotImplementedError
 
     def structure(self, record: Mapping[str, Any]) -> None:
         """Take in a structure."""
         self.structures.append(record)
 
-    def copy(self, record: Mapping[str, Any]) -> None:
-        """Take in a structure that differs from that of another track in a few moved atoms."""
+    def copy(self, record: Mapping[str, Any]) -> None:  # noqa: B027
+        """Take in a copy of another track's structure, a few atoms moved; ignored by default."""
 
     def add(self, kind: str, record: Mapping[str, Any]) -> None:
         """Take in a record of any other kind but a header."""
