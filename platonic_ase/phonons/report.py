@@ -291,7 +291,7 @@ def _gallery(result: PhononResult) -> Gallery | None:
         if len(frames[0]) > _MOST_ATOMS:
             break
         groups.append(Group(str(mode), frames))
-        shares.append(np.tile(share, len(frames)))
+        shares.append(np.tile(share.round(3), len(frames)))
     if not groups:
         return None
     return Gallery(groups, {"share_in_mode": np.concatenate(shares)}, "share_in_mode")

@@ -131,7 +131,7 @@ def _gallery(
             frame.positions += np.cos(2 * np.pi * k / FRAMES) * _SEEN / lengths.max() * field
             frames.append(frame)
         groups.append(Group(f"Towards {label(way)}", frames))
-        shares.append(np.tile(lengths**2 / (lengths**2).sum(), FRAMES))
+        shares.append(np.tile((lengths**2 / (lengths**2).sum()).round(3), FRAMES))
     if not groups:
         return None
     return Gallery(groups, {"share_of_motion": np.concatenate(shares)}, "share_of_motion")
