@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from platonic_ase.errors import LogError, OutputError
+from platonic_ase.monitor.log import to_json
 from platonic_ase.outputs import show_path, write_atomically
 
 
@@ -51,7 +52,10 @@ def page_script(name: str) -> str:
 
 def as_script(value: Any) -> Markup:
     """JSON that can stand inside a script element, whatever strings are in it."""
-    text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
+    except TypeError:  # text that UTF-8 cannot hold, such as the name of a file
+        text = orjson.dumps(to_json(value)).decode("utf-8")
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

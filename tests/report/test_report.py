@@ -1,8 +1,10 @@
+import json
 import math
 import subprocess
 import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 from pages import check_sheet
 from synthetic import HEADER, SUMMARY, event, geometry, lines, structure
@@ -225,3 +227,10 @@ def test_a_peak_of_one_step_is_on_the_page(write_log):
     (line,) = scene["lines"][0]["lines"]
     assert line["x"][line["y"].index(7.5)] == 3217
     assert len(line["x"]) < 2000
+
+
+def test_data_of_a_page_may_name_files_that_are_not_utf8():
+    from platonic_ase.report.html import as_script
+
+    said = as_script({"file": "caf\udce9", "x": np.array([1.0, np.nan]), "n": [float("inf")]})
+    assert json.loads(said) == {"file": "caf?", "x": [1.0, None], "n": [None]}

@@ -35,17 +35,16 @@ def check_nothing_is_kept_alive(make: MakeCalculator, make_atoms: MakeAtoms) -> 
     steps = 12
     for _ in range(3):
         _step(atoms)
-    growths: list[int] = []
-    for _ in range(5):  # other threads of the process make objects as well, but not every time
+    growths = []
+    for _ in range(5):  # other threads of the process make and let go of objects as well
         gc.collect()
         before = len(gc.get_objects())
         for _ in range(steps):
             _step(atoms)
         gc.collect()
         growths.append(len(gc.get_objects()) - before)
-        if growths[-1] < steps:
-            break
-    assert min(growths) < steps, f"{min(growths)} objects more after {steps} geometries"
+    growth = sorted(growths)[2]
+    assert growth < steps, f"{growth} objects more after {steps} geometries"
 
 
 def check_unobservable_models_are_refused(make: MakeCalculator, make_atoms: MakeAtoms) -> None:
