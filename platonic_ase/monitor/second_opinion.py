@@ -53,6 +53,13 @@ class Opinion:
 
     def __str__(self) -> str:
         parts = []
+        if self.force_difference is not None:
+            worst = int(self.force_difference.argmax())
+            rms = float(np.sqrt(np.square(self.force_difference).mean()))
+            parts.append(
+                f"forces differ by up to {self.force_difference[worst]:.2g} eV/Å at atom {worst} "
+                f"(rms {rms:.2g})"
+            )
         if self.agreement is not None and self.usual is not None:
             worst = int(self.agreement.argmin())
             rank = 100 * float((self.usual < self.agreement[worst]).mean())
@@ -61,14 +68,7 @@ class Opinion:
                 f"{self.agreement[worst]:.2f} at atom {worst} ({rank:.0f} % of the anchor "
                 "environments agree less)"
             )
-        if self.force_difference is not None:
-            worst = int(self.force_difference.argmax())
-            rms = float(np.sqrt(np.square(self.force_difference).mean()))
-            parts.append(
-                f"forces differ by up to {self.force_difference[worst]:.2g} eV/Å at atom {worst} "
-                f"(rms {rms:.2g})"
-            )
-        return f"Second opinion of {self.model}: {'; '.join(parts) or 'nothing to compare'}."
+        return f"second opinion of {self.model}: {', '.join(parts) or 'nothing to compare'}"
 
 
 class SecondOpinion:
@@ -133,14 +133,16 @@ class SecondOpinion:
             opinion = self.ask(atoms, platonic, results, anchors)
         except Exception as error:
             logger.warning("the second opinion failed", exc_info=error)
-            text = f"The second opinion failed ({type(error).__name__}: {error})."
+            text = f"the second opinion failed ({type(error).__name__}: {error})"
         else:
             finding, text = _finding(opinion), str(opinion)
         return replace(
             diagnosis,
             findings={**diagnosis.findings, finding.name: finding},
             events=tuple(
-                replace(event, signal=replace(event.signal, advice=f"{event.signal.advice} {text}"))
+                replace(
+                    event, signal=replace(event.signal, advice=_joined(event.signal.advice, text))
+                )
                 for event in diagnosis.events
             ),
         )
@@ -208,6 +210,11 @@ def as_second_opinion(given: Any, first: Any) -> SecondOpinion | None:
             "second_opinion is the calculator itself; a second opinion needs another model"
         )
     return opinion
+
+
+def _joined(advice: str, opinion: str) -> str:
+    """Advice with the opinion at its end, still one sentence."""
+    return f"{advice.rstrip().rstrip('.')}; {opinion}." if advice else f"{opinion}."
 
 
 def _agreement(

@@ -1,3 +1,4 @@
+import re
 import warnings
 
 import numpy as np
@@ -84,7 +85,9 @@ def test_difference_of_forces_is_what_was_planted(atoms):
     atoms.calc = calc
     atoms.get_forces()
     assert calc.diagnosis.scalars["second_opinion_force_difference"] == pytest.approx(0.05)
-    assert "forces differ by up to 0.05 eV/Å" in str(calc.diagnosis.events[0])
+    said = str(calc.diagnosis.events[0])
+    assert "forces differ by up to 0.05 eV/Å" in said
+    assert len(re.findall(r"[.!?](?=\s|$)", said)) == 2, f"not two sentences: {said}"
 
 
 def test_energies_and_forces_are_not_touched(atoms):
@@ -134,9 +137,9 @@ def test_the_log_and_the_warning_say_it(atoms, tmp_path):
         warnings.simplefilter("always")
         atoms.get_forces()
     calc.close()
-    assert any("Second opinion of" in str(w.message) for w in caught)
+    assert any("second opinion of" in str(w.message) for w in caught)
     entry = read_log(tmp_path / "run.jsonl")[0].geometries[0]
-    assert "Second opinion of" in entry["events"][0]["advice"]
+    assert "second opinion of" in entry["events"][0]["advice"]
     logged = entry["scalars"]["second_opinion_disagreement"]
     assert logged == pytest.approx(calc.diagnosis.scalars["second_opinion_disagreement"], rel=1e-6)
     assert logged > 0
