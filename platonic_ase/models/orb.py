@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from platonic_ase.models.encoder import Encoder, Options, Receiver, calculates_as, comes_from
 from platonic_ase.models.hooks import input_of, input_width, uncompiled, up_to
 
@@ -51,6 +53,24 @@ class OrbEncoder(Encoder):
     def listen(self, receive: Receiver) -> AbstractContextManager[None]:
         """Listen to the node features on their way into the energy head, which runs eagerly."""
         return input_of(self._head, receive)
+
+    @property
+    def stated_error(self) -> np.ndarray | None:
+        """Error of its forces that Orb-v3 expects in the latest calculation, a free baseline.
+
+        Returns
+        -------
+        ndarray, shape (n_atoms,), or None
+            Mean absolute error of the components of the force on each atom, eV/Å: the mean of
+            what the confidence head holds for probable. The head counts errors up to 0.3 eV/Å and
+            says no more than that. None before any calculation, and for Orb-v2, which has no such
+            head.
+        """
+        probable = self.calculator.results.get("confidence")
+        if probable is None:
+            return None
+        edges = self.calculator.model.heads["confidence"].bin_edges.cpu().numpy()
+        return np.asarray(probable @ (edges[1:] + edges[:-1]) / 2)
 
     @contextmanager
     def many(self) -> Iterator[Encoder]:

@@ -63,6 +63,32 @@ def test_equals_the_node_features_of_the_model(tmp_path, kind):
     assert np.array_equal(embed_one(find_encoder(calculator), rattled()), own)
 
 
+@pytest.mark.parametrize("kind", ["orb_v3_direct", "orb_v3_conservative"])
+def test_the_error_that_the_model_states_is_read_under_watch(tmp_path, kind):
+    calculator = load(tmp_path, kind)
+    encoder = find_encoder(calculator)
+    assert encoder.stated_error is None
+    anchors, _ = small_space(encoder, [salt()])
+    atoms = rattled()
+    atoms.calc = PlatonicCalculator(calculator, anchors=anchors, reference=None)
+    atoms.get_potential_energy()
+    assert "confidence" not in atoms.calc.results  # no name of ASE's
+    found = atoms.calc.encoder.stated_error
+    bare = load(tmp_path, kind)
+    bare.get_forces(rattled())
+    width = 0.3 / 50
+    steps = width * (np.arange(50) + 0.5)
+    assert found == pytest.approx(bare.results["confidence"] @ steps, rel=1e-5)
+    assert found.shape == (len(atoms),)
+    assert 0 < found.min() < found.max() < 0.3
+
+
+def test_the_first_orb_states_no_error(tmp_path):
+    calculator = load(tmp_path, "orb_v2")
+    calculator.get_forces(rattled())
+    assert find_encoder(calculator).stated_error is None
+
+
 def test_neighbour_limit_is_recorded(tmp_path):
     few, many = (
         find_encoder(load(tmp_path, "orb_v2", max_num_neighbors=n)).identity for n in (8, None)
