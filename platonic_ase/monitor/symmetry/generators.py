@@ -12,7 +12,7 @@ def generating_set(rotations: np.ndarray, translations: np.ndarray) -> list[int]
     chosen: list[int] = []
     # pure translations: the shortest that enlarge the lattice generated so far
     lattice = {(0, 0, 0)}
-    grid = _common_denominator(translations[pure])
+    grid = common_denominator(translations[pure])
     steps = {i: tuple(np.rint(translations[i] * grid).astype(int) % grid) for i in pure}
     for i in sorted(pure, key=lambda i: (sum(steps[i]), steps[i])):
         if steps[i] in lattice:
@@ -48,7 +48,7 @@ def generating_set(rotations: np.ndarray, translations: np.ndarray) -> list[int]
     return chosen
 
 
-def _common_denominator(translations: np.ndarray) -> int:
+def common_denominator(translations: np.ndarray) -> int:
     """Smallest grid on which all pure translations lie; their number is one."""
     for grid in range(1, 1 + len(translations)):
         if np.allclose(np.rint(translations * grid), translations * grid, atol=1e-3):

@@ -52,17 +52,24 @@ class Operations:
     def __len__(self) -> int:
         return len(self.rotations) * len(self.translations)
 
-    def select(self, chosen: np.ndarray) -> Operations:
-        """Keep the operations where a boolean array, shape (n_operations,), is true."""
-        translation, representative = np.divmod(np.flatnonzero(chosen), len(self.rotations))
-        everything = np.arange(self.permutations.shape[1])
-        permutations = self.permutations[representative]
-        return Operations(
-            self.rotations[representative],
-            np.take_along_axis(self.translations[translation], permutations, axis=1),
-            everything[None],
-            everything,
-        )
+    def mean_image(self, vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Mean of the images under some operations, shape (n_atoms, 3).
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (n_atoms, 3)
+        chosen : ndarray of bool, shape (n_operations,)
+            At least one is true. They need not make a group.
+        """
+        weights = chosen.reshape(len(self.translations), -1)
+        used = np.flatnonzero(weights.any(axis=1))
+        turned = self._turned(vectors).reshape(len(self.rotations), -1)
+        # what each translation carries: the images under the representatives that it goes with
+        carried = (weights[used].astype(float) @ turned).reshape(len(used), -1, 3)
+        total = np.zeros_like(vectors)
+        for image, translation in zip(carried, self.translations[used], strict=True):
+            total[translation] += image
+        return np.asarray(total / np.count_nonzero(chosen))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """All images of a displacement field, shape (n_operations, n_atoms, 3)."""

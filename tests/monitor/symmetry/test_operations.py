@@ -54,13 +54,18 @@ def test_the_symmetric_part_is_symmetric(atoms):
         np.testing.assert_allclose(image, part, atol=1e-12)
 
 
-def test_selected_operations_are_those():
-    operations = find_operations(CELLS["perovskite"])
-    polar = np.zeros((5, 3))
-    polar[1, 2] = 1.0
-    kept = operations.select(operations.vector_overlaps(polar, polar) > 0.5)
-    assert len(operations) == 48
-    assert len(kept) == 8  # 4mm
+def test_the_mean_over_some_images_is_that_of_those_images(atoms):
+    operations = find_operations(atoms)
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(len(atoms), 3))
+    for share in (0.1, 0.5, 1.0):
+        chosen = rng.random(len(operations)) <= share
+        chosen[-1] = True
+        np.testing.assert_allclose(
+            operations.mean_image(vectors, chosen),
+            operations.apply(vectors)[chosen].mean(axis=0),
+            atol=1e-14,
+        )
 
 
 def every_operation(atoms):
@@ -77,9 +82,10 @@ def every_operation(atoms):
 
 def test_the_products_are_all_operations(atoms):
     turns, moved = every_operation(atoms)
-    operations = find_operations(atoms).select(np.ones(len(turns), dtype=bool))
+    operations = find_operations(atoms)
     found = {
-        (*np.rint(1e6 * r).astype(int).ravel().tolist(), *p.tolist())
+        (*np.rint(1e6 * r).astype(int).ravel().tolist(), *translation[p].tolist())
+        for translation in operations.translations
         for r, p in zip(operations.rotations, operations.permutations, strict=True)
     }
     expected = {

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from platonic_ase.monitor.symmetry import subgroups
 from platonic_ase.monitor.symmetry.operations import find_operations
-from platonic_ase.monitor.symmetry.orbits import find_orbits
+from platonic_ase.monitor.symmetry.orbits import find_orbits, symmetry_dataset
 from platonic_ase.monitor.symmetry.subgroups import identify_breaking
 
 
@@ -71,3 +72,55 @@ def test_noise_alone_is_not_resolved():
     found = identify(atoms, noise, error=0.01)
     assert found.subgroup is None
     assert "not clear yet" in str(found)
+
+
+def fields(atoms):
+    """Displacement fields that keep many translations, some, a rotation only, and nothing."""
+    rng = np.random.default_rng(3)
+    oxygens = atoms.symbols == "O"
+    polar, layers, wave = np.zeros((3, len(atoms), 3))
+    polar[oxygens] = [0, 0, 0.03]
+    layers[oxygens & (atoms.positions[:, 2] > 6.0)] = [0.03, 0, 0]
+    wave[:, 1] = 0.02 * np.cos(np.pi * atoms.positions[:, 0] / 4.0)
+    return polar, layers, wave, rng.normal(scale=0.02, size=(len(atoms), 3))
+
+
+@pytest.mark.parametrize(("which", "cells"), enumerate([[5], [20], [10], []]))
+def test_a_smaller_cell_has_the_group_of_the_whole_one(which, cells, monkeypatch):
+    atoms = perovskite() * (2, 2, 4)
+    field = fields(atoms)[which] + np.random.default_rng(4).normal(scale=1e-4, size=(len(atoms), 3))
+    field -= field.mean(axis=0)
+    found = identify(atoms, field)
+    searched: list[int] = []
+
+    def counted(cell, tolerance):
+        searched.append(len(cell[2]))
+        return symmetry_dataset(cell, tolerance)
+
+    monkeypatch.setattr(subgroups, "symmetry_dataset", counted)
+    assert identify(atoms, field) == found
+    assert searched == cells
+    monkeypatch.setattr(subgroups, "lattice_of", lambda _: None)
+    monkeypatch.setattr(subgroups, "_may_be_kept", lambda *_: True)
+    assert identify(atoms, field) == found
+    assert searched[-1] == len(atoms)
+
+
+@pytest.mark.parametrize(
+    ("translations", "volume"),
+    [
+        ([[0, 0, 0]], 1.0),
+        ([[0, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]], 0.25),
+        ([[0, 0, 0], [1 / 3, 0, 0], [-1 / 3, 0, 0]], 1 / 3),
+        ([[0, 0, 0], [0.25, 0, 0]], None),  # no group
+    ],
+)
+def test_the_lattice_of_translations(translations, volume):
+    basis = subgroups.lattice_of(np.array(translations, dtype=float))
+    if volume is None:
+        assert basis is None
+        return
+    assert abs(np.linalg.det(basis)) == pytest.approx(volume)
+    steps = np.array(translations) @ np.linalg.inv(basis)
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-9)
+    np.testing.assert_allclose(np.linalg.inv(basis), np.rint(np.linalg.inv(basis)), atol=1e-9)
