@@ -37,19 +37,23 @@ class CorrectedPhonons:
     spectra : mapping of str to Spectrum
         With the lower bound, the estimate and the upper bound of the factor: ``"low"``, ``"mid"``,
         ``"high"``. Empty without a factor.
+    polar : bool
+        Whether they have a non-analytical term, which the factor leaves as it is.
     """
 
     estimate: CorrectionEstimate
     spectra: Mapping[str, Spectrum] = field(default_factory=dict)
+    polar: bool = False
 
     def describe(self) -> str:
         """One sentence."""
         if self.estimate.factor is None or self.estimate.interval is None:
             return f"No correction is offered: {self.estimate.reason}."
         low, high = self.estimate.interval
+        term = ", but for the non-analytical term, which stays" if self.polar else ""
         return (
             f"{WHAT}: all frequencies times {self.estimate.factor:.2f} (90 %: {low:.2f} to "
-            f"{high:.2f})"
+            f"{high:.2f}){term}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,17 +82,12 @@ def estimate_correction(
     crystal: DisplacedCrystal | None,
     features: DisplacementFeatures | None,
     pack: PhononRisk | UniversalRisk | None,
-    polar: bool = False,
 ) -> CorrectionEstimate:
-    """The factor of one crystal, or why there is none; ``polar`` with a non-analytical term."""
+    """The factor of one crystal, or why there is none."""
     if pack is None:
         return CorrectionEstimate(reason="there is no phonon pack for this model")
     if crystal is None or features is None:
         return CorrectionEstimate(reason="the displacements could not be assessed")
-    if polar:
-        return CorrectionEstimate(
-            reason="it is calibrated on spectra without the non-analytical term"
-        )
     if not displaced_within(crystal, OWN_DISPLACEMENTS):
         low, high = OWN_DISPLACEMENTS
         return CorrectionEstimate(
@@ -122,12 +121,17 @@ def correct_phonons(
             bound: compute_spectrum(corrected_phonopy(phonon, factor), mesh, openly)
             for bound, factor in zip(BOUNDS, factors, strict=True)
         },
+        polar=phonon.nac_params is not None,
     )
 
 
 def corrected_phonopy(phonon: Any, factor: float) -> Any:
-    """A copy of a Phonopy object whose force constants are corrected."""
+    """A copy of a Phonopy object whose force constants are corrected.
+
+    A non-analytical term stays as it is: it comes from Born charges, not from the model.
+    """
     corrected = phonon.replicate()
+    corrected.nac_params = phonon.nac_params
     corrected.force_constants = scale_force_constants(phonon.force_constants, factor)
     return corrected
 

@@ -290,8 +290,7 @@ def _phonons(
             spectrum, errors = _solve(phonon, mesh, openly)
             if spectrum.imaginary:
                 judgement = judge_phonons(phonon, rest, calculator, display)
-            polar = phonon.nac_params is not None
-            correction = estimate_correction(crystal, features, calculator.phonon_risk, polar)
+            correction = estimate_correction(crystal, features, calculator.phonon_risk)
             corrected = correct_phonons(phonon, correction, mesh, openly)
             kept.clear()
     except KeyboardInterrupt:

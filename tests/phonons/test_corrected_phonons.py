@@ -90,6 +90,44 @@ def test_thermal_properties_scale_with_temperature(corrected):
         assert np.allclose(getattr(mid, name)[20:], expected[20:], rtol=2e-3)
 
 
+BORN = "14.4\n2.4 0 0 0 2.4 0 0 0 2.4\n1.1 0 0 0 1.1 0 0 0 1.1\n-1.1 0 0 0 -1.1 0 0 0 -1.1\n"
+
+
+def test_the_bands_of_a_polar_crystal_split_beside_gamma_corrected_or_not(corrected, tmp_path):
+    born = tmp_path / "BORN"
+    born.write_text(BORN)
+    polar = run(pack(), born=born, corrected_params=tmp_path / "mended.yaml")
+    for plain, split, factor in (
+        (corrected.spectrum, polar.spectrum, 1.0),
+        (corrected.corrected.spectra["mid"], polar.corrected.spectra["mid"], FACTOR),
+    ):
+        ends = dict(split.bands.labels), dict(plain.bands.labels)
+        assert ends[0] == ends[1]
+        gamma = [position for position, name in split.bands.labels if name == "Γ"]
+        seen = 0
+        for (x, f), (_, g) in zip(split.bands.segments, plain.bands.segments, strict=True):
+            for end, beside in ((0, 1), (-1, -2)):
+                if not any(abs(x[end] - position) < 1e-9 for position in gamma):
+                    continue
+                seen += 1
+                # the longitudinal mode is higher at Γ itself too, and goes on without a jump
+                assert f[end, 5] > g[end, 5] + 0.5
+                assert f[end, 5] == pytest.approx(f[beside, 5], abs=0.05)
+                assert f[end, :5] == pytest.approx(g[end, :5], abs=0.01)
+        assert seen >= 2
+        # the term comes from Born charges: the factor does not multiply it
+        shift = max(f[0, 5] for _, f in split.bands.segments) ** 2
+        shift -= max(g[0, 5] for _, g in plain.bands.segments) ** 2
+        if factor == 1:
+            of_model = shift
+        else:
+            assert shift == pytest.approx(of_model, rel=1e-3)
+    assert "the non-analytical term, which stays" in polar.describe()
+    assert "non-analytical" not in corrected.describe()
+    stored = phonopy.load(tmp_path / "mended.yaml", log_level=0)
+    assert stored.nac_params["born"][0, 0, 0] == pytest.approx(1.1, abs=1e-6)
+
+
 def test_the_result_of_the_model_stays(corrected, tmp_path):
     paths = {name: tmp_path / f"{name}.yaml" for name in ("params", "corrected_params")}
     bare = run(None)
