@@ -16,7 +16,7 @@ from platonic_ase.calibrate.evaluation import EvaluationSet, evaluate_each
 from platonic_ase.errors import EncoderError
 from platonic_ase.models import Encoder, find_encoder
 from platonic_ase.runs.placement import HERE, Placement, facts_of
-from platonic_ase.runs.shards import in_shards, load_same, partial_folder
+from platonic_ase.runs.shards import in_shards, load_same, partial_folder, save
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -97,6 +97,8 @@ def evaluate_structures(
         If no structure could be evaluated.
     CaptureError
         If the model cannot be observed.
+    OutputError
+        If a file cannot be written.
     """
     from tqdm.auto import tqdm
 
@@ -122,7 +124,7 @@ def evaluate_structures(
     if not len(result.embedded):
         reasons = "; ".join(dict.fromkeys(result.embedded.failures.values()))
         raise EncoderError(f"none of {len(structures)} structures could be evaluated: {reasons}")
-    result.save(store)
+    save(result, store)
     shutil.rmtree(partial_folder(store), ignore_errors=True)
     return result
 

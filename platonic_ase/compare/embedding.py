@@ -16,7 +16,7 @@ from platonic_ase.errors import ComparisonError
 from platonic_ase.models.default_anchors import anchor_environments
 from platonic_ase.runs.embed import EmbedWork, EmbedWorker
 from platonic_ase.runs.placement import HERE, Placement
-from platonic_ase.runs.shards import in_shards, partial_folder
+from platonic_ase.runs.shards import in_shards, partial_folder, save
 from platonic_ase.space.embeddings import EmbeddingSet
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def embed_to_file(
             f"{len(joined.source['digests'])} structures were read for {path.name}, which are not "
             f"the {len(expected)} of the catalogue; did the file change meanwhile? Run again"
         )
-    joined.save(path)
+    save(joined, path)
     shutil.rmtree(partial_folder(path))
     return joined
 

@@ -16,7 +16,7 @@ from platonic_ase.models.embed import embed_each
 from platonic_ase.outputs import check_outputs, keep_previous
 from platonic_ase.runs.placement import HERE, Placement, facts_of, open_model
 from platonic_ase.runs.replay import read_frames
-from platonic_ase.runs.shards import in_shards, load_same, partial_folder
+from platonic_ase.runs.shards import in_shards, load_same, partial_folder, save
 from platonic_ase.space.embeddings import EmbeddingSet
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def embed_file(
     EncoderError
         If no structure could be embedded.
     OutputError
-        If the output would be written over something else.
+        If the output would be written over something else, or cannot be written.
     ClusterError
         If a scheduler or its workers will not do.
     """
@@ -219,6 +219,6 @@ def embed_structures(
         reasons = "; ".join(dict.fromkeys(result.failures.values()))
         raise EncoderError(f"none of {len(atoms)} structures could be embedded: {reasons}")
     keep_previous(output)
-    result.save(output)
+    save(result, output)
     shutil.rmtree(partial_folder(output))
     return result

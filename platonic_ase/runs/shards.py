@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from platonic_ase.errors import SpaceFileError
+from platonic_ase.errors import OutputError, SpaceFileError
 from platonic_ase.runs.placement import Engine, Lost, Parcel
 from platonic_ase.space.identity import ModelIdentity
 
@@ -81,6 +81,23 @@ def load_same(kind: type[S], path: Path, identity: ModelIdentity, source: Source
     return found
 
 
+def save(result: Stored, path: Path) -> None:
+    """Write a shard, or what they were joined to.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, on a full disk say; shards that are written stay.
+    """
+    try:
+        result.save(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error}. The partial files that are written are kept; free some "
+            "space and give the same command again."
+        ) from error
+
+
 def in_shards(
     kind: type[S],
     structures: Iterable[Atoms],
@@ -115,6 +132,11 @@ def in_shards(
     -------
     list
         In the order of the structures.
+
+    Raises
+    ------
+    OutputError
+        If a shard cannot be written.
     """
     shards: dict[int, S] = {}
     pieces: dict[int, dict[int, S]] = {}
@@ -144,7 +166,7 @@ def in_shards(
             continue
         ordered = [there[start] for start in sorted(there)]
         shards[number] = kind.join(ordered, len(parcel.items), made_of)
-        shards[number].save(path_of(number))
+        save(shards[number], path_of(number))
         del pieces[number], sizes[number]
         done(count)
     return [shards[number] for number in sorted(shards)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from platonic_ase.errors import ScreenError
+from platonic_ase.errors import LogError, ScreenError
 from platonic_ase.report.html import number, plural
 from platonic_ase.screen.page import label, write_summary
 from platonic_ase.screen.parquet import write_parquet
@@ -17,7 +18,7 @@ from platonic_ase.screen.ranking import (
     write_database,
     write_selection,
 )
-from platonic_ase.screen.store import RUN, latest_rows
+from platonic_ase.screen.store import REMEDY, RUN, latest_rows
 from platonic_ase.space.json_text import parse_json
 
 
@@ -52,7 +53,8 @@ def conclude_screening(
     Raises
     ------
     ScreenError
-        If there are no rows, or none has that number.
+        If there are no rows, none has that number, or a file cannot be written; nothing is left
+        of that file then.
     MissingExtraError
         If pyarrow is needed and missing.
     """
@@ -67,14 +69,27 @@ def conclude_screening(
             f"none of {len(rows)} structures could be computed; the first: {rows[0]['error']}"
         )
     name = resolve(computed, by)
-    files = {"summary": write_summary(rows, run, folder / "summary.html", name)}
+    files = {
+        "summary": _made(folder / "summary.html", lambda path: write_summary(rows, run, path, name))
+    }
     if top is not None:
-        files["selection"] = write_selection(select(computed, top, name), folder / "top.xyz", name)
+        chosen = select(computed, top, name)
+        files["selection"] = _made(
+            folder / "top.xyz", lambda path: write_selection(chosen, path, name)
+        )
     if database:
-        files["database"] = write_database(rows, folder / "rows.db")
+        files["database"] = _made(folder / "rows.db", lambda path: write_database(rows, path))
     if parquet:
-        files["table"] = write_parquet(rows, folder / "rows.parquet")
+        files["table"] = _made(folder / "rows.parquet", lambda path: write_parquet(rows, path))
     return files
+
+
+def _made(path: Path, write: Callable[[Path], object]) -> Path:
+    try:
+        write(path)
+    except (OSError, LogError) as error:
+        raise ScreenError(f"cannot write {path}: {error}. {REMEDY}") from error
+    return path
 
 
 def describe_screening(folder: str | os.PathLike[str], by: str = "risk", count: int = 3) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from platonic_ase.errors import MissingExtraError
-from platonic_ase.outputs import keep_previous
+from platonic_ase.outputs import keep_previous, write_atomically
 
 _NESTED = ("worst", "risks", "found", "info", "label_force_error")
 
@@ -50,9 +50,9 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str
     flat = [_flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
     columns = {name: _column([row.get(name) for row in flat]) for name in names}
-    path = keep_previous(path)
-    pyarrow.parquet.write_table(pyarrow.table(columns), path)
-    return path
+    whole = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.table(columns), whole)
+    return write_atomically(keep_previous(path), whole.getvalue().to_pybytes())
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

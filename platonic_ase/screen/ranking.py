@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from platonic_ase.errors import ScreenError
-from platonic_ase.outputs import keep_previous
+from platonic_ase.outputs import keep_previous, write_atomically
 from platonic_ase.screen.sources import atoms_of
 
 logger = logging.getLogger("platonic_ase")
@@ -137,9 +140,9 @@ def write_selection(rows: Sequence[Row], path: str | os.PathLike[str], name: str
         atoms.info.update(name=row["name"], platonic_id=row["id"])
         atoms.info[name.replace(".", "_")] = score(row, name)
         frames.append(atoms)
-    path = keep_previous(path)
-    write(path, frames, format="extxyz")
-    return path
+    text = StringIO()
+    write(text, frames, format="extxyz")
+    return write_atomically(keep_previous(path), text.getvalue())
 
 
 def write_database(rows: Sequence[Row], path: str | os.PathLike[str]) -> Path:
@@ -151,17 +154,33 @@ def write_database(rows: Sequence[Row], path: str | os.PathLike[str]) -> Path:
         Those without a structure are left out.
     path : path-like
         A file of an earlier run is kept aside.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left of it then.
     """
     import ase.db
 
     path = keep_previous(path)
-    with ase.db.connect(path, type="db") as database:
-        for row in rows:
-            if not row["structure"]:
-                continue
-            pairs = {f"screen_{name.replace('.', '_')}": score(row, name) for name in _numbers(row)}
-            data = {key: value for key, value in row.items() if key != "structure"}
-            database.write(atoms_of(row["structure"]), key_value_pairs=pairs, data={"screen": data})
+    with TemporaryDirectory(dir=path.parent, prefix=".platonic-") as folder:
+        whole = Path(folder) / path.name
+        try:
+            with ase.db.connect(whole, type="db") as database:
+                for row in rows:
+                    if not row["structure"]:
+                        continue
+                    pairs = {
+                        f"screen_{name.replace('.', '_')}": score(row, name)
+                        for name in _numbers(row)
+                    }
+                    data = {key: value for key, value in row.items() if key != "structure"}
+                    database.write(
+                        atoms_of(row["structure"]), key_value_pairs=pairs, data={"screen": data}
+                    )
+        except sqlite3.Error as error:
+            raise OSError(f"{path}: {error}") from error
+        whole.replace(path)
     return path
 
 

@@ -6,13 +6,15 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
 from platonic_ase.errors import ScreenError
-from platonic_ase.report.html import write_page
+from platonic_ase.outputs import write_atomically
 from platonic_ase.space.json_text import parse_json
 
+REMEDY = "What is written is kept; free some space and give the same command again."
 ROWS, RUN, LOCK = "rows.jsonl", "run.json", "lock"
 SCHEMA = 1
 
@@ -57,7 +59,10 @@ class RowStore:
             self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
             self._lock.flush()
         except OSError as error:
-            raise ScreenError(f"cannot write to {self.folder}: {error}") from error
+            if self._lock is not None:
+                with suppress(OSError):  # closing tries to write once more
+                    self._lock.close()
+            raise ScreenError(f"cannot write to {self.folder}: {error}. {REMEDY}") from error
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -76,12 +81,15 @@ class RowStore:
         Raises
         ------
         ScreenError
-            If something differs; the message has both values.
+            If something differs, where the message has both values, or it cannot be written.
         """
         run = json.loads(json.dumps({"schema": SCHEMA, **run}))
         path = self.folder / RUN
         if not path.exists():
-            write_page(json.dumps(run, indent=1) + "\n", path)
+            try:
+                write_atomically(path, json.dumps(run, indent=1) + "\n")
+            except OSError as error:
+                raise ScreenError(f"cannot write {path}: {error}. {REMEDY}") from error
             return
         try:
             earlier = parse_json(path.read_bytes())
@@ -136,10 +144,7 @@ class RowStore:
         except OSError as error:
             if path.exists():
                 _cut_half_line(path)
-            raise ScreenError(
-                f"cannot write {path}: {error}. What is written is kept; free some space and give "
-                "the same command again."
-            ) from error
+            raise ScreenError(f"cannot write {path}: {error}. {REMEDY}") from error
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
