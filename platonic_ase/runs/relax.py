@@ -143,7 +143,7 @@ def run_relaxation(
             report=report,
             progress=progress,
             append=append,
-            outcome=lambda: why + before.compared_with(atoms),
+            outcome=lambda: why + before.compared_with(atoms) + _unseen(saddle),
         )
         return result, saddle
 
@@ -170,6 +170,13 @@ def become(atoms: Atoms, other: Atoms) -> None:
     atoms.set_cell(other.cell)
     atoms.pbc = other.pbc
     atoms.extend(other)
+
+
+def _unseen(saddle: SaddleCheck | None) -> str:
+    """Why it is not known whether the structure is a saddle point."""
+    if saddle is None or not saddle.why:
+        return ""
+    return f"; not looked at whether it is a saddle point: {saddle.why}"
 
 
 def _goal(saddle: SaddleCheck) -> str:

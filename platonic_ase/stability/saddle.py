@@ -45,7 +45,7 @@ class SaddleCheck:
     judgement : Judgement or None
         None where it was not looked at.
     why : str
-        Why not; empty where it was.
+        Why not, where symmetry might keep the structure on a saddle point; ``relax`` says it.
     passes : int
         Forward passes that were spent.
     supercell : tuple of int
@@ -91,6 +91,9 @@ def check_saddle(
         return SaddleCheck(why="some of it is held by constraints")
     try:
         require_symmetry(atoms)
+    except StructureError:
+        return SaddleCheck()  # nothing keeps it on a saddle point
+    try:
         cell = primitive(atoms)
         multiples = doubled(cell)
         phonon = displaced_cells(cell, multiples, _DISPLACEMENT)

@@ -1,11 +1,18 @@
 """Labels and features for symmetry.py: which crystals break under a model, hours of computing.
 
-    python tests/benchmarks/symmetry_labels.py FOLDER [--model chgnet-0.3.0]
+    python tests/benchmarks/symmetry_labels.py FOLDER [--model chgnet-0.3.0] [--weights FILE]
 
 Every crystal is built in its prototype, forecast by ``run_forecast``, and then put to the test:
 the supercell is rattled by 0.01 Å and relaxed, cell included (FIRE, 2 meV/Å, 250 steps at most),
 and has broken if its space group at symprec 0.1 Å is another at the end; runs end 20 steps after
-they broke. One JSON file a crystal goes into FOLDER; those that are there are not made again.
+they broke. One JSON file a crystal goes into FOLDER, and the relaxation (positions, cells, forces,
+stresses) into an .npz file beside it, from which symmetry_early.py tries rules of warning; those
+that are there are not made again. Perovskites and others (smallest cells first) take turns, so that
+a run that is cut short has both.
+
+With --quick, some 40 % of the cost: perovskites are rattled in the 20-atom cell, which holds one
+arm of each star that the 40-atom one holds; FIRE starts with twice the time step; runs end 8 steps
+after they broke.
 """
 
 import argparse
@@ -15,6 +22,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from ase.build import make_supercell
 from ase.data import atomic_numbers
 from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
@@ -26,7 +34,11 @@ from platonic_ase.monitor.symmetry.orbits import symmetry_dataset
 from platonic_ase.stability.run import run_forecast
 
 CRYSTALS = Path(__file__).with_name("symmetry_crystals.json")
-SYMPREC, RATTLE, FMAX, STEPS, AFTER = 0.1, 0.01, 2e-3, 250, 20
+SYMPREC, RATTLE, FMAX, STEPS = 0.1, 0.01, 2e-3, 250
+AFTER, QUICK_AFTER, DT, QUICK_DT = 20, 8, 0.1, 0.2
+TILTS = [[1, 1, 0], [-1, 1, 0], [0, 0, 2]]
+SIZES = {"fluorite": 3, "antifluorite": 3, "half-heusler": 3, "rhenium-trioxide": 4}
+SIZES |= {"perovskite": 5, "antiperovskite": 5, "rutile": 6}
 
 
 def group(atoms):
@@ -36,7 +48,7 @@ def group(atoms):
     return 0 if found is None else int(found.number)
 
 
-def put_to_the_test(calculator, ideal, seed):
+def put_to_the_test(calculator, ideal, seed, after=AFTER, dt=DT):
     """Rattle and relax; when did it break, and when was it announced?"""
     warned = []
     watched = PlatonicCalculator(
@@ -46,15 +58,20 @@ def put_to_the_test(calculator, ideal, seed):
     live = ideal.copy()
     live.rattle(RATTLE, seed=seed)
     live.calc = watched
-    relaxation = FIRE(FrechetCellFilter(live), logfile=None)
+    relaxation = FIRE(FrechetCellFilter(live), logfile=None, dt=dt)
     groups, alarm = [], None
+    frames = {"positions": [], "cell": [], "forces": [], "stress": []}
 
     def look():
         nonlocal alarm
         groups.append(group(live))
+        frames["positions"].append(live.positions.copy())
+        frames["cell"].append(live.cell.array.copy())
+        frames["forces"].append(live.get_forces())
+        frames["stress"].append(live.get_stress(voigt=True))
         if alarm is None and any(event.kind == "symmetry_breaking" for event in warned):
             alarm = len(groups) - 1
-        if len(groups) > AFTER and all(g != before for g in groups[-AFTER - 1 :]):
+        if len(groups) > after and all(g != before for g in groups[-after - 1 :]):
             relaxation.max_steps = relaxation.nsteps
 
     before = group(ideal)
@@ -62,7 +79,9 @@ def put_to_the_test(calculator, ideal, seed):
     converged = bool(relaxation.run(fmax=FMAX, steps=STEPS))
     broke = groups[-1] != before
     kept = [k for k, g in enumerate(groups) if g == before]
-    return {
+    frames = {name: np.array(values) for name, values in frames.items()}
+    ideal_frame = {"numbers": ideal.numbers, "ideal": ideal.positions, "ideal_cell": ideal.cell}
+    tested = {
         "broke": broke,
         "converged": converged,
         "steps": len(groups),
@@ -70,9 +89,10 @@ def put_to_the_test(calculator, ideal, seed):
         "spglib_step": (kept[-1] + 1 if kept else 0) if broke else None,
         "alarm_step": alarm,
     }
+    return tested, {**frames, **ideal_frame, "groups": np.array(groups)}
 
 
-def label(calculator, crystal, model):
+def label(calculator, crystal, model, quick):
     family, *elements = crystal["name"].split()
     prototype = "perovskite" if family == "antiperovskite" else family
     numbers = [atomic_numbers[symbol] for symbol in elements]
@@ -83,7 +103,13 @@ def label(calculator, crystal, model):
     calculator.calculate(found.supercell)
     gaps = calculator.embeddings[:, None] - calculator.anchors.embeddings[None]
     on_site = [np.linalg.eigvalsh(constants[i, i])[0] for i in range(len(constants))]
-    return {
+    seed = zlib.crc32(crystal["name"].encode()) % 2**31
+    if quick:
+        small = make_supercell(found.atoms, TILTS) if SIZES.get(family) == 5 else found.supercell
+        tested, frames = put_to_the_test(model, small, seed, QUICK_AFTER, QUICK_DT)
+    else:
+        tested, frames = put_to_the_test(model, found.supercell, seed)
+    row = {
         "name": crystal["name"],
         "charges": crystal["charges"],
         "supercell_atoms": len(found.supercell),
@@ -97,30 +123,47 @@ def label(calculator, crystal, model):
         "force_share": features.force_share,
         "distance": features.manifold_distance,
         "raw_distance": float(np.linalg.norm(gaps, axis=2).min(axis=1).mean()),
-        **put_to_the_test(model, found.supercell, zlib.crc32(crystal["name"].encode()) % 2**31),
+        **tested,
     }
+    return row, frames
+
+
+def in_turns(crystals):
+    """Perovskites and others evenly mixed."""
+    kinds = [[], []]
+    for crystal in sorted(crystals, key=lambda each: SIZES.get(each["name"].split()[0], 2)):
+        kinds[crystal["name"].startswith("perovskite")].append(crystal)
+    ranked = [((k + 0.5) / len(kind), each) for kind in kinds for k, each in enumerate(kind)]
+    return [each for _, each in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="chgnet-0.3.0")
+    parser.add_argument("--weights", type=Path, help="of models that cannot be downloaded")
     parser.add_argument("--set", choices=("first", "second"), help="both by default")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", help="crystals whose names have one of these words, by commas")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
-    model = load_calculator(options.model)
+    model = load_calculator(options.model, model_path=options.weights)
     calculator = PlatonicCalculator(model, diagnostics=[ManifoldDistance()], on_warning="ignore")
     crystals = json.loads(CRYSTALS.read_text(encoding="utf-8"))
-    for crystal in (c for c in crystals if options.set in (None, c["set"])):
+    wanted = [c for c in crystals if options.set in (None, c["set"])]
+    if options.only:
+        wanted = [c for c in wanted if any(each in c["name"] for each in options.only.split(","))]
+    for crystal in in_turns(wanted):
         path = options.folder / f"{crystal['name'].replace(' ', '-')}.json"
         if path.exists():
             continue
         try:
-            row = label(calculator, crystal, model)
+            row, frames = label(calculator, crystal, model, options.quick)
         except Exception as error:  # a crystal that cannot be had is no reason to stop
             print(f"{crystal['name']}: {type(error).__name__}: {error}", flush=True)
             continue
+        np.savez_compressed(path.with_suffix(".npz"), **frames)
         path.write_text(json.dumps(row, indent=1), encoding="utf-8")
         print(json.dumps(row), flush=True)
 
