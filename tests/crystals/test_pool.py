@@ -1,18 +1,25 @@
 """The generated pool: coverage, symmetry, sizes, contacts and reproducibility."""
 
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 import spglib
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
+from ase.io import read
 
 from platonic_ase.crystals.building import build, count_atoms
 from platonic_ase.crystals.compounds import ELEMENTS
+from platonic_ase.crystals.groups import group_of
 from platonic_ase.crystals.pool import generate_pool, pool_elements, restrict
 from platonic_ase.crystals.prototypes import PROTOTYPES
 from platonic_ase.crystals.radii import atomic_volume, bond_length, ionic_radius
+from platonic_ase.space.folders import packaged_folder
+from platonic_ase.space.reference import ReferenceManifold
+
+FRAMES = Path(__file__).parents[3] / "shared" / "data" / "mptrj_random_1k.xyz"
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +266,28 @@ def test_bonds_lengthen_with_coordination():
 def test_atomic_volume_refuses_what_it_does_not_know():
     with pytest.raises(ValueError, match="no atomic volume for Po"):
         atomic_volume(84)
+
+
+@pytest.mark.parametrize("model", ["chgnet-r2scan", "chgnet-0.3.0", "7net-0", "7net-l3i5"])
+def test_thresholds_of_shipped_references_count_the_compounds_held_out(model, pool):
+    """Not their copies: 2,556 generated structures are 540 compounds."""
+    (path,) = packaged_folder().glob(f"{model}-*.reference.safetensors")
+    reference = ReferenceManifold.load(path)
+    structures = pool
+    if "MPtrj" in reference.provenance["source"]:
+        if not FRAMES.exists():
+            pytest.skip(f"no {FRAMES}")
+        structures = [*pool, *read(FRAMES, ":")]
+    assert reference.provenance["structures"] == len(structures)
+    groups = [group_of(atoms) for atoms in structures]
+    names = sorted(set(groups))
+    place = np.argsort(np.random.default_rng(0).permutation(len(names))) / len(names)
+    held_out = {name for name, x in zip(names, place, strict=True) if 0.5 <= x < 0.8}
+    compounds = defaultdict(set)
+    for atoms, group in zip(structures, groups, strict=True):
+        for element in set(atoms.numbers.tolist()) if group in held_out else ():
+            compounds[element].add(group)
+    shared = reference.provenance["elements_sharing_a_threshold"]
+    own = {z: n for z, n in reference.counts.items() if z not in shared}
+    assert own == {z: len(each) for z, each in compounds.items() if len(each) >= 9}
+    assert all(len(compounds[z]) < 9 for z in shared)
