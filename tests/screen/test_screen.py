@@ -11,7 +11,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.io import write
-from screening import make, make_batched
+from screening import LARGE, make, make_batched, make_waiting
 
 from platonic_ase import find_encoder
 from platonic_ase.errors import ScreenError
@@ -221,47 +221,55 @@ def test_every_task_leaves_a_row(task, options, expected, tmp_path, space):
 
 CLIENT = """
 import sys
-from screening import make
+from screening import make_waiting
 from platonic_ase.screen import screen
 from platonic_ase.runs.placement import Placement
 if __name__ == "__main__":
-    result = screen(sys.argv[1], make, output=sys.argv[2], anchors=sys.argv[3],
+    result = screen(sys.argv[1], make_waiting, output=sys.argv[2], anchors=sys.argv[3],
                     reference=sys.argv[4], placement=Placement(workers=int(sys.argv[5])),
-                    task="md", options={"steps": STEPS}, progress=False)
+                    task="md", options={"steps": 10}, progress=False)
     sys.exit(130 if result.ended == "interrupted" else 0)
 """
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_client_goes_on_by_the_same_command(how, workers, tmp_path, space, rows):
+def test_a_killed_client_goes_on_by_the_same_command(
+    how, workers, tmp_path, space, rows, monkeypatch
+):
     """Ctrl-C reaches the workers too, as in a terminal; a kill takes the client alone."""
     if workers:
         pytest.importorskip("distributed", reason="pip install 'platonic_ase[screen]'")
-    steps = 80 if workers else 40
-    # rows of two workers may come in bursts: enough of them must be left when the first is seen
-    frames = [bulk("Cu", a=3.5 + 0.01 * index) for index in range(24 if workers else 8)]
+    frames = [bulk("Cu", a=3.5 + 0.01 * index) for index in range(8)]
+    frames.append(bulk("Cu", a=4.0))
+    assert [atoms.get_volume() > LARGE for atoms in frames] == [False] * 8 + [True]
     write(tmp_path / "a.xyz", frames)
+    hold = tmp_path / "hold"
+    hold.touch()
+    monkeypatch.setenv("HOLD", str(hold))
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     script = tmp_path / "client.py"  # workers import it anew
-    script.write_text(CLIENT.replace("STEPS", str(steps)))
+    script.write_text(CLIENT)
     command = [sys.executable, script, tmp_path / "a.xyz", tmp_path / "out"]
     command += [space["anchors"], space["reference"], str(workers)]
     client = subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": path}, start_new_session=True
     )
     file = tmp_path / "out" / "rows.jsonl"
-    while client.poll() is None and not (file.exists() and file.stat().st_size):
-        time.sleep(0.01)
-    if how == signal.SIGINT:
-        os.killpg(client.pid, how)
-    else:
-        client.kill()
-    assert client.wait() == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    try:
+        while client.poll() is None and not (file.exists() and file.stat().st_size):
+            time.sleep(0.01)
+        if how == signal.SIGINT:
+            os.killpg(client.pid, how)
+        else:
+            client.kill()
+        assert client.wait() == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    finally:
+        hold.unlink()  # lets workers end that nobody waits for
     left = len(latest_rows(tmp_path / "out"))
     assert 0 < left < len(frames)
-    options = {"task": "md", "options": {"steps": steps}}
-    result = run(tmp_path / "a.xyz", tmp_path / "out", space, **options)
+    options = {"task": "md", "options": {"steps": 10}}
+    result = run(tmp_path / "a.xyz", tmp_path / "out", space, make_waiting, **options)
     assert (result.kept, result.computed) == (left, len(frames) - left)
-    run(tmp_path / "a.xyz", tmp_path / "whole", space, **options)
+    run(tmp_path / "a.xyz", tmp_path / "whole", space, make_waiting, **options)
     assert rows(tmp_path / "out") == rows(tmp_path / "whole")
