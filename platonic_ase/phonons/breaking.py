@@ -5,6 +5,12 @@ r"""Symmetry risk: from the lowest curvature along the soft modes to the probabi
 
 fitted to crystals of which it is known whether they keep their space group when rattled and
 relaxed with the same model. The labels stay in the file, so that a reader can check the fit.
+
+A model without a calibration of its own gets the universal one, fitted to those of several models.
+Its :math:`c_0` is not that of the model in question but drawn from a normal distribution around
+theirs, with standard deviation :math:`s`; averaged over it, the log-odds shrink by
+:math:`\sqrt{1 + \pi s^2 / 8}` (MacKay, Neural Comput. 4, 720 (1992)), so that probabilities are
+wider.
 """
 
 from __future__ import annotations
@@ -40,6 +46,7 @@ SCHEMA = PackSchema(
         "settings": mapping,
         "intercept": number(-1e6, 1e6),
         "slope": number(-1e6, 0),
+        "spread": number(0, 1e3),
         "threshold": number(0, 1, above=True),
         "curvatures": list_of(number(-1e6, 1e6)),
         "broke": list_of(boolean),
@@ -48,6 +55,8 @@ SCHEMA = PackSchema(
 )
 SCALE = 0.2
 """κ_0, eV/Å²: what forces of a potential cannot be trusted to tell from zero."""
+UNIVERSAL = "any"
+"""Package, model and fingerprint of the calibration for models that have none of their own."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,14 @@ class SymmetryRisk:
     name : str
         Shown wherever a probability is; says which model and which labels.
     package, model, fingerprint : str
-        Of the model, as in :class:`~platonic_ase.space.identity.ModelIdentity`.
+        Of the model, as in :class:`~platonic_ase.space.identity.ModelIdentity`;
+        :data:`UNIVERSAL` for all others.
     settings : mapping
         Of the model.
     intercept, slope : float
         c_0 and c; the slope is negative.
+    spread : float
+        Standard deviation of c_0 between models; zero for a model's own.
     threshold : float
         Probability from which on a warning is raised.
     curvatures, broke : tuple of float, tuple of bool
@@ -79,6 +91,7 @@ class SymmetryRisk:
     settings: Mapping[str, Any]
     intercept: float
     slope: float
+    spread: float = 0.0
     threshold: float = 0.5
     curvatures: tuple[float, ...] = ()
     broke: tuple[bool, ...] = ()
@@ -95,13 +108,21 @@ class SymmetryRisk:
                 f"{len(self.curvatures)} curvatures for {len(self.broke)} crystals; one each is "
                 "needed"
             )
+        if not 0 <= self.spread < math.inf:
+            raise SpaceFileError(f"spread = {self.spread}; zero or more is needed")
         if not 0 < self.threshold < 1:
             raise SpaceFileError(f"threshold = {self.threshold}; a probability is needed")
 
     def probability(self, curvature: float) -> float:
         """Probability that the symmetry breaks, for the lowest curvature in eV/Å²."""
         odds = self.intercept + self.slope * math.asinh(curvature / SCALE)
+        odds /= math.sqrt(1 + math.pi / 8 * self.spread**2)
         return 0.5 * (1 + math.tanh(0.5 * odds))
+
+    @property
+    def universal(self) -> bool:
+        """Whether it is for models that have none of their own."""
+        return self.package == UNIVERSAL
 
     def fits(self, identity: ModelIdentity) -> bool:
         """Whether it was made for this model."""
@@ -167,13 +188,57 @@ def fit_symmetry_risk(curvatures: Sequence[float], broke: Sequence[bool]) -> tup
     return float(part.intercept - slope * part.mean[0]), slope
 
 
+def intercepts_by_model(
+    intercept: float,
+    slope: float,
+    curvatures: Sequence[float],
+    broke: Sequence[bool],
+    models: Sequence[str],
+) -> dict[str, float]:
+    """The c_0 that suits each model best, all with one slope.
+
+    Parameters
+    ----------
+    intercept, slope : float
+        Fitted to all.
+    curvatures, broke : sequence
+        As for :func:`fit_symmetry_risk`.
+    models : sequence of str
+        Of each row; those whose crystals all break, or all stay, are left out.
+    """
+    from scipy.optimize import brentq
+
+    x, y = np.arcsinh(np.asarray(curvatures, dtype=float) / SCALE), np.asarray(broke, dtype=bool)
+    found = {}
+    for model in sorted(set(models)):
+        mine = np.asarray(models) == model
+        if y[mine].all() or not y[mine].any():
+            continue
+        share = float(y[mine].mean())
+        found[model] = float(
+            brentq(_excess, intercept - 50, intercept + 50, args=(slope * x[mine], share))
+        )
+    return found
+
+
+def _excess(intercept: float, odds: np.ndarray, share: float) -> float:
+    """Mean probability less the share that breaks."""
+    return float(0.5 * (1 + np.tanh(0.5 * (intercept + odds))).mean() - share)
+
+
 def find_symmetry_risk(identity: ModelIdentity) -> SymmetryRisk | None:
-    """The calibration of a model: packaged, or in the user's cache; None where there is none.
+    """The calibration of a model, packaged or in the user's cache, or else the universal one.
 
     Parameters
     ----------
     identity : ModelIdentity
+
+    Returns
+    -------
+    SymmetryRisk or None
+        None where no file can be read.
     """
+    universal = None
     for folder in pack_folders():
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
@@ -183,7 +248,9 @@ def find_symmetry_risk(identity: ModelIdentity) -> SymmetryRisk | None:
                 continue
             if risk.fits(identity):
                 return risk
-    return None
+            if risk.universal and universal is None:
+                universal = risk
+    return universal
 
 
 def risk_path(folder: Path, identity: ModelIdentity) -> Path:

@@ -109,6 +109,8 @@ class Judgement:
     calibration : str
     subgroup : str or None
         What it heads for; None where only translations are lost.
+    universal : bool
+        Whether the calibration is that of other models, since this one has none.
     """
 
     breaks: bool
@@ -117,6 +119,15 @@ class Judgement:
     threshold: float
     calibration: str
     subgroup: str | None
+    universal: bool = False
+
+    @property
+    def sure(self) -> str:
+        """The probability of breaking in words, and whose."""
+        if self.probability is None:
+            return UNCALIBRATED
+        said = f"probability {self.probability:.2f}"
+        return f"{said} by the universal calibration" if self.universal else said
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary."""
@@ -124,15 +135,14 @@ class Judgement:
 
     def __str__(self) -> str:
         goal = self.subgroup or "a larger cell"
-        sure = "uncalibrated" if self.probability is None else f"probability {self.probability:.2f}"
         if self.breaks:
             return (
-                f"Under this model the symmetric structure breaks ({sure}): followed to "
+                f"Under this model the symmetric structure breaks ({self.sure}): followed to "
                 f"{AMPLITUDE:g} Å, the energy falls with {self.curvature:.2g} eV/Å², towards {goal}"
             )
         way = "falls" if self.curvature < 0 else "rises"
         return (
-            f"Under this model the symmetric structure stays ({sure} of breaking): followed to "
+            f"Under this model the symmetric structure stays (breaking: {self.sure}): followed to "
             f"{AMPLITUDE:g} Å, the energy {way} with {self.curvature:.2g} eV/Å²"
         )
 
@@ -154,7 +164,9 @@ def judge(ways: Sequence[SoftDirection], risk: SymmetryRisk | None) -> Judgement
         return Judgement(curvature < _FALLS, curvature, None, 0.5, UNCALIBRATED, subgroup)
     probability = risk.probability(curvature)
     breaks = probability >= risk.threshold
-    return Judgement(breaks, curvature, probability, risk.threshold, risk.name, subgroup)
+    return Judgement(
+        breaks, curvature, probability, risk.threshold, risk.name, subgroup, risk.universal
+    )
 
 
 def follow_soft_modes(

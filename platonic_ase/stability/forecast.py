@@ -9,6 +9,8 @@ from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
 from platonic_ase.phonons.instability import Judgement, SoftDirection
 
+UNIVERSAL_SAID = " (by the universal calibration: this model has none of its own)"
+
 
 @dataclass(frozen=True)
 class SymmetryForecast:
@@ -84,11 +86,12 @@ class SymmetryForecast:
         goal = f"{way.orbit}, towards {way.subgroup or 'a larger cell'}"
         if self.unheld:
             goal += f". Not seen: {self.unheld}"
-        if self.probability is None:
+        if self.probability is None or self.judgement is None:
             return f"{self.space_group}, uncalibrated: {said}; {goal}"
         verdict = "breaks" if self.breaks else "stays"
+        whose = UNIVERSAL_SAID if self.judgement.universal else ""
         return (
-            f"{self.space_group} {verdict}: probability of breaking {self.probability:.2f}; "
+            f"{self.space_group} {verdict}: probability of breaking {self.probability:.2f}{whose}; "
             f"{said}; {goal}"
         )
 
@@ -99,8 +102,10 @@ def forecast_signal(forecast: SymmetryForecast) -> Signal:
     probability = float("nan") if forecast.probability is None else forecast.probability
     message = ""
     if way is not None and forecast.probability is not None:
+        pooled = forecast.judgement is not None and forecast.judgement.universal
         message = (
-            f"{forecast.space_group} is going to break, with probability {probability:.2f}: the "
+            f"{forecast.space_group} is going to break, with probability {probability:.2f}"
+            f"{UNIVERSAL_SAID if pooled else ''}: the "
             f"softest way out changes the energy by {way.energy:.2g} meV per atom "
             f"({way.curvature:.2g} eV/Å²) and moves {way.orbit}, towards "
             f"{way.subgroup or 'a larger cell'}."

@@ -164,6 +164,12 @@ def _verdict(record: Mapping[str, Any]) -> Verdict:
             f"the energy changes by {number(way['energy'], 2)} meV per atom; {way['orbit']}, "
             f"towards {towards}."
         )
+    judged = record["judgement"]
+    if judged is not None and judged["universal"]:
+        remarks.append(
+            "This model has no calibration of its own: the probability is the universal one, "
+            "fitted to relaxations by several models, and wider than that of a single one."
+        )
     if record["unheld"]:
         remarks.append(f"Not seen: {record['unheld']}.")
     return Verdict(kind, title, sentence, [*remarks, _SCOPE])

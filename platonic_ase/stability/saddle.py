@@ -131,7 +131,6 @@ def saddle_signal(check: SaddleCheck, atoms: Atoms) -> Signal:
     """
     assert check.judgement is not None
     found, lower = check.judgement, check.lower
-    sure = "uncalibrated" if found.probability is None else f"probability {found.probability:.2f}"
     return Signal(
         kind="saddle_point",
         level=1.0 if check.found else 0.0,
@@ -141,7 +140,7 @@ def saddle_signal(check: SaddleCheck, atoms: Atoms) -> Signal:
         message=(
             "the relaxation ended on a saddle point, where symmetry keeps it: along the softest "
             f"mode, towards {found.subgroup or 'a larger cell'}, the energy falls "
-            f"({found.curvature:.2g} eV/Å²; {sure}; {check.passes} passes in "
+            f"({found.curvature:.2g} eV/Å²; {found.sure}; {check.passes} passes in "
             f"{'x'.join(map(str, check.supercell))} primitive cells)."
         ),
         advice=(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,13 +64,32 @@ def test_a_crystal_that_stays():
     assert all(way.curvature >= forecast.leading.curvature for way in forecast.directions)
 
 
-def test_a_model_without_calibration_says_so():
+def test_a_model_without_its_own_calibration_gets_the_universal_one_and_says_so():
+    events = []
+    result = run(2.0, wrapper={"on_warning": events.append})
+    forecast = result.forecast
+    assert result.risk.universal
+    assert forecast.judgement.universal
+    assert forecast.calibration.startswith("universal")
+    said = "by the universal calibration: this model has none of its own"
+    assert said in str(forecast)
+    (event,) = events
+    assert event.kind == "symmetry_forecast"
+    assert said in event.signal.message
+    pooled = replace(result.risk, spread=0.0)
+    assert 0.5 < forecast.probability < pooled.probability(forecast.leading.curvature)
+    assert result.to_dict()["judgement"]["universal"] is True
+
+
+def test_without_any_calibration_nothing_is_made_up(monkeypatch):
+    monkeypatch.setattr(workflow, "find_symmetry_risk", lambda identity: None)
     result = run(2.0)
     assert result.forecast.probability is None
     assert result.forecast.breaks is None
     assert result.to_dict()["calibration"] == "uncalibrated"
     assert result.events == ()
     assert "uncalibrated" in str(result.forecast)
+    assert "Uncalibrated" in render_forecast(result.to_dict())
 
 
 @pytest.mark.parametrize(("depth", "alarms"), [(2.0, 1), (-1.0, 0)])
@@ -92,7 +112,8 @@ def test_files_hold_the_result(tmp_path):
     assert written["heads_for"] == "R3m (160)"
     assert written["settings"]["supercell_atoms"] == 16
     page = (tmp_path / "f.html").read_text()
-    assert "Uncalibrated" in page
+    assert "Breaks: probability 0." in page
+    assert "no calibration of its own" in page
     assert "R3m (160)" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 

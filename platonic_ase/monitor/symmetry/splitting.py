@@ -13,6 +13,7 @@ from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
 from platonic_ase.monitor.symmetry.begun import NOTICE, is_displaced
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
+from platonic_ase.monitor.symmetry.growth import Growth
 from platonic_ase.monitor.symmetry.kinds import is_displaced_copy
 from platonic_ase.monitor.symmetry.members import describe_split, orbit_splitting
 from platonic_ase.monitor.symmetry.operations import Operations, operations_of
@@ -33,6 +34,8 @@ _ADVICE = (
     "Keep the symmetric phase with ase.constraints.FixSymmetry, or follow the new one in a larger "
     "cell."
 )
+_SEEN = 2e-3
+"""Å: below, a curvature along the asymmetry is rounding."""
 
 
 @dataclass
@@ -40,7 +43,7 @@ class _State:
     orbits: Orbits | None
     operations: Operations | None = None
     evidence: SymmetryEvidence | None = None
-    downhill: int = 0  # geometries in a row with negative curvature
+    growth: Growth | None = None
     breaking: Breaking | None = None  # what the alarm that is up now found when it rose
     resting: RestingPlace | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -67,12 +70,16 @@ class OrbitSplitting(Diagnostic):
         Asymmetry of the geometry, Å, below which splitting is the model's.
     model_error : float
         Alarm above this splitting (rms difference of cosines) on a symmetric geometry.
-    softening : float
-        In relaxations, alarm when the curvature along the asymmetry is below minus this, eV/Å², ...
+    softening, steep : float
+        In relaxations, alarm when the curvature along the asymmetry is below minus this, eV/Å² (in
+        one geometry where it is below minus the latter), ...
     rises : int
         ... in this many geometries in a row, ...
     displacement : float
-        ... and an atom has moved by this, Å.
+        ... an atom is off its symmetric site by this, Å, ...
+    growth : float
+        ... and by so many times the least that it was; see
+        :mod:`~platonic_ase.monitor.symmetry.growth`.
     false_alarms : float
         In molecular dynamics, the probability of a false alarm of broken symmetry per run.
     offset, share : float
@@ -99,9 +106,11 @@ class OrbitSplitting(Diagnostic):
         symprec: float = 1e-2,
         tolerance: float = 1e-3,
         model_error: float = 1e-3,
-        softening: float = 0.2,
+        softening: float = 0.03,
+        steep: float = 0.8,
         rises: int = 3,
-        displacement: float = 2e-3,
+        displacement: float = 0.03,
+        growth: float = 1.15,
         false_alarms: float = 0.005,
         offset: float = 0.01,
         share: float = 0.25,
@@ -115,8 +124,10 @@ class OrbitSplitting(Diagnostic):
         self.tolerance = tolerance
         self.model_error = model_error
         self.softening = softening
+        self.steep = steep
         self.rises = rises
         self.displacement = displacement
+        self.growth = growth
         self.false_alarms = false_alarms
         self.offset = offset
         self.share = share
@@ -176,12 +187,15 @@ class OrbitSplitting(Diagnostic):
             signals.append(state.resting.louder(signal, frame, shift, self.offset))
         elif "forces" in frame.results:
             broken = self._asymmetry(frame, state, shift)
+            if state.growth is None:
+                state.growth = Growth(
+                    self.softening, self.steep, self.rises, self.displacement, self.growth
+                )
             if not frame.revisited:
-                downhill = broken.curvature < -self.softening
-                state.downhill = state.downhill + 1 if downhill else 0
-            if broken.largest >= self.displacement:
+                state.growth.add(broken.curvature, broken.largest)
+            if broken.largest >= _SEEN:
                 scalars["asymmetry_curvature"] = broken.curvature
-            signals.append(self._structure_signal(frame, state, broken))
+            signals.append(self._structure_signal(frame, state, state.growth, broken))
         return Finding(
             self.name,
             scalars=scalars,
@@ -250,16 +264,18 @@ class OrbitSplitting(Diagnostic):
             frame.results.get("stress"),
         )
 
-    def _structure_signal(self, frame: Frame, state: _State, broken: Asymmetry) -> Signal:
+    def _structure_signal(
+        self, frame: Frame, state: _State, growth: Growth, broken: Asymmetry
+    ) -> Signal:
         assert state.orbits is not None
         assert state.operations is not None
-        level = min(state.downhill / self.rises, broken.largest / self.displacement)
+        level = growth.level(broken.largest)
         message, atoms = "", tuple[int, ...]()
         if level >= 1:
             found = self._identify(state, frame, broken.displacements)
             atoms = found.minority or found.majority
             message = (
-                f"{state.orbits.space_group} is breaking: in {state.downhill} geometries in a row "
+                f"{state.orbits.space_group} is breaking: in {growth.downhill} geometries in a row "
                 f"the energy falls ({broken.curvature:.2g} eV/Å²) as atoms leave their symmetric "
                 f"sites, by {broken.largest:.3f} Å now; {found}."
             )

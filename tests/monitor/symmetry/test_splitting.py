@@ -99,7 +99,23 @@ def test_a_relaxation_that_breaks_is_announced(optimizer, depth, alarms):
     if alarms:
         assert "0.3 " not in str(events[0])  # well before the atoms have arrived
         assert "R3m (160)" in str(events[0])
-        assert calc.diagnosis.facts["symmetry"]["limits"]["asymmetry_curvature"] == -0.2
+        assert calc.diagnosis.facts["symmetry"]["limits"]["asymmetry_curvature"] == -0.03
+
+
+@pytest.mark.parametrize(("depth", "width", "alarms"), [(2.0, 0.01, 0), (0.08, 0.3, 1)])
+def test_a_dent_is_no_breaking_however_steep_and_a_slow_breaking_is_one(depth, width, alarms):
+    events = []
+    inner = DoubleWellCrystal(depth, width)
+    calc, atoms = wrapped(inner, SpringEncoder(inner), on_warning=events.append), salt()
+    calc.reset_reference(salt())
+    atoms.rattle(0.01, seed=1)
+    atoms.calc = calc
+    lowest = []
+    optimizer = FIRE(atoms, logfile=None)
+    optimizer.attach(lambda: lowest.append(calc.diagnosis.scalars.get("asymmetry_curvature", 0.0)))
+    optimizer.run(fmax=1e-3, steps=300)
+    assert min(lowest) < -0.05  # the energy falls in both
+    assert len(events) == alarms
 
 
 def test_the_subgroup_is_sought_when_an_alarm_rises_and_not_while_it_stays(monkeypatch):
