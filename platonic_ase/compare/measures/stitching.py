@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from platonic_ase.compare.measures.procrustes import orthogonal_map
 from platonic_ase.space._checks import Floats, as_pair, as_points
 
+CONSTANT = 1e-6
+"""A column that varies by less than this share of the one that varies most is constant."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -81,7 +84,8 @@ def fit_head(coordinates: ArrayLike, targets: ArrayLike, *, ridge: float = 1e-3)
         classes = np.unique(values)
         y = (values[:, None] == classes).astype(np.float64)
     mean, deviation = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    deviation[deviation == 0] = 1.0  # a constant column gets no weight
+    # a constant column counts for nothing, here and on another model, where it may vary
+    deviation[deviation <= CONSTANT * deviation.max()] = np.inf
     scaled = (x - mean) / deviation
     intercept = y.mean(axis=0)
     normal = scaled.T @ scaled

@@ -94,6 +94,15 @@ def test_constant_columns_do_not_spoil_a_head():
     )
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-40])
+def test_what_is_dead_in_one_model_counts_for_nothing_on_another(spread):
+    x, y, train = data()
+    dead = spread * np.random.default_rng(1).random((len(x), 1))
+    alive = np.full_like(dead, 0.3)
+    found = stitch(np.hstack([x, dead]), np.hstack([x, alive]), y, train=train)
+    assert found.stitched == pytest.approx(stitch(x, x, y, train=train).stitched, abs=1e-9)
+
+
 def test_bad_input_is_named():
     x, y, train = data()
     with pytest.raises(ValueError, match="source has 120 rows and target has 119"):
