@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
+from platonic_ase.defaults import default_diagnostics
 from platonic_ase.errors import EncoderError, PlatonicError, SettingError, WarningRaised
 from platonic_ase.models import Capture, Encoder, find_encoder, load_calculator
 from platonic_ase.models.default_reference import resolve_space
@@ -24,7 +25,7 @@ from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.policy import Policy, PolicyName
 from platonic_ase.monitor.second_opinion import as_second_opinion
 from platonic_ase.phonons.packs import resolve_phonon_risk
-from platonic_ase.session import Session, default_diagnostics
+from platonic_ase.session import Session
 from platonic_ase.space.folders import require_calibration
 from platonic_ase.space.packs import resolve_pack
 from platonic_ase.structures import require_computable
@@ -327,8 +328,7 @@ class PlatonicCalculator(Watching, Calculator):
         except Exception as error:
             self._give_up(error)
             return
-        assert self.session.diagnosis is not None
-        for event in self.session.diagnosis.events:
+        for event in self.session.events:
             try:
                 self.session.policy.act(event)
             except BaseException:

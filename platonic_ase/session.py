@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
 
-from platonic_ase.errors import DiagnosticFailedWarning, SettingError
+from platonic_ase.errors import DiagnosticFailedWarning
 from platonic_ase.models.embed import to_hosts, to_numpy
 from platonic_ase.monitor import (
     Diagnosis,
     Diagnostic,
     Event,
     EventGate,
-    ForceBoundModel,
-    ForceErrorBound,
-    ManifoldDistance,
-    OrbitSplitting,
     PhysicalCompanions,
     Signal,
 )
+from platonic_ase.monitor.drift import DriftMeter
+from platonic_ase.monitor.frame import Once
 from platonic_ase.monitor.heat import Heat, thermostat_temperature
-from platonic_ase.monitor.physics import DriftMeter, PhysicsState
+from platonic_ase.monitor.history import RunSummary
+from platonic_ase.monitor.physics import PhysicsState
 from platonic_ase.monitor.policy import Policy, logger, tell
 from platonic_ase.monitor.provenance import of_dynamics, of_process
 from platonic_ase.monitor.recorder import Recorder
 from platonic_ase.monitor.second_opinion import SecondOpinion
-from platonic_ase.monitor.watch import RunSummary, Watch
-from platonic_ase.phonons.estimate import PhononRiskModel
-from platonic_ase.phonons.response import DisplacementResponse
+from platonic_ase.monitor.watch import Watch
 from platonic_ase.space.projection import TorchProjector
 
 if TYPE_CHECKING:
@@ -66,8 +64,7 @@ class Session:
     ----------
     watch : Watch
         Of the run that is open, or was the last.
-    diagnosis : Diagnosis or None
-    embeddings, platonic : ndarray or None
+    embeddings : ndarray or None
         Of the latest diagnosed geometry.
     geometry : Atoms or None
         The latest diagnosed one.
@@ -95,9 +92,9 @@ class Session:
         self.second_opinion = second_opinion
         self.interval = interval
         self.log = None if log is None else Path(log).absolute()
-        self.diagnosis: Diagnosis | None = None
+        self._diagnosis: Diagnosis | None = None
         self.embeddings: np.ndarray | None = None
-        self.platonic: np.ndarray | None = None
+        self._platonic: np.ndarray | Callable[[], np.ndarray] | None = None
         self.geometry: Atoms | None = None
         self.observing, self.observed = True, False
         self._project = TorchProjector(anchors.embeddings, anchors.centre)
@@ -112,6 +109,8 @@ class Session:
         return {
             **self.__dict__,
             "watch": self.watch.fresh(),
+            "_diagnosis": self.diagnosis,
+            "_platonic": self.platonic,
             "policy": Policy(self.policy.on_warning),
             "_project": None,
             "_dynamics": None,
@@ -190,7 +189,7 @@ class Session:
     def report(self, signal: Signal) -> Event | None:
         """Raise an alarm that a workflow found, through the gate and the policy."""
         self.open()
-        latest = self.diagnosis
+        latest = self._diagnosis
         index, track = (0, 0) if latest is None else (latest.index, latest.track)
         event = self.watch.gate.admit(signal, track, index)
         if event is None:
@@ -206,6 +205,21 @@ class Session:
             self._recorder.note(kind, record)
 
     # --- one geometry -----------------------------------------------------------------------
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """Of the latest diagnosed geometry, with all that no alarm depended on."""
+        return None if self._diagnosis is None else self._diagnosis.whole
+
+    @property
+    def platonic(self) -> np.ndarray | None:
+        """Platonic coordinates of the latest diagnosed geometry, shape (n_atoms, K)."""
+        return self._platonic() if callable(self._platonic) else self._platonic
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Alarms raised at the latest diagnosed geometry."""
+        return () if self._diagnosis is None else self._diagnosis.events
 
     def is_due(self, owner: Atoms) -> bool:
         """Whether to diagnose a geometry that is about to be calculated."""
@@ -233,21 +247,24 @@ class Session:
         results = {name: value for name, value in results.items() if value is not None}
         if isinstance(array, np.ndarray) or array.device.type == "cpu":
             embeddings = to_numpy(array)
-            platonic = self.anchors.project(embeddings)
+            platonic = Once(partial(self.anchors.project, embeddings))
         else:
-            embeddings, platonic = to_hosts(array, self._project(array))
-        diagnosis = self.watch.observe(owner, atoms, embeddings, platonic, results)
-        if self.second_opinion is not None:
-            diagnosis = self.second_opinion.extend(
-                diagnosis, atoms, platonic, results, self.anchors
-            )
+            embeddings, known = to_hosts(array, self._project(array))
+            platonic = Once(lambda: known)
+        diagnosis = self.watch.observe(owner, atoms, embeddings, platonic, results, self.anchors)
+        if diagnosis.events:
+            diagnosis = diagnosis.whole
+            if self.second_opinion is not None:
+                diagnosis = self.second_opinion.extend(
+                    diagnosis, atoms, platonic(), results, self.anchors
+                )
         for finding in diagnosis.findings.values():
             if finding.notice:
                 self.policy.notice(finding.notice)
             if diagnosis.index and "notice" in finding.facts:  # a run, not a single point
                 self.policy.notice(str(finding.facts["notice"]))
-        self.diagnosis, self.geometry = diagnosis, atoms
-        self.embeddings, self.platonic = embeddings, platonic
+        self._diagnosis, self.geometry = diagnosis, atoms
+        self.embeddings, self._platonic = embeddings, platonic
         if self._recorder is not None:
             self._recorder.record(atoms, platonic, results, diagnosis, self._step(diagnosis))
         self.observed = True
@@ -256,7 +273,7 @@ class Session:
         """Go on without diagnostics, and say so once."""
         self.observing = False
         # what an older geometry looked like must not pass for this one
-        self.diagnosis = self.embeddings = self.platonic = self.geometry = None
+        self._diagnosis = self.embeddings = self._platonic = self.geometry = None
         tell(
             f"the diagnostics stopped ({type(error).__name__}: {error}); energies and forces go "
             "on, unwatched. Please report this.",
@@ -302,39 +319,3 @@ class Session:
         if self.log is None:
             return None
         return Recorder(self.log, self.anchors, self.reference, of_process())
-
-
-def default_diagnostics(
-    phonon_risk: PhononRiskModel | None = None,
-    force_bound: ForceBoundModel | None = None,
-    without: Collection[str] = (),
-) -> tuple[Diagnostic, ...]:
-    """What a calculator watches unless told otherwise.
-
-    Parameters
-    ----------
-    phonon_risk : PhononRiskModel, optional
-        Calibration of the model in use, for displaced supercells.
-    force_bound : ForceBoundModel, optional
-        Calibration of the model in use, for force errors.
-    without : collection of str
-        Names of those that are left out.
-
-    Raises
-    ------
-    SettingError
-        For a name that no diagnostic has.
-    """
-    every: tuple[Diagnostic, ...] = (
-        ManifoldDistance(warn=force_bound is None),
-        ForceErrorBound(force_bound),
-        OrbitSplitting(),
-        PhysicalCompanions(),
-        DisplacementResponse(phonon_risk),
-    )
-    if unknown := sorted(set(without) - {each.name for each in every}):
-        raise SettingError(
-            f"without = {', '.join(map(repr, unknown))}; the diagnostics are "
-            + ", ".join(repr(each.name) for each in every)
-        )
-    return tuple(each for each in every if each.name not in without)

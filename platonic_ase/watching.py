@@ -11,8 +11,9 @@ import numpy as np
 from platonic_ase.errors import PlatonicError
 from platonic_ase.monitor import Diagnosis, Event, Signal
 from platonic_ase.monitor.annotate import annotate
+from platonic_ase.monitor.history import RunSummary
 from platonic_ase.monitor.policy import Policy
-from platonic_ase.monitor.watch import RunSummary, Watch
+from platonic_ase.monitor.watch import Watch
 from platonic_ase.session import Session
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ LAYERS = (
     ("report",),
     ("phonons",),
     ("stability",),
-    ("session",),
+    ("session", "defaults"),
     ("watching",),
     ("calculator",),
     ("runs", "factory"),

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,20 @@ from ase.calculators.calculator import compare_atoms
 from ase.filters import FrechetCellFilter
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
+from ase.md.verlet import VelocityVerlet
 from ase.optimize import FIRE, BFGSLineSearch
 from scipy.spatial.distance import cdist
 
 from platonic_ase import PlatonicCalculator
 from platonic_ase.models import inner
-from platonic_ase.monitor import error_scale
+from platonic_ase.monitor import error_scale, watch
 from platonic_ase.monitor.contacts import Contacts, closest_contact
-from platonic_ase.monitor.symmetry import curvature, evidence, splitting
+from platonic_ase.monitor.symmetry import curvature, evidence, resting, splitting
 from platonic_ase.monitor.symmetry.blocks import BlockVariance
 from platonic_ase.monitor.symmetry.operations import Operations
 from platonic_ase.space.neighbours import ElementClouds
 from platonic_ase.space.projection import Projector, unit_rows
+from platonic_ase.space.reference import ReferenceManifold
 
 
 def instant():
@@ -101,14 +104,44 @@ def shifted(n=1):
     return sites
 
 
-RUNS = {
-    breaking_dynamics: (shifted(), {"symmetry_breaking", "force_error"}),
-    breaking_relaxation: (shifted(), {"symmetry_breaking", "force_error"}),
-    line_search: (salt(), set()),
-    phonon_loop: (salt(2), set()),
-    band: (salt(), {"force_error"}),
-    strained_cells: (salt(), {"contact", "volume"}),
-}
+def hot_dynamics(calc):
+    """Forces come near the alarm of their error and go again, also beyond it."""
+    atoms = salt(2)
+    atoms.calc = calc
+    thermalize_momenta(atoms, 4500, rng=np.random.default_rng(3))
+    dynamics = VelocityVerlet(atoms, 2 * units.fs)
+    calc.attach(dynamics)
+    dynamics.run(150)
+
+
+def heating(calc):
+    """Embeddings leave all that is known, and come back."""
+    atoms = salt()
+    atoms.calc = calc
+    for step in range(120):
+        atoms.positions[:] = salt().positions
+        atoms.positions[:3] += (0.5 + 1.3 * np.sin(0.12 * step)) * np.sin(0.25 * step) / 2
+        atoms.get_forces()
+
+
+FAR, NEAR = {"familiar": False}, {"familiar": True}
+NO_BOUND = {"familiar": True, "bound": None, "alarm": 0.32}
+RUNS = [
+    (breaking_dynamics, shifted(), FAR, {"symmetry_breaking", "force_error"}),
+    (breaking_dynamics, shifted(), NEAR, {"symmetry_breaking"}),
+    (breaking_relaxation, shifted(), FAR, {"symmetry_breaking", "force_error"}),
+    (breaking_relaxation, shifted(), NEAR, {"symmetry_breaking"}),
+    (line_search, salt(), NEAR, set()),
+    (phonon_loop, salt(2), NEAR, set()),
+    (band, salt(), FAR, {"force_error"}),
+    (strained_cells, salt(), NEAR, {"contact", "volume"}),
+    (hot_dynamics, salt(2), NEAR, {"force_error"}),
+    (hot_dynamics, salt(2), NO_BOUND, {"extrapolation"}),
+    (heating, salt(), NEAR, {"force_error"}),
+    (heating, salt(), NO_BOUND, {"extrapolation"}),
+]
+SPARING = {breaking_dynamics, hot_dynamics, heating, breaking_relaxation}
+"""Runs long enough for something to be left for later."""
 
 
 def slow_distances(clouds, queries, numbers):
@@ -143,10 +176,9 @@ def slow_asymmetry(orbits, atoms, shift):
     gap = np.einsum("gab,ib->gia", orbits.rotations, shift) - shift[orbits.permutations]
     metric = atoms.cell.array @ atoms.cell.array.T
     turned = np.einsum("gba,bc,gcd->gad", orbits.rotations, metric, orbits.rotations)
-    return (
-        np.linalg.norm(gap @ atoms.cell.array, axis=2).max(),
-        np.abs(turned - metric).max() / np.abs(metric).max(),
-    )
+    lengths = np.linalg.norm(gap @ atoms.cell.array, axis=2)
+    place = int(lengths.T.argmax())  # atom by atom, generator by generator
+    return lengths.max(), np.abs(turned - metric).max() / np.abs(metric).max(), place
 
 
 def slow_tensor(operations, tensor):
@@ -158,8 +190,55 @@ def slow_farthest(test):
     return int(lengths.argmax()), float(lengths.max())
 
 
-def slow_totals(variance, level):
-    return np.bincount(variance._labels, weights=level.differences.sum(axis=1))
+class SlowLevel:
+    def __init__(self, shape):
+        self.differences, self.count = np.zeros(shape), 0
+        self.last = self.half = None
+
+
+class SlowVariance(BlockVariance):
+    """Mean square differences of each coordinate of each atom, frame by frame."""
+
+    def __init__(self, labels):
+        super().__init__(labels)
+        self.labels, self.slow = labels, []
+
+    def steps(self, frames):
+        for frame in frames:
+            self.put(frame.copy())
+            yield
+
+    def put(self, mean, k=0):
+        if k == len(self.slow):
+            self.slow.append(SlowLevel(mean.shape))
+        level = self.slow[k]
+        if level.last is not None:
+            level.count += 1
+            square = 0.5 * (mean - level.last) ** 2
+            level.differences += (square - level.differences) / min(level.count, 32)
+        level.last = mean
+        if level.half is None:
+            level.half = mean
+        else:
+            mean, level.half = 0.5 * (level.half + mean), None
+            self.put(mean, k + 1)
+
+    def totals(self, level):
+        return np.bincount(self.labels, weights=level.differences.sum(axis=1))
+
+    @property
+    def length(self):
+        known = [2.0**k * self.totals(x) for k, x in enumerate(self.slow) if x.count >= 6]
+        for k in range(len(known) - 1):
+            if all(self._growth(known[k], each) <= 1.3 for each in known[k + 1 : k + 3]):
+                return 2**k
+        return None
+
+    def variance(self, length):
+        known = [k for k, level in enumerate(self.slow) if level.count >= 1]
+        k = min(round(np.log2(length)), known[-1])
+        totals = self.totals(self.slow[k])
+        return totals / (3 * np.bincount(self.labels)) * 2.0**k / length
 
 
 def slow_projection(projector, embeddings):
@@ -177,7 +256,10 @@ def slow_down(patch):
     patch.setattr(Operations, "symmetric_part", lambda group, v: group.apply(v).mean(axis=0))
     patch.setattr(Operations, "symmetric_tensor", slow_tensor)
     patch.setattr(evidence.SymmetryEvidence, "farthest", property(slow_farthest))
-    patch.setattr(BlockVariance, "_totals", slow_totals)
+    patch.setattr(evidence, "BlockVariance", SlowVariance)
+    patch.setattr(evidence, "_AT_ONCE", 1)
+    patch.setattr(resting, "_AT_ONCE", 1)
+    patch.setattr(watch, "EVERY", 1)  # nothing is left for later
     patch.setattr(Projector, "__call__", slow_projection)
     patch.setattr(inner, "changes_between", lambda one, other: compare_atoms(one, other))
     patch.setattr(error_scale, "components", slow_components)
@@ -188,52 +270,100 @@ def slow_components(platonic, mean, directions):
     return np.clip((platonic - mean) @ directions, -4, 4)
 
 
-def alarms_of(run, sites):
-    """Events, and all alarms of each geometry, of one run."""
+def alarms_of(run, sites, familiar=True, bound="default", alarm=None, ask=False):
+    """Events, alarms and scalars of each geometry, how many were left incomplete, the summary."""
     module = instant()
-    inner_calculator = module.InstantCalculator(sites)
+    inner_calculator = module.InstantCalculator(sites, familiar=familiar)
+    reference = ReferenceManifold.load(module._pack("reference"))
+    if alarm is not None:
+        reference = replace(reference, alarm=alarm)
     calc = PlatonicCalculator(
         inner_calculator,
+        reference=reference,
         encoder=module.InstantEncoder(inner_calculator),
         on_warning="ignore",
+        force_bound=bound,
     )
-    events, levels = [], []
-    observe = calc.session.observe
+    seen = []
+    observe = calc.watch.observe
 
     def watched(*args):
-        observe(*args)
-        seen = calc.diagnosis
-        place = (seen.track, seen.index)
-        for event in seen.events:
-            said = event.signal
-            events.append((*place, event.kind, sorted(event.atoms), said.value, said.threshold))
-        levels.append((*place, [(s.kind, sorted(s.atoms), s.level) for s in seen.alarms]))
+        seen.append(observe(*args))
+        return seen[-1]
 
-    calc.session.observe = watched
+    calc.watch.observe = watched
+    asked = []
+    if ask:
+        look = calc.session.observe
+
+        def looked(*args):
+            look(*args)
+            asked.append(calc.diagnosis)
+
+        calc.session.observe = looked
     run(calc)
     assert not calc.summary().switched_off
-    return events, levels, calc.summary()
+    events = [
+        (*place(d), e.kind, sorted(e.atoms), e.signal.value, e.signal.threshold)
+        for d in seen
+        for e in d.events
+    ]
+    levels = [(*place(d), [(s.kind, sorted(s.atoms), s.level) for s in d.alarms]) for d in seen]
+    scalars = [(*place(d), d.scalars, d.series, d.risks) for d in asked]
+    partial = sum(d.finish is not None for d in seen)
+    return events, levels, scalars, partial, calc.summary()
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.__name__)
-def test_alarms_are_those_of_a_slow_watch(run, monkeypatch):
-    sites, expected = RUNS[run]
-    events, levels, summary = alarms_of(run, sites)
-    slow_down(monkeypatch)
-    slow_events, slow_levels, slow_summary = alarms_of(run, sites)
+def place(diagnosis):
+    return diagnosis.track, diagnosis.index
 
-    assert {event[2] for event in events} >= expected
+
+def assert_same_alarms(fast, slow):
+    (events, levels), (slow_events, slow_levels) = fast, slow
     assert [event[:4] for event in events] == [event[:4] for event in slow_events]
     np.testing.assert_allclose(
         [event[4:] for event in events], [event[4:] for event in slow_events], rtol=1e-4
     )
     assert len(levels) == len(slow_levels) >= 3
-    for fast, slow in zip(levels, slow_levels, strict=True):
-        assert fast[:2] == slow[:2]
-        assert [alarm[:2] for alarm in fast[2]] == [alarm[:2] for alarm in slow[2]]
+    for one, other in zip(levels, slow_levels, strict=True):
+        assert one[:2] == other[:2]
+        assert [alarm[:2] for alarm in one[2]] == [alarm[:2] for alarm in other[2]]
         np.testing.assert_allclose(
-            [alarm[2] for alarm in fast[2]], [alarm[2] for alarm in slow[2]], rtol=1e-3
+            [alarm[2] for alarm in one[2]], [alarm[2] for alarm in other[2]], rtol=1e-3
         )
+
+
+@pytest.mark.parametrize(
+    ("run", "sites", "options", "expected"),
+    RUNS,
+    ids=[f"{run.__name__}-{'-'.join(map(str, options.values()))}" for run, _, options, _ in RUNS],
+)
+def test_alarms_are_those_of_a_slow_watch(run, sites, options, expected, monkeypatch):
+    *fast, _, partial, summary = alarms_of(run, sites, **options)
+    *same, asked, _, _ = alarms_of(run, sites, **options, ask=True)
+    slow_down(monkeypatch)
+    *slow, scalars, none, slow_summary = alarms_of(run, sites, **options, ask=True)
+
+    assert {event[2] for event in fast[0]} >= expected
+    assert none == 0
+    assert partial > 0 or run not in SPARING
+    assert_same_alarms(fast, slow)
+    assert_same_alarms(same, slow)
     assert summary.raised == slow_summary.raised
     assert summary.held_back == slow_summary.held_back
-    assert summary.worst == pytest.approx(slow_summary.worst, rel=1e-3, abs=1e-5)
+    # what is asked for is computed, whether or not an alarm depended on it
+    for one, other in zip(asked, scalars, strict=True):
+        assert one[:2] == other[:2]
+        for mine, theirs in zip(one[2:], other[2:], strict=True):
+            assert mine.keys() == theirs.keys()
+            for name, value in mine.items():
+                expected = theirs[name]
+                if not isinstance(value, str):
+                    expected = pytest.approx(expected, rel=1e-3, abs=1e-5)
+                assert value == expected, (one[:2], name)
+    # and what was computed is never beyond what the slow watch has seen
+    assert summary.worst.keys() == slow_summary.worst.keys()
+    for name, value in summary.worst.items():
+        beyond = min if name in ("closest_contact", "asymmetry_curvature") else max
+        worst = slow_summary.worst[name]
+        assert beyond(value, worst) == pytest.approx(worst, rel=1e-3, abs=1e-5)

@@ -14,13 +14,14 @@ from platonic_ase.monitor.diagnosis import Finding
 _NUMBER = (int, float, np.number)
 
 
-def checked(finding: Finding, n_atoms: int, with_facts: bool = True) -> Finding:
+def checked(finding: Finding, n_atoms: int | None, with_facts: bool = True) -> Finding:
     """Refuse a finding that JSON cannot hold; turn numbers of numpy into Python's.
 
     Parameters
     ----------
     finding : Finding
-    n_atoms : int
+    n_atoms : int or None
+        None where it need not be looked at.
     with_facts : bool
         Whether to look at the facts, which are written once per track.
 
@@ -38,7 +39,7 @@ def checked(finding: Finding, n_atoms: int, with_facts: bool = True) -> Finding:
     """
     for name, values in finding.per_atom.items():
         array = values if type(values) is np.ndarray else np.asarray(values)
-        if array.shape != (n_atoms,) or array.dtype.kind not in "fiub":
+        if (n_atoms is not None and array.shape != (n_atoms,)) or array.dtype.kind not in "fiub":
             raise ValueError(
                 f"per-atom values {name!r} of shape {array.shape}; numbers of shape "
                 f"({n_atoms},) are needed"

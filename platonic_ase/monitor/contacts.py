@@ -32,6 +32,8 @@ class _Listed:
     scales: np.ndarray  # inverse squares of sums of covalent radii, Å^-2
     reach: float
     flat: bool  # whether a cell vector is missing
+    least: float  # distance over radii of the closest pair, Å-free
+    shortest: float  # least sum of covalent radii of a pair, Å
 
 
 @dataclass
@@ -54,7 +56,8 @@ class Contacts:
             The same atoms in the same order as before.
         """
         listed = self._listed
-        if listed is None or not _still_holds(listed, atoms):
+        moved = None if listed is None else _moved(listed, atoms)
+        if listed is None or moved is None or not _still_holds(listed, *moved):
             listed = self._listed = _list_pairs(atoms)
         if len(listed.first) == 0:
             return math.inf, -1, -1
@@ -70,19 +73,35 @@ class Contacts:
             return math.inf, -1, -1
         return ratio, int(listed.first[closest]), int(listed.second[closest])
 
+    def at_least(self, atoms: Atoms) -> float:
+        """Bound below the ratio of the closest contact, from how far atoms moved; 0 if unknown."""
+        moved = None if self._listed is None else _moved(self._listed, atoms)
+        if self._listed is None or moved is None:
+            return 0.0
+        smallest, farthest = moved
+        return smallest * self._listed.least - 2 * farthest / self._listed.shortest
 
-def _still_holds(listed: _Listed, atoms: Atoms) -> bool:
-    same = listed.positions.shape == atoms.positions.shape
-    if not same or not np.array_equal(listed.pbc, atoms.pbc):
-        return False
-    smallest, moved = 1.0, atoms.positions - listed.positions
-    if not np.array_equal(listed.cell, atoms.cell.array):
-        if listed.flat:
-            return False
-        gradient = np.linalg.solve(listed.cell, atoms.cell.array)
+
+def _moved(listed: _Listed, atoms: Atoms) -> tuple[float, float] | None:
+    """Smallest stretch of the cell, at most 1, and farthest move of an atom beside it, Å.
+
+    None where the structures cannot be compared.
+    """
+    if listed.positions.shape != atoms.positions.shape or (listed.pbc != atoms.pbc).any():
+        return None
+    cell = atoms.cell.array
+    if listed.cell.tobytes() == cell.tobytes():
+        smallest, moved = 1.0, atoms.positions - listed.positions
+    elif listed.flat:
+        return None
+    else:
+        gradient = np.linalg.solve(listed.cell, cell)
         smallest = min(1.0, float(np.linalg.svd(gradient, compute_uv=False)[-1]))
         moved = atoms.positions - listed.positions @ gradient
-    farthest = math.sqrt(float(np.einsum("ij,ij->i", moved, moved).max()))
+    return smallest, math.sqrt(float(np.einsum("ij,ij->i", moved, moved).max()))
+
+
+def _still_holds(listed: _Listed, smallest: float, farthest: float) -> bool:
     return smallest * (listed.reach + _SKIN) - 2 * farthest >= listed.reach
 
 
@@ -103,6 +122,10 @@ def _list_pairs(atoms: Atoms) -> _Listed:
     images = np.zeros_like(lattice)
     if atoms.pbc.any():
         images = np.rint(np.linalg.solve(atoms.cell.complete().array.T, lattice.T).T)
+    # of pairs that are not listed, none is closer than this
+    least = 1 + _SKIN / reach
+    if len(first):
+        least = min(least, float((np.sqrt((separation**2).sum(axis=1)) / sums[near]).min()))
     return _Listed(
         atoms.positions.copy(),
         atoms.cell.array.copy(),
@@ -114,6 +137,8 @@ def _list_pairs(atoms: Atoms) -> _Listed:
         1 / sums[near] ** 2,
         reach,
         atoms.cell.rank < 3,
+        least,
+        float(sums.min(initial=reach)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,45 +16,10 @@ from platonic_ase.errors import PlatonicWarning
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from platonic_ase.space.reference import ReferenceManifold
+    from platonic_ase.monitor.frame import Frame
 
 UNCALIBRATED = "uncalibrated"
 """In the place of a risk for which there is no calibration."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One geometry as the diagnostics see it.
-
-    Attributes
-    ----------
-    index : int
-        0 for the reference geometry of a track, then counting new geometries.
-    atoms : Atoms
-        The structure; not to be changed.
-    embeddings : ndarray, shape (n_atoms, d)
-        The model's embeddings.
-    platonic : ndarray, shape (n_atoms, K)
-        Their Platonic coordinates.
-    results : mapping
-        Energy (eV), forces (eV/Å), stress (eV/Å³) and whatever else the calculator produced.
-    reference : ReferenceManifold, optional
-        Environments that the model is known to handle.
-    revisited : bool
-        Whether this geometry was seen before: a line search stepping back, say. History that
-        grows with time must not grow.
-    moving : bool
-        Whether this is molecular dynamics, see :mod:`~platonic_ase.monitor.motion`.
-    """
-
-    index: int
-    atoms: Atoms
-    embeddings: np.ndarray
-    platonic: np.ndarray
-    results: Mapping[str, Any]
-    reference: ReferenceManifold | None = None
-    revisited: bool = False
-    moving: bool = False
 
 
 @dataclass(frozen=True, init=False)
@@ -180,7 +146,10 @@ class Event:
         }
 
 
-@dataclass(frozen=True)
+_NONE: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, init=False)
 class Finding:
     """What one diagnostic says of one geometry.
 
@@ -201,16 +170,40 @@ class Finding:
         recorded once per track.
     notice : str
         What limits the watch from here on, said once a run; empty where nothing does.
+    quiet : tuple of str
+        Kinds of signals that are left out because their level is below what ends an alarm.
+    later : callable, optional
+        Makes the finding with all that was left out, without changing any state.
     """
 
     name: str
-    scalars: Mapping[str, float] = field(default_factory=dict)
-    per_atom: Mapping[str, np.ndarray] = field(default_factory=dict)
-    series: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    risks: Mapping[str, float | str] = field(default_factory=dict)
-    signals: tuple[Signal, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    notice: str = ""
+    scalars: Mapping[str, float]
+    per_atom: Mapping[str, np.ndarray]
+    series: Mapping[str, Sequence[float]]
+    risks: Mapping[str, float | str]
+    signals: tuple[Signal, ...]
+    facts: Mapping[str, Any]
+    notice: str
+    quiet: tuple[str, ...]
+    later: Callable[[], Finding] | None
+
+    def __init__(
+        self,
+        name: str,
+        scalars: Mapping[str, float] = _NONE,
+        per_atom: Mapping[str, np.ndarray] = _NONE,
+        series: Mapping[str, Sequence[float]] = _NONE,
+        risks: Mapping[str, float | str] = _NONE,
+        signals: tuple[Signal, ...] = (),
+        facts: Mapping[str, Any] = _NONE,
+        notice: str = "",
+        quiet: tuple[str, ...] = (),
+        later: Callable[[], Finding] | None = None,
+    ) -> None:
+        own = self.__dict__  # frozen
+        own["name"], own["scalars"], own["per_atom"] = name, scalars, per_atom
+        own["series"], own["risks"], own["signals"] = series, risks, signals
+        own["facts"], own["notice"], own["quiet"], own["later"] = facts, notice, quiet, later
 
 
 @dataclass(frozen=True)
@@ -227,12 +220,24 @@ class Diagnosis:
         By diagnostic.
     events : tuple of Event
         Alarms raised at this geometry.
+    finish : callable, optional
+        Makes whole findings of those of which something was left for later.
     """
 
     index: int
     track: int
     findings: Mapping[str, Finding]
     events: tuple[Event, ...] = ()
+    finish: Callable[[Mapping[str, Finding]], Mapping[str, Finding]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @cached_property
+    def whole(self) -> Diagnosis:
+        """The same with nothing left for later; computed when first asked for."""
+        if self.finish is None:
+            return self
+        return Diagnosis(self.index, self.track, self.finish(self.findings), self.events)
 
     @property
     def scalars(self) -> dict[str, float]:

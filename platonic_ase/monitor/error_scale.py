@@ -19,13 +19,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.monitor.frame import Balls, Frame
 from platonic_ase.space.neighbours import ElementClouds
 from platonic_ase.space.reference import NEIGHBOURS
 
+if TYPE_CHECKING:
+    from platonic_ase.space.anchors import AnchorSet
+
+_BALL = 0.1
+"""Radius of a ball over the reach."""
 _CLIP = 4.0  # standard deviations: an exponential must not extrapolate far
 
 
@@ -113,8 +120,12 @@ class ErrorScale:
 
     def widths(self, embeddings: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """W of each atom of one structure, shape (n_atoms,), dimensionless; about 1 in kind."""
-        distances = self._clouds.distances(embeddings, numbers)  # type: ignore[attr-defined]
-        return widths(unfamiliarity(distances), self.reach)
+        return widths(unfamiliarity(self.distances(embeddings, numbers)), self.reach)
+
+    def distances(self, embeddings: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """R of each atom of one structure, shape (n_atoms,), in units of the embedding."""
+        found: np.ndarray = self._clouds.distances(embeddings, numbers)  # type: ignore[attr-defined]
+        return found
 
     def at(self, forces: np.ndarray, platonic: np.ndarray, width: np.ndarray) -> np.ndarray:
         """Size of the error of atoms whose w is known, eV/Å, shape (n_atoms,)."""
@@ -122,6 +133,64 @@ class ErrorScale:
         kind = components(platonic, self.mean, self.directions) @ self.coefficients
         logarithm = self.intercept + self.power * np.log(self.floor + size) + kind / width**2
         return np.asarray(np.exp(logarithm) * width)
+
+    def calm(
+        self, size: float, frame: Frame, distances: np.ndarray
+    ) -> tuple[Balls, np.ndarray] | None:
+        """Where the size of the error stays below a limit: balls, and largest forces in them.
+
+        Distances to the nearest references change by no more than the embedding moves. What the
+        kind of environment contributes changes as the unit embedding turns, components that are
+        clipped not at all.
+
+        Parameters
+        ----------
+        size : float
+            Limit, eV/Å.
+        frame : Frame
+            The geometry in the middle.
+        distances : ndarray, shape (n_atoms,)
+            Of :meth:`distances`, there.
+
+        Returns
+        -------
+        balls : Balls
+        squares : ndarray, shape (n_atoms,)
+            Squares of the forces, (eV/Å)², below which the sizes are below the limit in the balls.
+        """
+        anchors = frame.anchors
+        if anchors is None or not size > 0:
+            return None
+        radius = _BALL * self.reach
+        near, far = (
+            widths(unfamiliarity(np.maximum(distances + step, 0.0)), self.reach)
+            for step in (-radius, radius)
+        )
+        lengths = anchors.lengths(frame.embeddings)
+        turn = 2 * radius / np.maximum(2 * lengths - radius, 1e-9)
+        found = (frame.platonic - self.mean) @ self.directions
+        slopes, products = self._slopes(anchors)
+        reach = turn[:, None] * slopes
+        free = np.where(np.abs(found) + reach < _CLIP, self.coefficients, 0.0)
+        edge = np.abs(np.abs(found) - _CLIP) <= reach
+        change = turn * np.sqrt(np.einsum("ij,jk,ik->i", free, products, free, optimize=True))
+        change += (edge * reach) @ np.abs(self.coefficients)
+        kind = np.clip(found, -_CLIP, _CLIP) @ self.coefficients + change
+        # in between, the size has no maximum as a function of w
+        most = np.maximum(kind / near**2 + np.log(near), kind / far**2 + np.log(far))
+        limits = np.exp((math.log(size) - self.intercept - most) / self.power) - self.floor
+        squares = np.where(limits > 0, (0.999 * limits) ** 2, -1.0)
+        return Balls(frame.embeddings, np.full(len(distances), radius)), squares
+
+    def _slopes(self, anchors: AnchorSet) -> tuple[np.ndarray, np.ndarray]:
+        """How fast components change as a unit embedding turns, (m,), and products, (m, m)."""
+        known: Any = self.__dict__.get("_known_slopes")
+        if known is None or known[0] is not anchors:
+            turns = anchors.axes.T @ self.directions
+            products = turns.T @ turns
+            known = (anchors, np.sqrt(products.diagonal()), products)
+            object.__setattr__(self, "_known_slopes", known)
+        return known[1], known[2]
 
 
 def unfamiliarity(distances: np.ndarray, structures: np.ndarray | None = None) -> np.ndarray:

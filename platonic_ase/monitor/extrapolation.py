@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.errors import ExtrapolationWarning
-from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Signal
+from platonic_ase.monitor.frame import Balls, Frame
 from platonic_ase.monitor.lasting import lasting_level, worst_first
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+@dataclass
+class _State:
+    recent: list[float] = field(default_factory=list)
+    balls: Balls | None = None
 
 
 class ManifoldDistance(Diagnostic):
@@ -42,20 +51,35 @@ class ManifoldDistance(Diagnostic):
         self.persistence = persistence
         self.warn = warn
 
-    def start(self, reference: Atoms) -> list[float]:
+    def start(self, reference: Atoms) -> _State:
         """No geometries above the alarm yet."""
-        return []
+        return _State()
 
-    def examine(self, frame: Frame, state: list[float]) -> Finding:
-        """Measure the distance of every atom."""
-        reference = frame.reference
-        if reference is None:
+    def examine(self, frame: Frame, state: _State) -> Finding:
+        """Measure the distance of every atom, or see that none can be beyond the alarm."""
+        if frame.reference is None:
             return Finding(self.name, risks={"extrapolation": UNCALIBRATED})
+        if not frame.whole:
+            if not self.warn:
+                return Finding(self.name, later=partial(self._measured, frame, []))
+            if state.balls is not None and state.balls.hold(frame.embeddings):
+                recent = [*state.recent]
+                lasting_level(state.recent, 0.0, frame, self.persistence)
+                later = partial(self._measured, frame, recent)
+                return Finding(self.name, quiet=(self.name,), later=later)
+        finding = self._measured(frame, state.recent)
+        if self.warn:
+            state.balls = _balls(frame, finding.per_atom["manifold_distance"])
+        return finding
+
+    def _measured(self, frame: Frame, recent: list[float]) -> Finding:
+        reference = frame.reference
+        assert reference is not None
         numbers = frame.atoms.numbers
         distances = reference.distances(frame.platonic, numbers)
         scores = reference.scores(distances, numbers)
         worst = int(scores.argmax())
-        lasting = lasting_level(state, float(scores[worst]), frame, self.persistence)
+        lasting = lasting_level(recent, float(scores[worst]), frame, self.persistence)
         flagged = worst_first(scores, scores, reference.alarm)
 
         def message() -> str:
@@ -97,3 +121,25 @@ class ManifoldDistance(Diagnostic):
             per_atom={"manifold_distance": distances, "extrapolation_score": scores},
             signals=(signal,) if self.warn else (),
         )
+
+
+def _balls(frame: Frame, distances: np.ndarray) -> Balls | None:
+    """Balls in which the score stays below the level that ends an alarm.
+
+    A unit embedding moves by at most 2 δ / (2 l - δ) where one of length l moves by δ, and
+    Platonic coordinates by at most the norm of the axes times as much.
+    """
+    reference, anchors = frame.reference, frame.anchors
+    assert reference is not None
+    if anchors is None:
+        return None
+    scale = 1 / reference.scores(np.ones(len(distances)), frame.atoms.numbers)
+    room = (frame.clear * reference.alarm * scale - distances) / anchors.stretch
+    if not room.min() > 0:
+        return None
+    return Balls(frame.embeddings, 0.999 * _reach(anchors.lengths(frame.embeddings), room))
+
+
+def _reach(lengths: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """How far embeddings of some lengths may move, if unit ones are to move by this at most."""
+    return np.asarray(2 * lengths * angles / (2 + angles))

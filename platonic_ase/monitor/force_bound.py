@@ -166,6 +166,18 @@ class ForceBound(Stored):
         """
         return exceedance(limit / sizes, self.ratios)
 
+    def size_below(self, probability: float, limit: float) -> float:
+        """Size, eV/Å, below which an error above a limit is less probable; 0 where none is."""
+        edge = 1 / len(self.ratios)
+        if probability <= edge:
+            return 0.0
+        # levels fall from 1 to 0 as the ratios rise
+        ratio = float(np.interp(-probability, -_levels(len(self.ratios)), self.ratios))
+        size = limit / ratio if ratio > 0 else 0.0
+        while size and exceedance(np.array(limit / size), self.ratios) >= probability:
+            size *= 0.99
+        return size
+
     def require(self, anchors: AnchorSet) -> None:
         """Refuse a model, or anchors, that the bound was not made with.
 

@@ -9,13 +9,18 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from platonic_ase.errors import ForceErrorWarning
-from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Signal
+from platonic_ase.monitor.error_scale import unfamiliarity, widths
+from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.monitor.frame import Balls, Frame
 from platonic_ase.monitor.lasting import lasting_level, worst_first
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
+_WORTHWHILE = 0.8
+"""Sizes nearer to the limit leave it too soon for balls to be worth their while."""
 ALARM = 0.4
 """Probability of a force error above the limit from which there is an alarm."""
 
@@ -55,6 +60,14 @@ class ForceBoundModel(Protocol):
 class _State:
     facts: dict[str, Any]
     recent: list[float] = field(default_factory=list)
+    calm: tuple[Balls, np.ndarray] | None = None  # embeddings and forces far from the alarm
+
+    def is_calm(self, frame: Frame) -> bool:
+        """Whether no size can be near the alarm."""
+        if self.calm is None:
+            return False
+        balls, squares = self.calm
+        return bool((frame.squared_forces < squares).all()) and balls.hold(frame.embeddings)
 
 
 class ForceErrorBound(Diagnostic):
@@ -124,20 +137,53 @@ class ForceErrorBound(Diagnostic):
         )
 
     def examine(self, frame: Frame, state: _State) -> Finding:
-        """Bound the force error of every atom."""
+        """Bound the force error of every atom, or see that none can be beyond the alarm."""
         if self.bound is None:
             return Finding(self.name, risks={"force_error": UNCALIBRATED})
-        if frame.results.get("forces") is None:
+        if frame.forces is None:
             return Finding(self.name)
-        forces = np.asarray(frame.results["forces"], dtype=float)
+        if not frame.whole and state.is_calm(frame):
+            recent = [*state.recent]
+            lasting_level(state.recent, 0.0, frame, self.persistence)
+            return Finding(
+                self.name,
+                facts=state.facts,
+                quiet=(self.name,),
+                later=lambda: self._bounded(frame, state, recent, self._sizes(frame)[0]),
+            )
+        sizes, distances = self._sizes(frame)
+        state.calm = None
+        if distances is not None and isinstance(self.bound, ForceBound):
+            size = self.bound.size_below(frame.clear * self.probability, self.limit)
+            if float(sizes.max()) < _WORTHWHILE * size:
+                state.calm = self.bound.scale.calm(size, frame, distances)
+        return self._bounded(frame, state, state.recent, sizes)
+
+    def _sizes(self, frame: Frame) -> tuple[np.ndarray, np.ndarray | None]:
+        """Size of the error of each atom, and its distance to the reference, if that is known."""
+        bound, forces = self.bound, frame.forces
+        assert bound is not None
+        assert forces is not None
         numbers = frame.atoms.numbers
+        if not isinstance(bound, ForceBound):
+            return bound.sizes(forces, frame.platonic, frame.embeddings, numbers), None
+        scale = bound.scale
+        distances = scale.distances(frame.embeddings, numbers)
+        width = widths(unfamiliarity(distances), scale.reach)
+        return scale.at(forces, frame.platonic, width), distances
+
+    def _bounded(
+        self, frame: Frame, state: _State, recent: list[float], sizes: np.ndarray
+    ) -> Finding:
         bound, limit = self.bound, self.limit
-        sizes = bound.sizes(forces, frame.platonic, frame.embeddings, numbers)
+        forces, numbers = frame.forces, frame.atoms.numbers
+        assert bound is not None
+        assert forces is not None
         bounds = bound.bounds(sizes)
         probabilities = bound.probabilities(sizes, limit)
         worst = int(sizes.argmax())
         likely, largest = float(probabilities[worst]), float(bounds[worst])
-        lasting = lasting_level(state.recent, likely / self.probability, frame, self.persistence)
+        lasting = lasting_level(recent, likely / self.probability, frame, self.persistence)
         flagged = worst_first(probabilities, sizes, self.probability)
 
         def message() -> str:

@@ -68,6 +68,12 @@ class EventGate:
         self.raised[signal.kind] += 1
         return Event(index, track, signal)
 
+    def settle(self, kinds: tuple[str, ...], track: int) -> None:
+        """Arm kinds again whose level, not known exactly, is below :attr:`clear`."""
+        if self._up:
+            for kind in kinds:
+                self._up.discard((track, kind))
+
     def rearm(self, event: Event) -> None:
         """Let the same alarm be raised again at once: the caller was interrupted by it."""
         key = (event.signal.group or event.track, event.kind)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
+from ase.data import atomic_masses
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -56,12 +57,12 @@ class Heat:
         revisited : bool
             Whether the geometry was seen before.
         """
-        kinetic = float(atoms.get_kinetic_energy())
+        kinetic = kinetic_energy(atoms)
         self._freedom = max(1, atoms.get_number_of_degrees_of_freedom())
         self.temperature = 2 * kinetic / (self._freedom * units.kB)
         if energy is None or revisited:
             return
-        total = (float(np.asarray(energy)) + kinetic) / len(atoms)
+        total = (float(energy) + kinetic) / len(atoms.numbers)
         self._totals.append(total)
         self.rise = total - min(self._totals)
 
@@ -77,6 +78,15 @@ class Heat:
     def why(self) -> str:
         """Where the limit comes from, for a message."""
         return f" at {self.target:.3g} K" if self.target else ""
+
+
+def kinetic_energy(atoms: Atoms) -> float:
+    """Kinetic energy, eV, as ASE has it, of atoms with momenta."""
+    momenta = atoms.arrays["momenta"]
+    masses = atoms.arrays.get("masses")
+    if masses is None:
+        masses = atomic_masses[atoms.numbers]
+    return 0.5 * float(np.einsum("ij,ij->i", momenta, momenta) @ (1 / masses))
 
 
 def thermostat_temperature(dynamics: Any) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from platonic_ase.monitor.diagnosis import Frame
+from platonic_ase.monitor.frame import Frame
 
 
 def lasting_level(recent: list[float], value: float, frame: Frame, persistence: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import PhysicsWarning
 from platonic_ase.monitor.contacts import Contacts
-from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Signal
+from platonic_ase.monitor.drift import DriftMeter
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.heat import ENERGY_RISE, Heat
 from platonic_ase.monitor.volume import volume_of
 
@@ -44,49 +47,6 @@ def stress_asymmetry(stress: np.ndarray) -> float:
 
 
 @dataclass
-class DriftMeter:
-    """Running least-squares slope of an energy against time, in constant memory.
-
-    Attributes
-    ----------
-    n : int
-        Points so far.
-    """
-
-    n: int = 0
-    _mean: np.ndarray = field(default_factory=lambda: np.zeros(2))
-    _products: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
-
-    def add(self, time: float, energy: float) -> None:
-        """Add a point (Welford's update of means and products)."""
-        self.n += 1
-        point = np.array([time, energy])
-        before = point - self._mean
-        self._mean += before / self.n
-        self._products += np.outer(before, point - self._mean)
-
-    @property
-    def slope(self) -> float:
-        """Slope, NaN with fewer than three points."""
-        if self.n < 3 or self._products[0, 0] == 0:
-            return math.nan
-        return float(self._products[0, 1] / self._products[0, 0])
-
-    @property
-    def drift(self) -> float:
-        """Slope times the time spanned by the points (as of a uniform sampling)."""
-        return self.slope * math.sqrt(12 * self._products[0, 0] / self.n)
-
-    @property
-    def scatter(self) -> float:
-        """Standard deviation about the line."""
-        if self.n < 3:
-            return math.nan
-        residual = self._products[1, 1] - self.slope * self._products[0, 1]
-        return math.sqrt(max(residual, 0.0) / (self.n - 2))
-
-
-@dataclass
 class PhysicsState:
     """Reference volume, Å³, drift meter, contacts and heat of a track."""
 
@@ -94,6 +54,18 @@ class PhysicsState:
     drift: DriftMeter = field(default_factory=DriftMeter)
     contacts: Contacts = field(default_factory=Contacts)
     heat: Heat = field(default_factory=Heat)
+
+
+@dataclass
+class _Seen:
+    """What was measured at one geometry, and levels of alarms by kind."""
+
+    broken: list[str]
+    scalars: dict[str, float]
+    levels: dict[str, float]
+    rise: float = 0.0
+    hottest: float = 0.0
+    why: str = ""
 
 
 class PhysicalCompanions(Diagnostic):
@@ -138,31 +110,61 @@ class PhysicalCompanions(Diagnostic):
 
     def examine(self, frame: Frame, state: PhysicsState) -> Finding:
         """Check one geometry and its results."""
+        seen = self._look(frame, state)
+        clear = frame.clear
+        if (
+            not frame.whole
+            and not seen.broken
+            and max(seen.levels.values(), default=0.0) < clear
+            and state.contacts.at_least(frame.atoms) * clear > self.contact
+        ):
+            quiet = ("non_finite", "contact", *seen.levels)
+            later = partial(self._said, frame, state, seen)
+            return Finding(self.name, seen.scalars, quiet=quiet, later=later)
+        return self._said(frame, state, seen)
+
+    def _look(self, frame: Frame, state: PhysicsState) -> _Seen:
+        """Measure all but contacts; the only part that changes the state."""
+        results = frame.results
         scalars: dict[str, float] = {}
-        signals = [self._finite(frame)]
-        forces = frame.results.get("forces")
+        levels: dict[str, float] = {}
+        seen = _Seen(_not_finite(frame), scalars, levels)
+        forces = frame.forces
         if forces is not None:
             scalars["net_force"] = net_force(forces)
-            scalars["max_force"] = math.sqrt(np.einsum("ij,ij->i", forces, forces).max())
-            signals.append(self._net_force(scalars["net_force"]))
-        stress = frame.results.get("stress")
+            scalars["max_force"] = math.sqrt(frame.squared_forces.max())
+            levels["net_force"] = scalars["net_force"] / self.net_force
+        stress = results.get("stress")
         if stress is not None and np.shape(stress) == (3, 3):
             scalars["stress_asymmetry"] = stress_asymmetry(stress)
-            signals.append(self._stress_asymmetry(scalars["stress_asymmetry"]))
-        ratio, i, j = state.contacts.closest(frame.atoms)
-        scalars["closest_contact"] = ratio
-        signals.append(self._contact(ratio, i, j, frame.atoms))
+            levels["stress_asymmetry"] = scalars["stress_asymmetry"] / self.stress_asymmetry
         if state.volume > 0:
-            scalars["volume_ratio"] = volume_of(frame.atoms.cell.array) / state.volume
-            signals.append(self._volume(scalars["volume_ratio"]))
-        if state.drift.n >= 100:
-            scalars["energy_drift"] = state.drift.slope
-            signals.append(self._drift(state.drift))
-        if frame.moving and frame.atoms.has("momenta"):
+            ratio = scalars["volume_ratio"] = volume_of(frame.atoms.cell.array) / state.volume
+            levels["volume"] = abs(math.log(max(ratio, 1e-12))) / math.log(self.volume_ratio)
+        meter = state.drift
+        if meter.n >= 100:
+            slope = scalars["energy_drift"] = meter.slope
+            # a slope counts only once it stands clear of the fluctuations about it
+            clear = abs(meter.drift) > 3 * meter.scatter
+            levels["energy_drift"] = abs(slope) / self.drift if clear else 0.0
+        if frame.moving and "momenta" in frame.atoms.arrays:
             heat = state.heat
-            heat.observe(frame.atoms, frame.results.get("energy"), revisited=frame.revisited)
+            heat.observe(frame.atoms, results.get("energy"), revisited=frame.revisited)
             scalars["temperature"] = heat.temperature
-            signals.append(self._exploding(heat))
+            levels["exploding"] = max(heat.temperature / heat.limit, heat.rise / ENERGY_RISE)
+            seen.rise, seen.hottest, seen.why = heat.rise, heat.limit, heat.why
+        return seen
+
+    def _said(self, frame: Frame, state: PhysicsState, seen: _Seen) -> Finding:
+        """Turn what was measured into signals, the closest contact among them."""
+        ratio, i, j = state.contacts.closest(frame.atoms)
+        make: dict[str, Callable[[float, _Seen], Signal]] = {
+            "net_force": self._net_force, "stress_asymmetry": self._stress_asymmetry,
+            "volume": self._volume, "energy_drift": self._drift, "exploding": self._exploding,
+        }  # fmt: skip
+        signals = [_finite(frame, seen.broken)]
+        signals += [make[kind](level, seen) for kind, level in seen.levels.items()]
+        signals.append(self._contact(ratio, i, j, frame.atoms))
         limits = {
             "net_force": self.net_force,
             "stress_asymmetry": self.stress_asymmetry,
@@ -170,35 +172,18 @@ class PhysicalCompanions(Diagnostic):
             "volume_ratio": self.volume_ratio,
             "energy_drift": self.drift,
         }
-        return Finding(self.name, scalars=scalars, signals=tuple(signals), facts={"limits": limits})
-
-    def _finite(self, frame: Frame) -> Signal:
-        broken = [
-            name
-            for name, value in (*frame.results.items(), ("embeddings", frame.embeddings))
-            if not _is_finite(value)
-        ]
-        atoms = np.zeros(0, dtype=int)
-        if "forces" in broken:
-            atoms = np.flatnonzero(~np.isfinite(frame.results["forces"]).all(axis=1))
-        return _signal(
-            "non_finite",
-            level=2.0 if broken else 0.0,
-            value=float(len(broken)),
-            threshold=1.0,
-            unit="quantities",
-            message=lambda: (
-                f"the model returned numbers that are not finite in {len(broken)} of its results "
-                f"({', '.join(broken)}), so that nothing from here on means anything."
-            ),
-            advice="Stop, go back to the last good geometry, and use a smaller step.",
-            atoms=tuple(int(a) for a in atoms),
+        return Finding(
+            self.name,
+            scalars={**seen.scalars, "closest_contact": ratio},
+            signals=tuple(signals),
+            facts={"limits": limits},
         )
 
-    def _net_force(self, value: float) -> Signal:
+    def _net_force(self, level: float, seen: _Seen) -> Signal:
+        value = seen.scalars["net_force"]
         return _signal(
             "net_force",
-            level=value / self.net_force,
+            level=level,
             value=value,
             threshold=self.net_force,
             unit="eV/Å per atom",
@@ -211,10 +196,11 @@ class PhysicalCompanions(Diagnostic):
             "gradient of an energy.",
         )
 
-    def _stress_asymmetry(self, value: float) -> Signal:
+    def _stress_asymmetry(self, level: float, seen: _Seen) -> Signal:
+        value = seen.scalars["stress_asymmetry"]
         return _signal(
             "stress_asymmetry",
-            level=value / self.stress_asymmetry,
+            level=level,
             value=value,
             threshold=self.stress_asymmetry,
             unit="eV/Å³",
@@ -251,10 +237,11 @@ class PhysicalCompanions(Diagnostic):
             atoms=() if i < 0 else tuple(dict.fromkeys((i, j))),
         )
 
-    def _volume(self, ratio: float) -> Signal:
+    def _volume(self, level: float, seen: _Seen) -> Signal:
+        ratio = seen.scalars["volume_ratio"]
         return _signal(
             "volume",
-            level=abs(math.log(max(ratio, 1e-12))) / math.log(self.volume_ratio),
+            level=level,
             value=ratio,
             threshold=self.volume_ratio,
             unit="of the reference volume",
@@ -266,8 +253,9 @@ class PhysicalCompanions(Diagnostic):
             "is meant, call reset_reference of the calculator.",
         )
 
-    def _exploding(self, heat: Heat) -> Signal:
-        temperature, rise, limit, why = heat.temperature, heat.rise, heat.limit, heat.why
+    def _exploding(self, level: float, seen: _Seen) -> Signal:
+        temperature = seen.scalars["temperature"]
+        rise, limit, why = seen.rise, seen.hottest, seen.why
 
         def message() -> str:
             text = f"the run is exploding: the temperature is {temperature:.3g} K, where at most "
@@ -278,7 +266,7 @@ class PhysicalCompanions(Diagnostic):
 
         return _signal(
             "exploding",
-            level=max(temperature / limit, rise / ENERGY_RISE),
+            level=level,
             value=temperature,
             threshold=limit,
             unit="K",
@@ -287,12 +275,11 @@ class PhysicalCompanions(Diagnostic):
             "does not help, the forces are wrong.",
         )
 
-    def _drift(self, meter: DriftMeter) -> Signal:
-        # a slope counts only once it stands clear of the fluctuations about it
-        slope, clear = meter.slope, abs(meter.drift) > 3 * meter.scatter
+    def _drift(self, level: float, seen: _Seen) -> Signal:
+        slope = seen.scalars["energy_drift"]
         return _signal(
             "energy_drift",
-            level=abs(slope) / self.drift if clear else 0.0,
+            level=level,
             value=slope,
             threshold=self.drift,
             unit="eV/atom/ps",
@@ -306,8 +293,35 @@ class PhysicalCompanions(Diagnostic):
         )
 
 
+def _not_finite(frame: Frame) -> list[str]:
+    """Names of results with numbers that are not finite."""
+    broken = [name for name, value in frame.results.items() if not _is_finite(value)]
+    return broken if _is_finite(frame.embeddings) else [*broken, "embeddings"]
+
+
+def _finite(frame: Frame, broken: list[str]) -> Signal:
+    atoms = np.zeros(0, dtype=int)
+    if "forces" in broken:
+        atoms = np.flatnonzero(~np.isfinite(frame.results["forces"]).all(axis=1))
+    return _signal(
+        "non_finite",
+        level=2.0 if broken else 0.0,
+        value=float(len(broken)),
+        threshold=1.0,
+        unit="quantities",
+        message=lambda: (
+            f"the model returned numbers that are not finite in {len(broken)} of its results "
+            f"({', '.join(broken)}), so that nothing from here on means anything."
+        ),
+        advice="Stop, go back to the last good geometry, and use a smaller step.",
+        atoms=tuple(int(a) for a in atoms),
+    )
+
+
 def _is_finite(value: Any) -> bool:
     """Whether all numbers are finite: their squares then have a finite sum, or are too large."""
+    if type(value) is float:
+        return math.isfinite(value)
     real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
     return (real and math.isfinite(np.vdot(value, value))) or bool(np.isfinite(value).all())
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from platonic_ase.monitor.diagnosis import Diagnosis
+from platonic_ase.monitor.frame import EVERY, Once
 from platonic_ase.monitor.log import TIME_FORMAT, RunLog, header_record, structure_record, to_json
+from platonic_ase.monitor.plane import ElementMeans, principal_plane
 from platonic_ase.monitor.symmetry.kinds import is_displaced_copy
 from platonic_ase.monitor.volume import volume_of
 
@@ -31,70 +32,9 @@ _PER_ATOM_EVERY = 100
 _LONGEST_SERIES = 24
 
 
-def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and first two principal directions of a cloud.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n, K)
-
-    Returns
-    -------
-    mean : ndarray, shape (K,)
-    directions : ndarray, shape (K, 2)
-        Orthonormal; signs fixed so that the largest component is positive.
-    """
-    mean = points.mean(axis=0)
-    _, directions = np.linalg.eigh(np.cov((points - mean).T))
-    plane = directions[:, [-1, -2]]
-    signs = np.sign(plane[np.abs(plane).argmax(axis=0), [0, 1]])
-    return mean, np.asarray(plane * signs)
-
-
-class ElementMeans:
-    """Mean point of the atoms of each element, in a plane; remembers who is who between calls.
-
-    Parameters
-    ----------
-    mean : ndarray, shape (K,)
-    directions : ndarray, shape (K, 2)
-        See :func:`principal_plane`.
-    """
-
-    def __init__(self, mean: np.ndarray, directions: np.ndarray) -> None:
-        self._directions = directions
-        self._origin = mean @ directions
-        self._numbers = np.zeros(0, dtype=int)
-        self._weights = np.zeros((0, 0))
-        self.symbols: tuple[str, ...] = ()
-
-    def __call__(self, platonic: np.ndarray, numbers: np.ndarray) -> list[float]:
-        """Coordinates of the elements of :attr:`symbols`, two each.
-
-        Parameters
-        ----------
-        platonic : ndarray, shape (n_atoms, K)
-        numbers : ndarray of int, shape (n_atoms,)
-        """
-        if len(numbers) != len(self._numbers) or np.count_nonzero(numbers != self._numbers):
-            elements, index = np.unique(numbers, return_inverse=True)
-            self._numbers = numbers.copy()
-            self._weights = np.equal.outer(np.arange(len(elements)), index) * 1.0
-            self._weights /= self._weights.sum(axis=1, keepdims=True)
-            self._weights = self._weights.astype(platonic.dtype)
-            self.symbols = tuple(chemical_symbols[z] for z in elements)
-        means = (self._weights @ platonic) @ self._directions - self._origin
-        return [round(x, 6) for x in means.ravel().tolist()]
-
-    def atoms(self, platonic: np.ndarray) -> dict[str, np.ndarray]:
-        """Place of each atom in the plane, as two per-atom values.
-
-        Parameters
-        ----------
-        platonic : ndarray, shape (n_atoms, K)
-        """
-        x, y = (platonic @ self._directions - self._origin).T
-        return {"map_x": x, "map_y": y}
+def array_of(platonic: np.ndarray | Once) -> np.ndarray:
+    """Platonic coordinates, worked out where they were not yet."""
+    return platonic if isinstance(platonic, np.ndarray) else platonic()
 
 
 def short(value: float) -> float | None:
@@ -151,23 +91,26 @@ class Recorder:
         self._means: ElementMeans | None = None
         self._layouts: dict[tuple[Any, ...], int] = {}
         self._newest: dict[int, int] = {}  # geometry by track
-        self._last: tuple[Atoms, Diagnosis, int | None, np.ndarray] | None = None
+        self._last: tuple[Atoms, Diagnosis, int | None, np.ndarray | Once] | None = None
         self._written: tuple[Atoms, Diagnosis] | None = None  # the latest structure
 
     def record(
         self,
         atoms: Atoms,
-        platonic: np.ndarray,
+        platonic: np.ndarray | Once,
         results: Mapping[str, Any],
         diagnosis: Diagnosis,
         step: int | None,
     ) -> None:
         """Write one diagnosed geometry, unless it is an older one that is seen again.
 
+        What was left for later is not written, see :mod:`~platonic_ase.monitor.frame`.
+
         Parameters
         ----------
         atoms : Atoms
-        platonic : ndarray, shape (n_atoms, K)
+        platonic : ndarray, shape (n_atoms, K), or Once
+            Places on the map are written only where it is known already.
         results : mapping
         diagnosis : Diagnosis
         step : int, optional
@@ -191,15 +134,18 @@ class Recorder:
             None if energy is None else round(float(energy), 6),
             None if volume is None else round(volume, 3),
             None if temperature is None else round(temperature, 2),
-            *[short(v) for v in scalars.values()],
+            *map(short, scalars.values()),
             *[float(format(v, ".4g")) for row in series.values() for v in row],
-            *means(platonic, atoms.numbers),
         ]
+        symbols: tuple[str, ...] = ()
+        if isinstance(platonic, np.ndarray) or platonic.known:
+            values += means(array_of(platonic), atoms.numbers)
+            symbols = means.symbols
         said = {name: value for name, value in risks.items() if isinstance(value, str)}
         layout = self._layout(
             tuple(scalars),
             tuple((name, len(row)) for name, row in series.items()),
-            means.symbols,
+            symbols,
             tuple(said.items()),
         )
         entry: dict[str, Any] = {
@@ -211,7 +157,8 @@ class Recorder:
         if diagnosis.events:
             entry["events"] = to_json([event.to_dict() for event in diagnosis.events])
         # a log of many atoms is not to be larger for it
-        if diagnosis.index and diagnosis.index % max(_PER_ATOM_EVERY, len(atoms) // 10) == 0:
+        every = max(_PER_ATOM_EVERY, len(atoms) // (10 * EVERY) * EVERY)
+        if diagnosis.index and diagnosis.index % every == 0:
             entry["per_atom"] = rounded(diagnosis.per_atom)
         self.log.write_clean("geometry", entry)
         self._last = (atoms, diagnosis, step, platonic)
@@ -273,12 +220,13 @@ class Recorder:
             return
         atoms, diagnosis, step, platonic = self._last
         self._last = None
+        diagnosis = diagnosis.whole
         entry = {
             "index": diagnosis.index,
             "track": diagnosis.track,
             "step": step,
             "atoms": structure_record(atoms),
-            "per_atom": rounded({**diagnosis.per_atom, **self._begin().atoms(platonic)}),
+            "per_atom": rounded({**diagnosis.per_atom, **self._begin().atoms(array_of(platonic))}),
             "flagged": sorted({int(a) for signal in diagnosis.alarms for a in signal.atoms}),
         }
         if with_facts:

@@ -2,129 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import weakref
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from platonic_ase.errors import DiagnosticFailedWarning
 from platonic_ase.monitor.checked import checked
-from platonic_ase.monitor.diagnosis import Diagnosis, Diagnostic, Event, Finding, Frame
+from platonic_ase.monitor.diagnosis import Diagnosis, Diagnostic, Event, Finding
+from platonic_ase.monitor.frame import EVERY, FIRST, Frame
 from platonic_ase.monitor.gate import EventGate
-from platonic_ase.monitor.motion import Motion
+from platonic_ase.monitor.history import RunSummary, Track, same_atoms
 from platonic_ase.monitor.policy import tell
 from platonic_ase.monitor.symmetry.kinds import complete_ideal
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from platonic_ase.space.anchors import AnchorSet
     from platonic_ase.space.reference import ReferenceManifold
 
-_REMEMBERED = 256
 _WORST_IS_LEAST = ("closest_contact", "asymmetry_curvature")
-
-
-@dataclass
-class Track:
-    """History of one Atoms object: geometries, not calls.
-
-    Attributes
-    ----------
-    number : int
-        Counts the tracks of a watch.
-    numbers : ndarray of int, shape (n_atoms,)
-        Atomic numbers; an object whose atoms change begins a new track.
-    states : dict of str to object
-        What each diagnostic remembers.
-    geometries : int
-        New geometries so far.
-    motion : Motion
-        Tells molecular dynamics from relaxations and the rest.
-    """
-
-    number: int
-    numbers: np.ndarray
-    states: dict[str, Any]
-    geometries: int = 0
-    motion: Motion = field(default_factory=Motion)
-    _seen: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
-
-    def find(self, atoms: Atoms) -> int:
-        """Index that a geometry has, or will have when it is visited."""
-        return self._seen.get(geometry_key(atoms), self.geometries)
-
-    def visit(self, atoms: Atoms) -> tuple[int, bool]:
-        """Count a geometry; return its index and whether it was seen lately."""
-        key = geometry_key(atoms)
-        if key in self._seen:
-            self._seen.move_to_end(key)
-            return self._seen[key], True
-        index = self.geometries
-        self.geometries += 1
-        self._seen[key] = index
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        return index, False
-
-
-def geometry_key(atoms: Atoms) -> bytes:
-    """Hash of positions, cell, elements and boundary conditions."""
-    arrays = (atoms.positions, atoms.cell.array, atoms.numbers, atoms.pbc)
-    return hashlib.blake2b(b"".join(a.tobytes() for a in arrays), digest_size=16).digest()
-
-
-def _same_atoms(numbers: np.ndarray, atoms: Atoms) -> bool:
-    return len(numbers) == len(atoms.numbers) and not np.count_nonzero(numbers != atoms.numbers)
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run looked like.
-
-    Attributes
-    ----------
-    evaluated, diagnosed : int
-        Geometries calculated, and those of them diagnosed.
-    tracks : int
-        Atoms objects followed.
-    raised, held_back : mapping of str to int
-        Events by kind, and alarms that hysteresis and the rate limit held back.
-    worst : mapping of str to float
-        Largest finite value of each scalar; the smallest closest contact and curvature.
-    switched_off : mapping of str to str
-        Diagnostics that failed, for good or on some structures only, with the reason.
-    """
-
-    evaluated: int
-    diagnosed: int
-    tracks: int
-    raised: Mapping[str, int]
-    held_back: Mapping[str, int]
-    worst: Mapping[str, float]
-    switched_off: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-safe dictionary."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        events = (
-            ", ".join(
-                f"{kind} {count}"
-                + (f" (+{self.held_back[kind]} held back)" if self.held_back.get(kind) else "")
-                for kind, count in sorted(self.raised.items())
-            )
-            or "none"
-        )
-        text = f"{self.diagnosed} of {self.evaluated} geometries diagnosed; warnings: {events}"
-        if self.switched_off:
-            text += f"; switched off: {', '.join(self.switched_off)}"
-        return text
 
 
 class Watch:
@@ -185,7 +85,7 @@ class Watch:
     def known(self, owner: Atoms) -> Track | None:
         """Find the history of an Atoms object; None where there is none, or of other atoms."""
         known = self._tracks.get(id(owner))
-        if known is not None and known[0]() is owner and _same_atoms(known[1].numbers, owner):
+        if known is not None and known[0]() is owner and same_atoms(known[1].numbers, owner):
             return known[1]
         return None
 
@@ -197,7 +97,7 @@ class Watch:
         self._tracks = {key: pair for key, pair in self._tracks.items() if pair[0]() is not None}
         ideal = self.symmetric
         reference = owner
-        if ideal is not None and _same_atoms(ideal.numbers, owner):
+        if ideal is not None and same_atoms(ideal.numbers, owner):
             reference = complete_ideal(ideal, owner)
         states: dict[str, Any] = {}
         for diagnostic in self.diagnostics:
@@ -235,8 +135,9 @@ class Watch:
         owner: Atoms,
         atoms: Atoms,
         embeddings: np.ndarray,
-        platonic: np.ndarray,
+        platonic: np.ndarray | Callable[[], np.ndarray],
         results: Mapping[str, Any],
+        anchors: AnchorSet | None = None,
     ) -> Diagnosis:
         """Diagnose one geometry.
 
@@ -247,9 +148,12 @@ class Watch:
         atoms : Atoms
             A copy of it at this geometry.
         embeddings : ndarray, shape (n_atoms, d)
-        platonic : ndarray, shape (n_atoms, K)
+        platonic : ndarray, shape (n_atoms, K), or callable
+            What makes it may be given instead.
         results : mapping
             What the calculator produced.
+        anchors : AnchorSet, optional
+            Axes of the Platonic space. Without them everything is computed at each geometry.
         """
         track = self.track(owner)
         index, revisited = track.visit(atoms)
@@ -262,9 +166,13 @@ class Watch:
             reference=self.reference,
             revisited=revisited,
             moving=track.motion.observe(atoms, results, revisited=revisited),
+            whole=anchors is None or index < FIRST or index % EVERY == 0,
+            clear=self.gate.clear,
+            anchors=anchors,
         )
         findings: dict[str, Finding] = {}
         events: list[Event] = []
+        finish = None
         for diagnostic in self.diagnostics:
             if diagnostic.name in self.switched_off or diagnostic.name not in track.states:
                 continue
@@ -278,17 +186,42 @@ class Watch:
                 self._switch_off(diagnostic, error)
                 continue
             findings[diagnostic.name] = finding
+            if finding.later is not None:
+                finish = self._finish
+            self.gate.settle(finding.quiet, track.number)
             for signal in finding.signals:
                 event = self.gate.admit(signal, track.number, index)
                 if event is not None:
                     events.append(event)
-        diagnosis = Diagnosis(index, track.number, findings, tuple(events))
+        diagnosis = Diagnosis(index, track.number, findings, tuple(events), finish)
         self._diagnosed += 1
-        for name, value in diagnosis.scalars.items():
-            if math.isfinite(value):
-                worst = min if name in _WORST_IS_LEAST else max
-                self._worst[name] = worst(self._worst.get(name, value), value)
+        self._compare(findings)
         return diagnosis
+
+    def _compare(self, findings: Mapping[str, Finding]) -> None:
+        """Keep the worst value of each scalar; all are finite."""
+        known = self._worst
+        for finding in findings.values():
+            for name, value in finding.scalars.items():
+                before = known.get(name)
+                if before is None or (value < before) == (name in _WORST_IS_LEAST):
+                    known[name] = value
+
+    def _finish(self, findings: Mapping[str, Finding]) -> dict[str, Finding]:
+        """Whole findings; a diagnostic that fails on it is switched off, what it said stays."""
+        found = dict(findings)
+        for diagnostic in self.diagnostics:
+            part = findings.get(diagnostic.name)
+            if part is None or part.later is None:
+                continue
+            try:
+                found[part.name] = checked(part.later(), None, with_facts=False)
+            except Exception as error:
+                found[part.name] = replace(part, later=None)
+                if diagnostic.name not in self.switched_off:
+                    self._switch_off(diagnostic, error)
+        self._compare(found)
+        return found
 
     def _switch_off(self, diagnostic: Diagnostic, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.monitor.watch import geometry_key
+from platonic_ase.monitor.history import geometry_key
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.sites import Probe
 from platonic_ase.phonons.structure import Relaxation

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Frame
+from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.estimate import (
     CALIBRATED_DISPLACEMENTS,

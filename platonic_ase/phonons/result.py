@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Event
+from platonic_ase.monitor.history import RunSummary
 from platonic_ase.monitor.log import to_json
-from platonic_ase.monitor.watch import RunSummary
 from platonic_ase.phonons.corrected import CorrectedPhonons
 from platonic_ase.phonons.estimate import PhononRiskEstimate
 from platonic_ase.phonons.features import DisplacementFeatures

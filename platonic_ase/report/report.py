@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from platonic_ase.errors import LogError
+from platonic_ase.monitor.frame import EVERY
 from platonic_ase.report import scene
 from platonic_ase.report.audit import audit_charts, audit_sections
 from platonic_ase.report.columns import RunColumns, read_columns
@@ -188,6 +189,9 @@ def scene_of(run: RunColumns, tracks: Sequence[TrackSeries]) -> dict[str, Any]:
 def _captions(tracks: Sequence[TrackSeries]) -> dict[str, str]:
     lines = "Dashed lines are where an alarm begins. Worst distance: how far the worst atom is "
     lines += "from environments that the model is known to handle, over its element's threshold. "
+    lines += (
+        f"What is far from its alarm is computed at every {EVERY}th geometry; lines join those. "
+    )
     if tracks:
         lines += _bound_caption(tracks)
         group = next((s for t in tracks if (s := _space_group(t)) is not None), None)
@@ -202,7 +206,8 @@ def _captions(tracks: Sequence[TrackSeries]) -> dict[str, str]:
         lines += _evidence_caption(tracks)
     return {
         "lines": lines,
-        "map": "Mean Platonic coordinates of each element along the run, in the plane in which the "
+        "map": "Mean Platonic coordinates of each element, where they were computed: at least at "
+        f"every {EVERY}th geometry of the run, in the plane in which the "
         "reference varies most. A path that leaves the cloud of its element leaves what the model "
         "is known to handle; the plane hides other directions.",
     }

@@ -160,7 +160,8 @@ def _line(line: Line, track: TrackSeries) -> dict[str, Any] | None:
     finite = values[np.isfinite(values)]
     if not len(finite) or (line.hide_constant and np.ptp(finite) <= 1e-9 * abs(finite[0])):
         return None
-    kept = envelope(values, _BINS)
+    kept = track.computed(values)
+    kept = kept[envelope(values[kept], _BINS)]
     shown = values[kept]
     if line.log:
         shown = np.maximum(shown, _FLOOR[line.column])

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from platonic_ase.monitor.frame import EVERY
 from platonic_ase.report.columns import RunColumns
 from platonic_ase.report.scene import LINES
 from platonic_ase.report.verdict import readable
@@ -124,17 +125,22 @@ def _quantities(run: RunColumns) -> RenderableType:
         table.add_column(name, justify="right" if right else "left", no_wrap=not right)
     track = run.tracks.get(run.last.track) if run.last is not None else None
     for line in LINES:
-        values = [] if track is None else track.recent(line.column, HISTORY)
-        if track is None or not values or not math.isfinite(values[-1]):
+        recent = [] if track is None else track.recent(line.column, HISTORY)
+        values = [value for value in recent if math.isfinite(value)]
+        if track is None or not values:
             continue
         limit = _limit(run, track.facts, line.column)
         now = values[-1] * line.scale
+        # what is far from its alarm is computed at every tenth geometry: say how old it is
+        age = next(k for k, value in enumerate(reversed(recent)) if math.isfinite(value))
+        if age > EVERY:
+            continue
         if line.per_atom and track.n_atoms:
             now /= track.n_atoms
         bad = limit is not None and (now < limit if line.column in _BELOW else now >= limit)
         table.add_row(
             Text(f"{line.title}{f' ({line.unit})' if line.unit else ''}"),
-            Text(f"{now:.3g}", style="bold red" if bad else ""),
+            Text(f"{now:.3g}" + (f" ({age} ago)" if age else ""), style="bold red" if bad else ""),
             Text("" if limit is None else f"{limit:.3g}", style="dim"),
             Text(sparkline(values), style="cyan"),
         )
@@ -155,10 +161,13 @@ def _worst_atoms(run: RunColumns) -> str:
     latest = run.last.more.get("per_atom") if run.last is not None else None
     stored = latest or (run.structures[-1].get("per_atom") if run.structures else None)
     scores = (stored or {}).get("extrapolation_score")
+    at = run.last.index if latest and run.last is not None else None
+    if at is None and run.structures:
+        at = run.structures[-1].get("index")
     if not isinstance(scores, list) or not all(isinstance(s, (int, float)) for s in scores):
         return ""
     worst = sorted(range(len(scores)), key=lambda i: -scores[i])[:4]
-    return "worst atoms: " + ", ".join(f"{i} ({scores[i]:.2f})" for i in worst)
+    return f"worst atoms of geometry {at}: " + ", ".join(f"{i} ({scores[i]:.2f})" for i in worst)
 
 
 def _events(run: RunColumns) -> list[RenderableType]:

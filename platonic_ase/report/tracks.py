@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from platonic_ase.monitor.frame import EVERY
+
 
 @dataclass(frozen=True)
 class TrackSeries:
@@ -57,6 +59,23 @@ class TrackSeries:
     def column(self, name: str) -> np.ndarray:
         """Get a column, all NaN where it was not logged."""
         return self.columns.get(name, np.full(len(self.x), np.nan))
+
+    def computed(self, values: np.ndarray) -> np.ndarray:
+        """Indices to draw: those that are finite, and a gap where there is none for long.
+
+        What is far from its alarm is computed at every tenth geometry only: a line joins those.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n,)
+        """
+        finite = np.flatnonzero(np.isfinite(values))
+        if self.index is None or len(finite) in (0, len(values)):
+            return np.arange(len(values))
+        apart = np.diff(self.index[finite])
+        gaps = finite[:-1][(apart > EVERY) & (np.diff(finite) > 1)] + 1
+        ends = [k for k in (0, len(values) - 1) if abs(finite - k).min() >= EVERY]
+        return np.union1d(np.concatenate([finite, gaps]), np.array(ends, dtype=int))
 
     def limit(self, scalar: str) -> float | None:
         """Where an alarm of a scalar begins, if the diagnostics said."""

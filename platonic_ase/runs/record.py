@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from platonic_ase.errors import LogError, OutputError, RecordingWarning, warn_outside
 from platonic_ase.monitor.diagnosis import Event
-from platonic_ase.monitor.watch import RunSummary
+from platonic_ase.monitor.history import RunSummary
 from platonic_ase.outputs import check_outputs, keep_previous, show_path
 from platonic_ase.runs.trajectory import FrameWriter, open_trajectory, trajectory_kind
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.errors import ScreenError
-from platonic_ase.monitor.watch import geometry_key
+from platonic_ase.monitor.history import geometry_key
 from platonic_ase.space.json_text import parse_json
 
 if TYPE_CHECKING:

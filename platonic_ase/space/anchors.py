@@ -16,7 +16,7 @@ from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.pack_schemas import ANCHORS
-from platonic_ase.space.projection import Projector
+from platonic_ase.space.projection import Projector, unit_rows
 from platonic_ase.space.stored import Stored
 
 
@@ -80,6 +80,21 @@ class AnchorSet(Stored):
     def project(self, embeddings: np.ndarray) -> np.ndarray:
         """Platonic coordinates, shape (n_atoms, K), of embeddings, shape (n_atoms, d)."""
         return self._project(embeddings)
+
+    @cached_property
+    def axes(self) -> np.ndarray:
+        """Unit vectors along the anchors, centred where embeddings are, shape (K, d)."""
+        return unit_rows(self.embeddings.astype(np.float64), self.centre)
+
+    @cached_property
+    def stretch(self) -> float:
+        """By how much Platonic coordinates move at most, over what the unit embedding moves."""
+        return float(np.linalg.norm(self.axes, 2))
+
+    def lengths(self, embeddings: np.ndarray) -> np.ndarray:
+        """Lengths of embeddings, centred where that is asked for, shape (n_atoms,)."""
+        centred = embeddings if self.centre is None else embeddings - self.centre
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", centred, centred)))
 
     @cached_property
     def _project(self) -> Projector:

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from platonic_ase import OrbitSplitting
 from platonic_ase.models import load_calculator
-from platonic_ase.monitor.diagnosis import Frame
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.testing import DoubleWellCrystal
 
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt", "Al")

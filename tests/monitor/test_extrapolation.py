@@ -45,8 +45,9 @@ def test_distances_and_scores_are_those_of_the_element():
 
 
 def test_atoms_beyond_the_alarm_are_named_worst_first():
+    watcher = ManifoldDistance()
     z = np.array([[0, 0, 3.0], [0, 5, 1.5], [0, 5, 0.5]])
-    finding = examine(ManifoldDistance(), [], z, symbols="HOO")
+    finding = examine(watcher, watcher.start(None), z, symbols="HOO")
     # hydrogen: (3 + sqrt(10)) / 2 / 0.5, oxygen: 1.5 / 0.25 and 0.5 / 0.25, against 4
     np.testing.assert_allclose(finding.per_atom["extrapolation_score"], [3 + np.sqrt(10), 6.0, 2.0])
     assert finding.signals[0].atoms == (0, 1)
@@ -54,7 +55,7 @@ def test_atoms_beyond_the_alarm_are_named_worst_first():
 
 def test_an_unknown_element_is_said():
     watcher = ManifoldDistance()
-    finding = examine(watcher, [], np.zeros((1, 3)), symbols="U")
+    finding = examine(watcher, watcher.start(None), np.zeros((1, 3)), symbols="U")
     assert "not known to handle U" in finding.signals[0].message
     # mean distance to the three nearest of any element, over the pooled threshold
     assert finding.scalars["extrapolation_score"] == pytest.approx((0 + 1 + 5) / 3 / 2)
@@ -104,8 +105,10 @@ def test_persistence_is_checked():
 def test_a_distance_alone_can_be_kept_from_warning():
     """Where force errors are calibrated, they warn; the distance is still measured."""
     far = np.array([[0, 0, 3.0]])
-    loud = examine(ManifoldDistance(persistence=1), [], far, symbols="H")
-    quiet = examine(ManifoldDistance(persistence=1, warn=False), [], far, symbols="H")
+    loud, quiet = (
+        examine(watcher, watcher.start(None), far, symbols="H")
+        for watcher in (ManifoldDistance(1), ManifoldDistance(1, warn=False))
+    )
     assert loud.signals[0].level > 1
     assert not quiet.signals
     assert quiet.scalars == loud.scalars

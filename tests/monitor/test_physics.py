@@ -16,7 +16,8 @@ from platonic_ase.monitor.contacts import (
     _closest_of_many,
     closest_contact,
 )
-from platonic_ase.monitor.physics import DriftMeter, net_force, stress_asymmetry
+from platonic_ase.monitor.drift import DriftMeter
+from platonic_ase.monitor.physics import net_force, stress_asymmetry
 
 
 def examine(atoms, state=None, **results):

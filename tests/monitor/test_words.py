@@ -16,7 +16,8 @@ from ase.calculators.emt import EMT
 import platonic_ase
 from platonic_ase import OrbitSplitting, PlatonicCalculator
 from platonic_ase.monitor import ForceErrorBound, ManifoldDistance, PhysicalCompanions
-from platonic_ase.monitor.diagnosis import Event, Frame
+from platonic_ase.monitor.diagnosis import Event
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.symmetry.resting import WINDOW, WINDOWS
 from platonic_ase.phonons.checks import loose_relaxation
 from platonic_ase.phonons.estimate import PhononRiskEstimate, phonon_signals

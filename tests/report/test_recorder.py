@@ -9,7 +9,8 @@ from ase.io import read, write
 
 from platonic_ase.monitor import Diagnosis, Event, Finding, Signal
 from platonic_ase.monitor.annotate import annotate
-from platonic_ase.monitor.recorder import Recorder, principal_plane
+from platonic_ase.monitor.plane import principal_plane
+from platonic_ase.monitor.recorder import Recorder
 from platonic_ase.report.columns import read_columns
 from platonic_ase.report.reader import read_log
 from platonic_ase.space.anchors import AnchorSet

@@ -33,9 +33,21 @@ def test_values_thresholds_events_and_progress(write_log):
     text = drawn(
         write_log(HEADER, structure(), *records), label="NVT", done=8, total=16, elapsed=60.0
     )
-    for said in ("NVT", "8 of 16", "1 min 0 s left", "1.1", "0.55", "worst atoms: 1"):
-        assert said in text
+    for said in ("NVT", "8 of 16", "1 min 0 s left", "1.1", "0.55", "worst atoms of geometry"):
+        assert said in text, text
     assert "geometry 4: contact. Na0–Cl1 are too close." in text
+
+
+def test_a_number_that_was_not_computed_again_says_how_old_it_is(write_log):
+    records = [geometry(i) for i in range(12)]
+    for record in records[9:]:
+        del record["scalars"]["extrapolation_score"]
+    text = drawn(write_log(HEADER, structure(), *records))
+    assert "(3 ago)" in text
+    for record in records[1:]:
+        record["scalars"].pop("extrapolation_score", None)
+    text = drawn(write_log(HEADER, structure(), *records))
+    assert "worst distance" not in text  # too old to be shown as now
 
 
 def test_markup_in_a_log_is_only_text(write_log):

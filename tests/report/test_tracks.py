@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from synthetic import HEADER, event, geometry, structure
 
 from platonic_ase.report.columns import read_columns
-from platonic_ase.report.tracks import choose_tracks, envelope
+from platonic_ase.report.tracks import TrackSeries, choose_tracks, envelope
 
 
 def tracks_of(path):
@@ -92,3 +92,13 @@ def test_the_envelope_keeps_extremes_gaps_and_ends(values, bins):
         assert np.nanmax(thinned) == np.nanmax(values)
         assert np.nanmin(thinned) == np.nanmin(values)
     assert np.isnan(thinned).any() == np.isnan(values).any()
+
+
+def test_a_line_joins_what_was_computed_and_breaks_where_nothing_was():
+    values = np.full(60, np.nan)
+    values[[0, 1, 10, 20, 50]] = 1.0
+    index = np.arange(60.0)
+    track = TrackSeries(0, index, "step", index=index)
+    assert track.computed(values).tolist() == [0, 1, 10, 20, 21, 50]
+    assert track.computed(np.ones(60)).tolist() == list(range(60))
+    assert len(track.computed(np.full(60, np.nan))) == 60

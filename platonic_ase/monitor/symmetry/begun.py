@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from platonic_ase.monitor.diagnosis import Frame
+from platonic_ase.monitor.frame import Frame
 
 NOTICE = (
     "The run starts from a structure without any symmetry (P1) and out of equilibrium, such as a "

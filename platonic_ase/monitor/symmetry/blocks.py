@@ -14,9 +14,12 @@ way).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from platonic_ase.monitor.symmetry.members import Members
 
 _GROWTH = 1.3
 """V of longer blocks over V: below this a block is long enough."""
@@ -30,15 +33,14 @@ _MEMORY = 32
 
 @dataclass
 class _Level:
-    differences: np.ndarray
-    totals: np.ndarray | None = None  # sums of differences over orbits, once they are asked for
+    totals: np.ndarray  # mean square differences, summed over each orbit
     count: int = 0
     last: np.ndarray | None = None
     half: np.ndarray | None = None
 
 
 class BlockVariance:
-    """Variance of the means of blocks of 1, 2, 4, ... frames.
+    """Variance of the means of blocks of 1, 2, 4, ... frames, over each orbit.
 
     Parameters
     ----------
@@ -47,39 +49,52 @@ class BlockVariance:
     """
 
     def __init__(self, labels: np.ndarray) -> None:
-        self._labels = labels
+        self._members = Members(labels)
         self._sizes = np.bincount(labels)
-        self._shape = (len(labels), 3)
         self._levels: list[_Level] = []
 
     def add(self, frame: np.ndarray) -> None:
         """Add a frame, shape (n_atoms, 3)."""
-        mean, k = np.asarray(frame, dtype=float), 0
-        while True:
+        for _ in self.steps(np.asarray(frame, dtype=float)[None]):
+            pass
+
+    def steps(self, frames: np.ndarray) -> Iterator[None]:
+        """Add frames, shape (p, n_atoms, 3), stopping after each of them.
+
+        What costs time is done for all of them at once.
+        """
+        due: list[list[tuple[_Level, np.ndarray]]] = [[] for _ in frames]
+        means, ends, k = frames, list(range(len(frames))), 0
+        while len(means):
             if k == len(self._levels):
-                self._levels.append(_Level(np.zeros(self._shape)))
+                self._levels.append(_Level(np.zeros(len(self._sizes))))
             level = self._levels[k]
-            if level.last is not None:
+            before = means if level.last is None else np.concatenate([level.last[None], means])
+            level.last = means[-1].copy()
+            if len(before) > 1:
+                differences = before[1:] - before[:-1]
+                squares = 0.5 * np.einsum("pij,pij->pi", differences, differences)
+                for end, row in zip(
+                    ends[1 - len(before) :], self._members.sums(squares), strict=True
+                ):
+                    due[end].append((level, row))
+            if level.half is not None:
+                means, ends = np.concatenate([level.half[None], means]), [-1, *ends]
+            level.half = means[-1].copy() if len(means) % 2 else None
+            whole = len(means) // 2 * 2
+            means, ends = 0.5 * (means[:whole:2] + means[1:whole:2]), ends[1:whole:2]
+            k += 1
+        for changes in due:
+            for level, row in changes:
                 level.count += 1
-                share = 1 / min(level.count, _MEMORY)
-                square = mean - level.last
-                square *= square
-                square *= 0.5
-                square -= level.differences
-                square *= share
-                level.differences += square
-                level.totals = None
-            level.last = mean
-            if level.half is None:
-                level.half = mean
-                return
-            mean, level.half, k = 0.5 * (level.half + mean), None, k + 1
+                level.totals += (row - level.totals) / min(level.count, _MEMORY)
+            yield
 
     @property
     def length(self) -> int | None:
         """Shortest block that has forgotten the one before, in frames; None while unknown."""
         known = [level for level in self._levels if level.count >= _DIFFERENCES]
-        totals = [2.0**k * self._totals(level) for k, level in enumerate(known)]
+        totals = [2.0**k * level.totals for k, level in enumerate(known)]
         for k in range(len(totals) - 1):
             longer = totals[k + 1 : k + 1 + _AHEAD]
             if all(self._growth(totals[k], each) <= _GROWTH for each in longer):
@@ -87,18 +102,12 @@ class BlockVariance:
         return None
 
     def variance(self, length: int) -> np.ndarray:
-        """Variance of the mean of a block of about this many frames, (n_atoms, 3)."""
+        """Variance of the mean of a block of about this many frames, each orbit, (n_orbits,)."""
         known = [k for k, level in enumerate(self._levels) if level.count >= 1]
         if not known:
-            return np.full(self._shape, np.inf)
+            return np.full(len(self._sizes), np.inf)
         k = min(round(math.log2(length)), known[-1])
-        return self._levels[k].differences * 2.0**k / length
-
-    def _totals(self, level: _Level) -> np.ndarray:
-        if level.totals is None:
-            weights = np.einsum("ij->i", level.differences)
-            level.totals = np.bincount(self._labels, weights=weights)
-        return level.totals
+        return self._levels[k].totals / (3 * self._sizes) * 2.0**k / length
 
     def _growth(self, shorter: np.ndarray, longer: np.ndarray) -> float:
         """V of the longer blocks over V of the shorter, mean over the atoms; 0 where all rest."""
@@ -126,12 +135,13 @@ class TaperedMean:
         self._weight = 0.0
         self._sum = np.zeros(shape)
 
-    def add(self, frame: np.ndarray) -> None:
-        """Add a frame of that shape."""
-        weight = math.sin(math.pi * (self.count + 0.5) / self.length) ** 2
-        self.count += 1
-        self._weight += weight
-        self._sum += weight * frame
+    def add(self, frames: np.ndarray) -> None:
+        """Add frames, shape (p, ...), no more than the block has room for."""
+        places = np.arange(self.count, self.count + len(frames)) + 0.5
+        weights = np.sin(math.pi * places / self.length) ** 2
+        self.count += len(frames)
+        self._weight += float(weights.sum())
+        self._sum += (weights @ frames.reshape(len(frames), -1)).reshape(self._sum.shape)
 
     @property
     def full(self) -> bool:

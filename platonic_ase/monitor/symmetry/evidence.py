@@ -25,6 +25,7 @@ import math
 import numpy as np
 
 from platonic_ase.monitor.symmetry.blocks import BlockVariance, TaperedMean
+from platonic_ase.monitor.symmetry.members import Members
 from platonic_ase.monitor.symmetry.operations import Operations
 
 _STAKES = np.array([0.5, 1.0, 2.0, 4.0])
@@ -32,6 +33,8 @@ _FORGET = 0.3
 """Share of the newest block in the short memory."""
 _SHORTEST = 8
 """Frames of a block, at least."""
+_AT_ONCE = _SHORTEST
+"""Frames that are taken in together: no more than a block has, so that none ends among them."""
 _STRETCH = 8
 """Blocks are this many times as long as the shortest that look uncorrelated, and up to half as
 much again. Four is not enough for undamped vibrations, whose phase a block hands to the next."""
@@ -59,34 +62,58 @@ class SymmetryEvidence:
     def __init__(self, operations: Operations, labels: np.ndarray) -> None:
         self._operations = operations
         self._labels = labels
+        self._members = Members(labels)
         self._sizes = np.bincount(labels)
         self._shape = (len(labels), 3)
         self._variance = BlockVariance(labels)
         self._rng = np.random.default_rng(0)
+        self._waiting = np.empty((_AT_ONCE, *self._shape))
+        self._count = 0  # frames that wait
         self._block: TaperedMean | None = None
         self._length = 0
         self._means: list[np.ndarray] = []  # long and short memory
         self._frames = 0
         self._seen = 0
-        self._square = np.zeros(len(labels))
+        self._squares = np.zeros(len(self._sizes))  # of displacements, summed over each orbit
         self._bets = np.zeros((2, len(_STAKES)))
         self._farthest: tuple[int, float] | None = None  # until the next block
         self.blocks = 0
         self.log_evidence = 0.0
 
     def add(self, displacements: np.ndarray) -> None:
-        """Add a frame: displacements from the sites of the reference, Å, shape (n_atoms, 3)."""
-        self._variance.add(displacements)
-        self._seen += 1
-        squares = np.einsum("ij,ij->i", displacements, displacements)
-        self._square += (squares - self._square) / self._seen
-        if self._block is None:
-            self._begin()
-        if self._block is not None:
-            self._block.add(displacements)
-            if self._block.full:
-                self._close(self._block)
+        """Add a frame: displacements from the sites of the reference, Å, shape (n_atoms, 3).
+
+        Nothing happens until a block is complete, so that frames wait and are taken in together.
+        """
+        self._waiting[self._count] = displacements
+        self._count += 1
+        block = self._block
+        if self._count == _AT_ONCE or (
+            block is not None and block.count + self._count == block.length
+        ):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take in the frames that wait."""
+        frames = self._waiting[: self._count]
+        self._count = 0
+        self._seen += len(frames)
+        squares = np.einsum("pij,pij->i", frames, frames)
+        self._squares += self._members.sums(squares)
+        start = 0
+        for end, _ in enumerate(self._variance.steps(frames), 1):
+            if self._block is None:
                 self._begin()
+                start = end - 1  # the block begins with this frame
+            block = self._block
+            if block is not None and (
+                end == len(frames) or block.count + end - start == block.length
+            ):
+                block.add(frames[start:end])
+                start = end
+                if block.full:
+                    self._close(block)
+                    self._begin()
 
     @property
     def block_length(self) -> int:
@@ -95,7 +122,10 @@ class SymmetryEvidence:
 
     def spread(self, atom: int) -> float:
         """Rms displacement of the orbit of an atom over all frames, Å."""
-        return math.sqrt(self._square[self._labels == self._labels[atom]].mean())
+        if self._count:
+            self._settle()
+        orbit = self._labels[atom]
+        return math.sqrt(self._squares[orbit] / (max(self._seen, 1) * self._sizes[orbit]))
 
     @property
     def farthest(self) -> tuple[int, float]:
@@ -111,7 +141,7 @@ class SymmetryEvidence:
         """Standard error of the coordinates of :attr:`leaning`, Å, shape (n_atoms,)."""
         if not self._means:
             return np.full(len(self._labels), np.inf)
-        variance = self._orbit_means(self._variance.variance(self._length)).mean(axis=1)
+        variance = self._variance.variance(self._length)[self._labels]
         effective = (2 - _FORGET) / _FORGET if self._leader else self._frames / self._length
         return np.asarray(np.sqrt(1.5 * variance / max(effective, 1.0)))
 
@@ -160,10 +190,6 @@ class SymmetryEvidence:
 
     def _precision(self) -> np.ndarray:
         """Inverse variance, the same for all atoms and coordinates of an orbit, (n_atoms, 1)."""
-        pooled = self._orbit_means(self._variance.variance(self._length)).mean(axis=1)
+        pooled = self._variance.variance(self._length)[self._labels]
         floor = 1e-3 * pooled.max()
         return np.asarray(1 / (pooled + floor) if floor > 0 else np.ones_like(pooled))[:, None]
-
-    def _orbit_means(self, values: np.ndarray) -> np.ndarray:
-        sums = [np.bincount(self._labels, weights=column) for column in values.T]
-        return np.asarray((np.array(sums) / self._sizes).T[self._labels])

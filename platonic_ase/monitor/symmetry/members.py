@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
+from platonic_ase.errors import SymmetryWarning
+from platonic_ase.monitor.diagnosis import Signal
+
 if TYPE_CHECKING:
+    from platonic_ase.monitor.frame import Frame
     from platonic_ase.monitor.symmetry.orbits import Orbits
 
 _FEW = 8
@@ -39,6 +43,10 @@ class Members:
             return np.asarray(self._averages @ rows)
         sums = np.add.reduceat(rows[self._order], self._starts, axis=0, dtype=float)
         return np.asarray(sums / self._sizes[:, None])
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums over each orbit of values of atoms, (..., n_atoms); shape (..., n_orbits)."""
+        return np.asarray(np.add.reduceat(values[..., self._order], self._starts, axis=-1))
 
     def largest(self, values: np.ndarray) -> np.ndarray:
         """Largest value of each orbit, shape (n_orbits,)."""
@@ -128,3 +136,48 @@ def equivalent(numbers: np.ndarray, members: np.ndarray) -> str:
     """
     symbol, count = chemical_symbols[numbers[members[0]]], len(members)
     return f"the {symbol} atom" if count == 1 else f"the {count} equivalent {symbol} atoms"
+
+
+def model_signal(
+    frame: Frame, orbits: Orbits, splitting: np.ndarray, floor: float, tolerated: float
+) -> Signal:
+    """Whether the model tells apart equivalent atoms of a geometry that is symmetric.
+
+    Parameters
+    ----------
+    frame : Frame
+    orbits : Orbits
+    splitting : ndarray, shape (n_orbits,)
+        Of :func:`orbit_splitting`.
+    floor : float
+        What the geometry may contribute.
+    tolerated : float
+        Alarm above this.
+    """
+    orbit = int(splitting.argmax())
+    level = max(0.0, float(splitting[orbit]) - floor) / tolerated
+    numbers = frame.atoms.numbers
+    label, minority, majority = describe_split(orbits, orbit, frame.platonic, numbers, level)
+
+    def message() -> str:
+        return (
+            "the model tells apart atoms that are equivalent in "
+            f"{orbits.space_group}: it splits {label} into "
+            f"{len(minority)} and {len(majority)}, by {splitting[orbit]:.1e} where "
+            f"{tolerated:.0e} is tolerated, although the geometry is symmetric."
+        )
+
+    return Signal(
+        kind="model_symmetry",
+        level=level,
+        value=float(splitting[orbit]),
+        threshold=tolerated,
+        unit="rms cosine difference",
+        message=message,
+        advice=(
+            "Expect forces that break the symmetry: keep it with ase.constraints.FixSymmetry, "
+            "or average over rotated copies."
+        ),
+        atoms=tuple(int(i) for i in minority),
+        category=SymmetryWarning,
+    )

@@ -160,7 +160,7 @@ def symmetry_dataset(cell: Any, symprec: float) -> Any:
 
 def structural_asymmetry(
     orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = None
-) -> tuple[float, float]:
+) -> tuple[float, float, int]:
     r"""How far a geometry is from having the symmetry of the reference.
 
     With displacements :math:`u` from the reference (drift removed) and generators g,
@@ -181,18 +181,23 @@ def structural_asymmetry(
         δ in Å.
     cell_asymmetry : float
         Dimensionless.
+    place : int
+        Where δ is: number of the atom times the number of generators, plus that of the generator.
     """
     if len(orbits.rotations) == 0:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0
     shift = fractional_shift(orbits, atoms) if shift is None else shift
     turns, targets = orbits.images
     gap = (shift @ turns).reshape(-1, 3)
     gap -= shift.take(targets.ravel(), axis=0)
     gap = gap @ atoms.cell.array
+    squares = np.einsum("ij,ij->i", gap, gap)
+    place = int(squares.argmax())
     same = np.array_equal(atoms.cell.array, orbits.cell)
     return (
-        math.sqrt(np.einsum("ij,ij->i", gap, gap).max()),
+        math.sqrt(squares[place]),
         orbits.cell_asymmetry if same else _cell_asymmetry(orbits.rotations, atoms.cell.array),
+        place,
     )
 
 

@@ -15,11 +15,10 @@ periods of vibration, long before a test of the time average by itself can.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from platonic_ase.monitor.diagnosis import Frame, Signal
+from platonic_ase.monitor.diagnosis import Signal
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.symmetry.blocks import TaperedMean
 from platonic_ase.monitor.symmetry.operations import Operations
 from platonic_ase.monitor.symmetry.orbits import Orbits
@@ -29,6 +28,8 @@ WINDOW = 96
 """Frames of a window."""
 WINDOWS = 3
 """So many in a row have to agree."""
+_AT_ONCE = 8
+"""Frames that are taken in together; a window is a multiple of it."""
 _AGREE = 0.8
 """Least cosine of the mean displacements of neighbouring windows."""
 _STATIC = 0.5
@@ -58,6 +59,8 @@ class RestingPlace:
         self._orbits, self._operations, self._flat = orbits, operations, flat
         self._found: Breaking | None = None
         self._shape = (len(orbits.labels), 3)
+        self._waiting = np.empty((2, _AT_ONCE, *self._shape))
+        self._count = 0  # frames that wait
         self._windows: list[tuple[np.ndarray, np.ndarray, float]] = []
         self._begin()
         self.leaning = np.zeros(self._shape)
@@ -73,53 +76,71 @@ class RestingPlace:
         forces : ndarray, shape (n_atoms, 3)
             eV/Å.
         """
-        self._displacement.add(displacements)
-        self._force.add(forces - forces.sum(axis=0) / len(forces))
-        self._square += float(np.vdot(displacements, displacements))
+        self._waiting[0, self._count] = displacements
+        self._waiting[1, self._count] = forces
+        self._count += 1
+        if self._count < _AT_ONCE:
+            return
+        self._count = 0
+        frames, drifting = self._waiting
+        self._displacement.add(frames)
+        self._force.add(drifting - drifting.mean(axis=1, keepdims=True))
+        self._square += float(np.vdot(frames, frames))
         if self._displacement.full:
             self._windows.append((self._displacement.mean, self._force.mean, self._square / WINDOW))
             del self._windows[:-WINDOWS]
             self._judge()
             self._begin()
 
-    def louder(self, signal: Signal, frame: Frame, shift: np.ndarray, offset: float) -> Signal:
-        """Add a frame, and return the louder of the signal given and one's own.
+    @property
+    def suspects(self) -> bool:
+        """Whether no mean force pulls the atoms back."""
+        return self.curvature < self._flat
+
+    def forget(self) -> None:
+        """Forget what was named: the alarm is over."""
+        self._found = None
+
+    def louder(self, signal: Signal, frame: Frame, offset: float) -> Signal:
+        """Return the louder of the signal given and one's own.
 
         Parameters
         ----------
         signal : Signal
             Of the test of the time average.
         frame : Frame
-        shift : ndarray, shape (n_atoms, 3)
-            Fractional displacements from the sites of the reference.
         offset : float
             How far off its site an atom has to rest, Å.
         """
-        forces = frame.results.get("forces")
-        if forces is not None and not frame.revisited:
-            self.add(shift @ self._orbits.cell, np.asarray(forces))
         level = 0.0
-        if self.curvature < self._flat:
+        if self.suspects:
             level = float(np.sqrt((self.leaning**2).sum(axis=1).max())) / offset
         if level < 1:
             self._found = None
         if level < 1 or level <= signal.level or self._operations is None:
             return signal
-        self._found = self._found or identify_breaking(
+        found = self._found = self._found or identify_breaking(
             self._orbits, self._operations, frame.atoms.numbers, self.leaning
         )
-        return replace(
-            signal,
+        group, curvature = self._orbits.space_group, self.curvature
+
+        def message() -> str:
+            return (
+                f"{group} is broken: over {WINDOWS * WINDOW} geometries the atoms rest off their "
+                f"symmetric sites, and no mean force pulls them back ({curvature:.2g} eV/Å²); "
+                f"{found}."
+            )
+
+        return Signal(
+            kind=signal.kind,
             level=level,
-            value=self.curvature,
+            value=curvature,
             threshold=self._flat,
             unit="eV/Å²",
-            message=(
-                f"{self._orbits.space_group} is broken: over {WINDOWS * WINDOW} geometries the "
-                "atoms rest off their symmetric sites, and no mean force pulls them back "
-                f"({self.curvature:.2g} eV/Å²); {self._found}."
-            ),
-            atoms=self._found.minority or self._found.majority,
+            message=message,
+            advice=signal.advice,
+            atoms=found.minority or found.majority,
+            category=signal.category,
         )
 
     def _begin(self) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from platonic_ase.errors import SymmetryWarning
-from platonic_ase.monitor.diagnosis import Frame, Signal
+from platonic_ase.monitor.diagnosis import Signal
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.symmetry.members import equivalent
 from platonic_ase.monitor.symmetry.orbits import Orbits, fractional_shift
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from platonic_ase.errors import SymmetryWarning
-from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Frame, Signal
+from platonic_ase.monitor.diagnosis import Diagnostic, Finding, Signal
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.symmetry.begun import NOTICE, is_displaced
+from platonic_ase.monitor.symmetry.breaking import average_signal, structure_signal
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
 from platonic_ase.monitor.symmetry.growth import Growth
 from platonic_ase.monitor.symmetry.kinds import is_displaced_copy
-from platonic_ase.monitor.symmetry.members import describe_split, orbit_splitting
-from platonic_ase.monitor.symmetry.operations import Operations, operations_of
+from platonic_ase.monitor.symmetry.members import model_signal, orbit_splitting
+from platonic_ase.monitor.symmetry.operations import operations_of
 from platonic_ase.monitor.symmetry.orbits import (
     Orbits,
     find_orbits,
@@ -25,29 +26,17 @@ from platonic_ase.monitor.symmetry.orbits import (
 )
 from platonic_ase.monitor.symmetry.resting import RestingPlace
 from platonic_ase.monitor.symmetry.sites import lindemann_ratios, site_signal
-from platonic_ase.monitor.symmetry.subgroups import Breaking, identify_breaking
+from platonic_ase.monitor.symmetry.state import Seen, State
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-_ADVICE = (
-    "Keep the symmetric phase with ase.constraints.FixSymmetry, or follow the new one in a larger "
-    "cell."
-)
 _SEEN = 2e-3
 """Å: below, a curvature along the asymmetry is rounding."""
 
 
-@dataclass
-class _State:
-    orbits: Orbits | None
-    operations: Operations | None = None
-    evidence: SymmetryEvidence | None = None
-    growth: Growth | None = None
-    breaking: Breaking | None = None  # what the alarm that is up now found when it rose
-    resting: RestingPlace | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-    waiting: Atoms | None = None  # to be searched for symmetry at the next geometry
+_STRAIN = 1e-4
+"""Asymmetry of the cell below which splitting is the model's."""
 
 
 class OrbitSplitting(Diagnostic):
@@ -136,26 +125,26 @@ class OrbitSplitting(Diagnostic):
         self.largest = largest
         self._without: tuple[Atoms, dict[str, Any]] | None = None
 
-    def start(self, reference: Atoms) -> _State:
+    def start(self, reference: Atoms) -> State:
         """Find orbits and operations; of displaced copies of P1 only if their history goes on."""
         if len(reference) > self.largest:
-            return _State(orbits=None)
+            return State(orbits=None)
         if self._without is not None and is_displaced_copy(reference, self._without[0]):
-            return _State(None, facts=dict(self._without[1]), waiting=reference.copy())
+            return State(None, facts=dict(self._without[1]), waiting=reference.copy())
         return self._search(reference)
 
-    def _search(self, reference: Atoms) -> _State:
+    def _search(self, reference: Atoms) -> State:
         orbits = find_orbits(reference, self.symprec)
         if orbits is None:
-            return _State(orbits=None)
+            return State(orbits=None)
         facts = {"space_group": orbits.space_group}
         if len(orbits.rotations) == 0:
             self._without = (reference.copy(), facts)
-            return _State(orbits=None, facts=dict(facts))
+            return State(orbits=None, facts=dict(facts))
         operations = operations_of(orbits)
-        return _State(orbits, operations, facts=self._facts(orbits, reference))
+        return State(orbits, operations, facts=self._facts(orbits, reference))
 
-    def examine(self, frame: Frame, state: _State) -> Finding:
+    def examine(self, frame: Frame, state: State) -> Finding:
         """Measure the splitting of every orbit and the asymmetry of the structure."""
         if state.waiting is not None and frame.index:
             found = self._search(state.waiting)
@@ -167,42 +156,124 @@ class OrbitSplitting(Diagnostic):
             if frame.index == 0 and state.facts and is_displaced(frame):
                 state.facts["notice"] = NOTICE
             return Finding(self.name, facts=state.facts)
-        splitting = orbit_splitting(frame.platonic, orbits.members)
         shift = fractional_shift(orbits, frame.atoms)
-        asymmetry, strain = structural_asymmetry(orbits, frame.atoms, shift)
+        seen = Seen(shift, shift @ orbits.cell)
+        if frame.moving:
+            self._follow(frame, state, orbits, seen)
+        elif frame.forces is not None:
+            self._descend(frame, state, seen)
+        if frame.whole or not self._departs(frame, state, orbits, seen):
+            return self._said(frame, state, orbits, seen)
+        quiet, signals = tuple[str, ...](), tuple[Signal, ...]()
+        if self._is_quiet(frame, state, seen):
+            state.breaking = None
+            if state.resting is not None:
+                state.resting.forget()
+            quiet = ("left_sites", "symmetry_breaking")[not frame.moving :]
+        else:
+            signals = self._signals(frame, state, seen)
+        return Finding(
+            self.name,
+            scalars=seen.scalars,
+            facts=state.facts,
+            signals=signals,
+            quiet=quiet,
+            later=partial(self._said, frame, state, orbits, seen),
+        )
+
+    def _follow(self, frame: Frame, state: State, orbits: Orbits, seen: Seen) -> None:
+        """Molecular dynamics: add a frame to the tests of time averages."""
+        assert state.operations is not None
+        if state.evidence is None:
+            state.evidence = SymmetryEvidence(state.operations, orbits.labels)
+        if state.resting is None:
+            state.resting = RestingPlace(orbits, state.operations, self.flat)
+        if not frame.revisited:
+            state.evidence.add(seen.displacements)
+            if frame.forces is not None:
+                state.resting.add(seen.displacements, frame.forces)
+        seen.evidence = state.evidence.log_evidence / math.log(10)
+        seen.ratios = lindemann_ratios(orbits, frame.atoms, seen.shift)
+        seen.scalars["lindemann_ratio"] = float(seen.ratios.max())
+        seen.scalars["symmetry_evidence"] = seen.evidence
+
+    def _descend(self, frame: Frame, state: State, seen: Seen) -> None:
+        """A relaxation: see whether the energy falls along the asymmetry."""
+        broken = seen.broken = self._asymmetry(frame, state, seen.shift)
+        if state.growth is None:
+            state.growth = Growth(
+                self.softening, self.steep, self.rises, self.displacement, self.growth
+            )
+        if not frame.revisited:
+            state.growth.add(broken.curvature, broken.largest)
+        if broken.largest >= _SEEN:
+            seen.scalars["asymmetry_curvature"] = broken.curvature
+
+    def _is_quiet(self, frame: Frame, state: State, seen: Seen) -> bool:
+        """Whether all levels are below what ends an alarm."""
+        clear = frame.clear
+        if seen.ratios is not None:
+            assert state.resting is not None
+            return (
+                seen.evidence < clear * self._needed
+                and not state.resting.suspects
+                and float(seen.ratios.max()) < clear * self.lindemann
+            )
+        if seen.broken is None or state.growth is None:
+            return False
+        return state.growth.level(seen.broken.largest) < clear
+
+    def _departs(self, frame: Frame, state: State, orbits: Orbits, seen: Seen) -> bool:
+        """Whether the geometry is not symmetric: at the atom that showed it before, or at all."""
+        if state.telling is not None:
+            generator, atom = state.telling
+            turns, targets = orbits.images
+            gap = seen.shift[atom] @ turns[:, 3 * generator : 3 * generator + 3]
+            gap = (gap - seen.shift[targets[atom, generator]]) @ frame.atoms.cell.array
+            if math.hypot(*gap.tolist()) > self.tolerance:
+                return True
+        seen.asymmetry = structural_asymmetry(orbits, frame.atoms, seen.shift)
+        asymmetry, strain, place = seen.asymmetry
+        state.telling = (place % len(orbits.rotations), place // len(orbits.rotations))
+        return asymmetry > self.tolerance or strain > _STRAIN
+
+    def _said(self, frame: Frame, state: State, orbits: Orbits, seen: Seen) -> Finding:
+        """All that was seen of one geometry, and signals."""
+        splitting = orbit_splitting(frame.platonic, orbits.members)
+        asymmetry, strain, _ = seen.asymmetry or structural_asymmetry(
+            orbits, frame.atoms, seen.shift
+        )
         signals = []
         scalars = {"orbit_splitting": float(splitting.max()), "asymmetry": asymmetry}
-        if asymmetry <= self.tolerance and strain <= 1e-4:
+        if asymmetry <= self.tolerance and strain <= _STRAIN:
             # geometry contributes at most a few units of splitting per Å: let it
             floor = 5 * asymmetry + 5 * strain
             scalars["model_symmetry_error"] = max(0.0, float(splitting.max()) - floor)
-            signals.append(self._model_signal(frame, orbits, splitting, floor))
-        if frame.moving:
-            ratios = lindemann_ratios(orbits, frame.atoms, shift)
-            scalars["lindemann_ratio"] = float(ratios.max())
-            signals.append(site_signal(frame, orbits, ratios, self.lindemann))
-            signal = self._average_signal(frame, state, shift)
-            scalars["symmetry_evidence"] = signal.value
-            state.resting = state.resting or RestingPlace(orbits, state.operations, self.flat)
-            signals.append(state.resting.louder(signal, frame, shift, self.offset))
-        elif "forces" in frame.results:
-            broken = self._asymmetry(frame, state, shift)
-            if state.growth is None:
-                state.growth = Growth(
-                    self.softening, self.steep, self.rises, self.displacement, self.growth
-                )
-            if not frame.revisited:
-                state.growth.add(broken.curvature, broken.largest)
-            if broken.largest >= _SEEN:
-                scalars["asymmetry_curvature"] = broken.curvature
-            signals.append(self._structure_signal(frame, state, state.growth, broken))
+            signals.append(model_signal(frame, orbits, splitting, floor, self.model_error))
+        signals += self._signals(frame, state, seen)
         return Finding(
             self.name,
-            scalars=scalars,
+            scalars={**scalars, **seen.scalars},
             series={"orbit_splitting_by_orbit": tuple(splitting[orbits.watched].tolist())},
             signals=tuple(signals),
             facts=state.facts,
         )
+
+    def _signals(self, frame: Frame, state: State, seen: Seen) -> tuple[Signal, ...]:
+        """Signals of what the structure does."""
+        if seen.ratios is not None:
+            assert state.orbits is not None
+            assert state.resting is not None
+            signal = average_signal(
+                frame, state, seen.evidence, self._needed, self.offset, self.share
+            )
+            return (
+                site_signal(frame, state.orbits, seen.ratios, self.lindemann),
+                state.resting.louder(signal, frame, self.offset),
+            )
+        if seen.broken is not None:
+            return (structure_signal(frame, state, seen.broken, self.softening),)
+        return ()
 
     def _facts(self, orbits: Orbits, reference: Atoms) -> dict[str, Any]:
         members = [np.flatnonzero(orbits.labels == orbit) for orbit in orbits.watched]
@@ -221,123 +292,15 @@ class OrbitSplitting(Diagnostic):
         """Evidence, in powers of ten, that a symmetric run exceeds as rarely as was asked."""
         return -math.log10(self.false_alarms)
 
-    def _model_signal(
-        self, frame: Frame, orbits: Orbits, splitting: np.ndarray, floor: float
-    ) -> Signal:
-        orbit = int(splitting.argmax())
-        level = max(0.0, float(splitting[orbit]) - floor) / self.model_error
-        numbers = frame.atoms.numbers
-        label, minority, majority = describe_split(orbits, orbit, frame.platonic, numbers, level)
-
-        def message() -> str:
-            return (
-                "the model tells apart atoms that are equivalent in "
-                f"{orbits.space_group}: it splits {label} into "
-                f"{len(minority)} and {len(majority)}, by {splitting[orbit]:.1e} where "
-                f"{self.model_error:.0e} is tolerated, although the geometry is symmetric."
-            )
-
-        return Signal(
-            kind="model_symmetry",
-            level=level,
-            value=float(splitting[orbit]),
-            threshold=self.model_error,
-            unit="rms cosine difference",
-            message=message,
-            advice=(
-                "Expect forces that break the symmetry: keep it with ase.constraints.FixSymmetry, "
-                "or average over rotated copies."
-            ),
-            atoms=tuple(int(i) for i in minority),
-            category=SymmetryWarning,
-        )
-
-    def _asymmetry(self, frame: Frame, state: _State, shift: np.ndarray) -> Asymmetry:
+    def _asymmetry(self, frame: Frame, state: State, shift: np.ndarray) -> Asymmetry:
         assert state.orbits is not None
         assert state.operations is not None
+        assert frame.forces is not None
         return asymmetry_of(
             state.orbits,
             state.operations,
             frame.atoms,
             shift,
-            np.asarray(frame.results["forces"]),
+            frame.forces,
             frame.results.get("stress"),
-        )
-
-    def _structure_signal(
-        self, frame: Frame, state: _State, growth: Growth, broken: Asymmetry
-    ) -> Signal:
-        assert state.orbits is not None
-        assert state.operations is not None
-        level = growth.level(broken.largest)
-        message, atoms = "", tuple[int, ...]()
-        if level >= 1:
-            found = self._identify(state, frame, broken.displacements)
-            atoms = found.minority or found.majority
-            message = (
-                f"{state.orbits.space_group} is breaking: in {growth.downhill} geometries in a row "
-                f"the energy falls ({broken.curvature:.2g} eV/Å²) as atoms leave their symmetric "
-                f"sites, by {broken.largest:.3f} Å now; {found}."
-            )
-        else:
-            state.breaking = None
-        return Signal(
-            kind="symmetry_breaking",
-            level=level,
-            value=broken.curvature,
-            threshold=-self.softening,
-            unit="eV/Å²",
-            message=message,
-            advice=_ADVICE,
-            atoms=atoms,
-            category=SymmetryWarning,
-        )
-
-    def _identify(
-        self, state: _State, frame: Frame, displacements: np.ndarray, error: float = 0.0
-    ) -> Breaking:
-        """Name the breaking once, when the alarm rises: events are raised only then."""
-        if state.breaking is None:
-            assert state.orbits is not None
-            assert state.operations is not None
-            state.breaking = identify_breaking(
-                state.orbits, state.operations, frame.atoms.numbers, displacements, error
-            )
-        return state.breaking
-
-    def _average_signal(self, frame: Frame, state: _State, shift: np.ndarray) -> Signal:
-        orbits, operations = state.orbits, state.operations
-        assert orbits is not None
-        assert operations is not None
-        if state.evidence is None:
-            state.evidence = SymmetryEvidence(operations, orbits.labels)
-        evidence = state.evidence
-        if not frame.revisited:
-            evidence.add(shift @ orbits.cell)
-        value = evidence.log_evidence / math.log(10)
-        message, atoms = "", tuple[int, ...]()
-        atom, length = evidence.farthest
-        far = max(self.offset, self.share * evidence.spread(atom))
-        level = min(value / self._needed, length / far)
-        if level >= 1:
-            error = float(evidence.error.max())
-            found = self._identify(state, frame, evidence.leaning, error)
-            atoms = found.minority or found.majority
-            message = (
-                f"{orbits.space_group} is broken on average over the run: a symmetric one looks "
-                f"like this with probability {10**-value:.1g} at most ({evidence.blocks} stretches "
-                f"of {evidence.block_length} geometries); {found}."
-            )
-        else:
-            state.breaking = None
-        return Signal(
-            kind="symmetry_breaking",
-            level=level,
-            value=value,
-            threshold=self._needed,
-            unit="powers of ten of evidence",
-            message=message,
-            advice=_ADVICE,
-            atoms=atoms,
-            category=SymmetryWarning,
         )

@@ -116,11 +116,12 @@ def _aligned_axes(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
 
 
 def draw_line(
-    ax: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str | None = None
+    ax: Axes, track: TrackSeries, y: np.ndarray, colour: str, label: str | None = None
 ) -> None:
-    """Draw a series, thinned out where it is long; single points get a marker."""
-    kept = envelope(y)
-    x, y = x[kept], y[kept]
+    """Draw a series of a track, thinned out where it is long; single points get a marker."""
+    kept = track.computed(y)
+    kept = kept[envelope(y[kept])]
+    x, y = track.x[kept], y[kept]
     good = np.isfinite(y)
     beside = np.concatenate([[False], good, [False]])
     lonely = good & ~beside[:-2] & ~beside[2:]
@@ -140,7 +141,7 @@ def _draw_panel(
     else:
         for k, track in enumerate(tracks):
             label = f"track {track.number}" if name_tracks else None
-            draw_line(ax, track.x, panel.values(track), SERIES[k % len(SERIES)], label)
+            draw_line(ax, track, panel.values(track), SERIES[k % len(SERIES)], label)
         if panel.limit is not None:
             ax.axhline(panel.limit, color=ALARM, ls="--", lw=1, label="alarm")
     if panel.floor is not None:

@@ -68,7 +68,7 @@ def splitting(tracks: Sequence[TrackSeries], most: int = 6) -> Figure | None:
             shown = k < most
             draw_line(
                 ax,
-                track.x,
+                track,
                 np.maximum(track.orbits[name], _SPLITTING_FLOOR),
                 SERIES[k] if shown else GREY,
                 label=name if shown else ("others" if k == most else None),
@@ -143,9 +143,7 @@ def companions(tracks: Sequence[TrackSeries]) -> Figure | None:
             ("max_force", "largest on an atom", GREEN),
             ("net_force", "net, per atom", BLUE),
         ):
-            draw_line(
-                ax, track.x, np.maximum(track.column(name), _FORCE_FLOOR), colour, label=label
-            )
+            draw_line(ax, track, np.maximum(track.column(name), _FORCE_FLOOR), colour, label=label)
         if limits["net_force"] is not None:
             ax.axhline(limits["net_force"], color=ALARM, ls="--", lw=1, label="alarm (net)")
 

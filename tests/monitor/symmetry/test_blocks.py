@@ -60,7 +60,7 @@ def test_the_taper_keeps_constants_and_drops_vibrations():
         block = TaperedMean(100, (1, 3))
         for t in range(100):
             assert not block.full
-            block.add(np.array([[3.0, np.sin(2 * np.pi * t / period), 0.0]]))
+            block.add(np.array([[[3.0, np.sin(2 * np.pi * t / period), 0.0]]]))
         assert block.full
         assert block.mean[0, 0] == pytest.approx(3.0)
         assert abs(block.mean[0, 1]) < 0.03

@@ -8,7 +8,7 @@ from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
 from platonic_ase import OrbitSplitting
-from platonic_ase.monitor.diagnosis import Frame
+from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.symmetry.operations import find_operations
 from platonic_ase.monitor.symmetry.orbits import find_orbits
 from platonic_ase.monitor.symmetry.resting import WINDOW, WINDOWS, RestingPlace

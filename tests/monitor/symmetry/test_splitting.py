@@ -7,8 +7,8 @@ from ase.optimize import BFGS, FIRE
 
 from platonic_ase import OrbitSplitting, PlatonicCalculator
 from platonic_ase.errors import SymmetryWarning
-from platonic_ase.monitor.diagnosis import Frame
-from platonic_ase.monitor.symmetry import splitting
+from platonic_ase.monitor.frame import Frame
+from platonic_ase.monitor.symmetry import breaking, splitting
 from platonic_ase.monitor.symmetry.subgroups import identify_breaking
 from platonic_ase.testing import (
     DirectForceMock,
@@ -125,7 +125,7 @@ def test_the_subgroup_is_sought_when_an_alarm_rises_and_not_while_it_stays(monke
         calls.append(args)
         return identify_breaking(*args)
 
-    monkeypatch.setattr(splitting, "identify_breaking", counted)
+    monkeypatch.setattr(breaking, "identify_breaking", counted)
     calc, atoms = well(2.0), salt()
     calc.reset_reference(salt())
     up = 0

@@ -85,7 +85,7 @@ def fields(atoms):
     return polar, layers, wave, rng.normal(scale=0.02, size=(len(atoms), 3))
 
 
-@pytest.mark.parametrize(("which", "cells"), enumerate([[5], [20], [10], []]))
+@pytest.mark.parametrize(("which", "cells"), list(enumerate([[5], [20], [10], []])))
 def test_a_smaller_cell_has_the_group_of_the_whole_one(which, cells, monkeypatch):
     atoms = perovskite() * (2, 2, 4)
     field = fields(atoms)[which] + np.random.default_rng(4).normal(scale=1e-4, size=(len(atoms), 3))
