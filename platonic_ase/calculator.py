@@ -229,6 +229,7 @@ class PlatonicCalculator(Watching, Calculator):
                 if not isinstance(error, PropertyNotImplementedError):
                     self.reset()
                 raise
+        self._inner.remember(owner, self._last)
         session.watch.evaluated += 1
         if capture is not None:
             self._diagnose(owner, capture)
@@ -245,8 +246,8 @@ class PlatonicCalculator(Watching, Calculator):
         """List what changed since the last calculation, also what the inner calculator tracks."""
         changes = changes_between(self.atoms, atoms, tol, self.ignored_changes)
         changes += [c for c in self._inner.changes(atoms, tol) if c not in changes]
-        if not changes:  # results that another Atoms object left: its history begins here
-            self.session.follow(atoms)
+        if not changes and self.session.latest() is not atoms:
+            self.session.follow(atoms)  # results that another object left: its history begins here
         return changes
 
     def set(self, **parameters: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from platonic_ase.monitor import (
 )
 from platonic_ase.monitor.drift import DriftMeter
 from platonic_ase.monitor.frame import Once
-from platonic_ase.monitor.heat import Heat, thermostat_temperature
+from platonic_ase.monitor.heat import Heat, kinetic_energy, thermostat_temperature
 from platonic_ase.monitor.history import RunSummary
 from platonic_ase.monitor.physics import PhysicsState
 from platonic_ase.monitor.policy import Policy, logger, tell
@@ -68,6 +68,8 @@ class Session:
         Of the latest diagnosed geometry.
     geometry : Atoms or None
         The latest diagnosed one.
+    latest : callable
+        Gets the live Atoms object that was diagnosed or followed last, while it lives.
     observing : bool
         Whether the diagnostics go on: they end where the model can no longer be observed.
     observed : bool
@@ -92,6 +94,7 @@ class Session:
         self.second_opinion = second_opinion
         self.interval = interval
         self.log = None if log is None else Path(log).absolute()
+        self.latest: Callable[[], Atoms | None] = _nobody
         self._diagnosis: Diagnosis | None = None
         self.embeddings: np.ndarray | None = None
         self._platonic: np.ndarray | Callable[[], np.ndarray] | None = None
@@ -114,6 +117,7 @@ class Session:
             "policy": Policy(self.policy.on_warning),
             "_project": None,
             "_dynamics": None,
+            "latest": _nobody,
             "_copy_of": self.run_id or self._copy_of,
             "_provenance": {},
             "_closed": False,
@@ -133,6 +137,7 @@ class Session:
         if not self._closed:
             return
         self._closed = False
+        self.latest = _nobody
         self.watch = self.watch.fresh()
         self.policy.renew()
         self._provenance = {}
@@ -143,6 +148,12 @@ class Session:
                 self._copy_of, self.log, self.run_id,
             )  # fmt: skip
             self._add_provenance({"copy_of": self._copy_of})
+
+    def restart(self, symmetric: Atoms | None) -> None:
+        """Forget all histories; see :meth:`PlatonicCalculator.reset_reference`."""
+        self.open()
+        self.latest = _nobody
+        self.watch.restart(symmetric)
 
     def close(self) -> None:
         """End the run: write its summary to the log and to the logger; a second time does nothing.
@@ -229,6 +240,7 @@ class Session:
         """Begin the history of an Atoms object whose first results are known already."""
         if self.observing and not self._closed:
             self.watch.track(owner)
+            self.latest = weakref.ref(owner)
 
     def observe(self, owner: Atoms, atoms: Atoms, array: Any, results: Mapping[str, Any]) -> None:
         """Diagnose and log one geometry.
@@ -265,6 +277,7 @@ class Session:
                 self.policy.notice(str(finding.facts["notice"]))
         self._diagnosis, self.geometry = diagnosis, atoms
         self.embeddings, self._platonic = embeddings, platonic
+        self.latest = weakref.ref(owner)
         if self._recorder is not None:
             self._recorder.record(atoms, platonic, results, diagnosis, self._step(diagnosis))
         self.observed = True
@@ -307,7 +320,8 @@ class Session:
             state.heat.target = thermostat_temperature(dynamics)
             # thermostats such as Bussi inherit from it, and are not NVE
             if type(dynamics) is VelocityVerlet:
-                energy = dynamics.atoms.get_total_energy() / len(dynamics.atoms)
+                atoms = dynamics.atoms
+                energy = (atoms.get_potential_energy() + kinetic_energy(atoms)) / len(atoms)
                 state.drift.add(dynamics.get_time() / (1000 * units.fs), energy)
 
     def _add_provenance(self, provenance: Mapping[str, Any]) -> None:
@@ -319,3 +333,7 @@ class Session:
         if self.log is None:
             return None
         return Recorder(self.log, self.anchors, self.reference, of_process())
+
+
+def _nobody() -> None:
+    """In the place of a weak reference to nothing."""

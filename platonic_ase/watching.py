@@ -109,8 +109,7 @@ class Watching:
             The ideal structure, same atoms in the same order as those to be calculated; the next
             geometry of each Atoms object if None.
         """
-        self.session.open()
-        self.session.watch.restart(atoms)
+        self.session.restart(atoms)
 
     def annotate(self, atoms: Atoms) -> Atoms:
         """Write the latest diagnosis to a structure, for extxyz, ASE GUI and OVITO.

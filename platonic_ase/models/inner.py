@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from platonic_ase.models import Capture
 
+_FURTHER = [name for name in all_changes if name not in ("positions", "numbers", "cell", "pbc")]
 _USUAL = ("energy", "forces", "stress", "magmoms")
 
 
@@ -38,11 +40,12 @@ class InnerCalculator:
     def __init__(self, calculator: Any) -> None:
         self.calculator = calculator
         self._extra = [name for name in _USUAL if name in self.properties()]
+        self._left: dict[int, tuple[Atoms, Atoms]] = {}  # what calculators hold, of which atoms
 
     def __copy__(self) -> InnerCalculator:
         """Another one around the same calculator, with a memory of its own."""
         other = object.__new__(InnerCalculator)
-        other.calculator, other._extra = self.calculator, list(self._extra)
+        other.calculator, other._extra, other._left = self.calculator, list(self._extra), {}
         return other
 
     def properties(self) -> list[str]:
@@ -83,12 +86,31 @@ class InnerCalculator:
         """
         for calculator in nested_calculators(self.calculator):
             seen = getattr(calculator, "atoms", None)
+            left = self._left.get(id(calculator))
+            if left is not None and left[0] is seen and left[1] is last:
+                continue  # a copy of its own, which nobody has replaced
             if seen is not None and last is not None and not changes_between(seen, last):
                 continue
             if hasattr(calculator, "check_state"):
                 more = [c for c in calculator.check_state(atoms) if c not in changes]
                 changes = [*changes, *more]
         return changes
+
+    def remember(self, atoms: Atoms, last: Atoms | None) -> None:
+        """Remember which copies of a structure the calculators inside have made of it.
+
+        Parameters
+        ----------
+        atoms : Atoms
+            The live object that was calculated.
+        last : Atoms or None
+            The copy of it that the wrapper has.
+        """
+        self._left = {}
+        for calculator in nested_calculators(self.calculator):
+            seen = getattr(calculator, "atoms", None)
+            if seen is not None and seen is not atoms and last is not None:
+                self._left[id(calculator)] = seen, last
 
     def run(
         self, atoms: Atoms, asked: list[str], system_changes: list[str], capture: Capture | None
@@ -120,7 +142,7 @@ class InnerCalculator:
             extra = [
                 name
                 for name in self._extra
-                if name not in asked and (name != "stress" or atoms.cell.rank == 3)
+                if name not in asked and (name != "stress" or all(map(any, atoms.cell.tolist())))
             ]
             for calculator in nested_calculators(self.calculator):
                 _forget(calculator)
@@ -177,6 +199,8 @@ def changes_between(
         return list(all_changes)
     changes: list[str] = []
     mine, theirs = one.arrays, other.arrays
+    if _all_identical(one, other):
+        return changes
     for name in all_changes:
         if name == "cell":
             first, second = one.cell.array, other.cell.array
@@ -193,6 +217,20 @@ def changes_between(
         if _apart(first, second, tol) or not equal(first, second, atol=tol):
             changes.append(name)
     return changes
+
+
+def _all_identical(one: Atoms, other: Atoms) -> bool:
+    """Whether two structures with nothing but elements and positions agree to the last bit."""
+    mine, theirs = one.arrays, other.arrays
+    positions = mine["positions"]
+    return (
+        positions.tobytes() == theirs["positions"].tobytes()
+        and mine["numbers"].tobytes() == theirs["numbers"].tobytes()
+        and one.cell.array.tobytes() == other.cell.array.tobytes()
+        and one.pbc.tobytes() == other.pbc.tobytes()
+        and not any(name in mine or name in theirs for name in _FURTHER)
+        and math.isfinite(np.vdot(positions, positions))  # what is no number never agrees
+    )
 
 
 def _identical(one: np.ndarray, other: np.ndarray) -> bool:

@@ -52,7 +52,10 @@ def checked(finding: Finding, n_atoms: int | None, with_facts: bool = True) -> F
             raise TypeError(f"the risk {name!r} is {risk!r}; a number or text is needed")
     if with_facts:
         _require_json(finding.facts)
-    if all(type(v) is float and math.isfinite(v) for v in finding.scalars.values()):
+    for value in finding.scalars.values():
+        if type(value) is not float or not math.isfinite(value):
+            break
+    else:
         return finding
     scalars = {name: float(value) for name, value in finding.scalars.items()}
     return replace(finding, scalars={k: v for k, v in scalars.items() if math.isfinite(v)})

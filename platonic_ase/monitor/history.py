@@ -69,7 +69,7 @@ def geometry_key(atoms: Atoms) -> bytes:
 
 def same_atoms(numbers: np.ndarray, atoms: Atoms) -> bool:
     """Whether an Atoms object has these atomic numbers."""
-    return len(numbers) == len(atoms.numbers) and not np.count_nonzero(numbers != atoms.numbers)
+    return bool(numbers.tobytes() == atoms.arrays["numbers"].tobytes())
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Motion:
     """
 
     moving: bool = False
-    _momenta: np.ndarray | None = None
+    _momenta: bytes | None = None
     _places: tuple[np.ndarray, np.ndarray] | None = None  # positions and cell
     _energy: float = np.nan
     _quiet: int = 0  # geometries since the last rise
@@ -65,11 +65,10 @@ class Motion:
         if revisited:
             return self.moving
         momenta = atoms.arrays.get("momenta")
-        if momenta is not None and np.any(momenta):
-            before = self._momenta
+        if momenta is not None and momenta.any():
+            before, self._momenta = self._momenta, momenta.tobytes()
             # the first geometry is taken at its word
-            self.moving = before is None or not np.array_equal(before, momenta)
-            self._momenta = momenta.copy()
+            self.moving = before is None or before != self._momenta
             self._forget()
             return self.moving
         self._momenta = None

@@ -39,7 +39,7 @@ def array_of(platonic: np.ndarray | Once) -> np.ndarray:
 
 def short(value: float) -> float | None:
     """Seven significant digits; None where the number is not finite."""
-    return float(format(value, ".7g")) if math.isfinite(value) else None
+    return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
 def rounded(per_atom: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -51,6 +51,7 @@ class BlockVariance:
     def __init__(self, labels: np.ndarray) -> None:
         self._members = Members(labels)
         self._sizes = np.bincount(labels)
+        self._shares = self._sizes / self._sizes.sum()
         self._levels: list[_Level] = []
 
     def add(self, frame: np.ndarray) -> None:
@@ -94,10 +95,13 @@ class BlockVariance:
     def length(self) -> int | None:
         """Shortest block that has forgotten the one before, in frames; None while unknown."""
         known = [level for level in self._levels if level.count >= _DIFFERENCES]
-        totals = [2.0**k * level.totals for k, level in enumerate(known)]
-        for k in range(len(totals) - 1):
-            longer = totals[k + 1 : k + 1 + _AHEAD]
-            if all(self._growth(totals[k], each) <= _GROWTH for each in longer):
+        if len(known) < 2:
+            return None
+        totals = np.array([level.totals for level in known])
+        totals *= 2.0 ** np.arange(len(known))[:, None]
+        for k, growth in enumerate(self._growth(totals[:-1], totals[1:]).tolist()):
+            further = totals[k + 2 : k + 1 + _AHEAD]
+            if growth <= _GROWTH and (self._growth(totals[k], further) <= _GROWTH).all():
                 return int(2**k)
         return None
 
@@ -109,10 +113,15 @@ class BlockVariance:
         k = min(round(math.log2(length)), known[-1])
         return self._levels[k].totals / (3 * self._sizes) * 2.0**k / length
 
-    def _growth(self, shorter: np.ndarray, longer: np.ndarray) -> float:
-        """V of the longer blocks over V of the shorter, mean over the atoms; 0 where all rest."""
+    def _growth(self, shorter: np.ndarray, longer: np.ndarray) -> np.ndarray:
+        """V of longer blocks, (m, n_orbits), over V of shorter, mean over the atoms, shape (m,).
+
+        0 where all rest.
+        """
+        if shorter.all():
+            return np.asarray((longer / shorter) @ self._shares)
         ratios = np.divide(longer, shorter, out=np.zeros_like(longer), where=shorter > 0)
-        return float(self._sizes @ ratios / self._sizes.sum())
+        return np.asarray(ratios @ self._shares)
 
 
 class TaperedMean:
