@@ -47,16 +47,10 @@ def label_crystals(
 
     Parameters
     ----------
-    calculator : PlatonicCalculator
-        With a policy that does not end runs, such as ``on_warning="ignore"``.
     materials : iterable of Material
         Those without a truth are left out.
-    folder : path-like
+    calculator, folder, placement, progress
         See :func:`compute_crystals`.
-    placement : Placement
-        Where the phonons are computed: in this process by default, or over Dask.
-    progress : bool
-        Whether to show a progress bar.
 
     Returns
     -------

@@ -63,16 +63,10 @@ def build_phonon_risk(
 
     Parameters
     ----------
-    calculator : PlatonicCalculator
-        With a policy that does not end runs, such as ``on_warning="ignore"``.
     materials : iterable of Material
         With their true spectra.
-    folder : path-like
-        For the results of each crystal, so that the same call goes on after a kill.
-    placement : Placement
-        Where the phonons are computed: in this process by default, or over Dask.
-    progress : bool
-        Whether to show a progress bar.
+    calculator, folder, placement, progress
+        See :func:`~platonic_ase.calibrate.compute_crystals.compute_crystals`.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""A quick calibration: the level of a model from fifteen crystals whose true spectra are shipped.
+"""A quick calibration: what a model does on fifteen crystals whose true spectra are shipped.
 
 ::
 
     platonic-ase calibrate MODEL --quick
 
-The universal phonon risk knows how stiff a crystal should be, but not how far the model in use is
-off on the average. Fifteen binaries, ten anions among them, tell that in minutes.
+The universal phonon risk knows errors of other models on many crystals, but not what the model in
+use does. Fifteen binaries, ten anions among them, tell that in minutes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from platonic_ase.calibrate.label_crystals import label_crystals
 from platonic_ase.calibrate.materials import Material, read_materials
 from platonic_ase.errors import CalibrationError
 from platonic_ase.phonons.packs import UNIVERSAL
+from platonic_ase.phonons.process import case_vector
 from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.runs.placement import HERE, Placement
 from platonic_ase.space.folders import packaged_folder
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 SPECTRA = "quick_phonons.json"
 FEWEST = 8
-"""Crystals with a factor below which no level is stated."""
+"""Crystals with a factor below which nothing is said of the model."""
 
 
 def quick_materials() -> list[Material]:
@@ -45,18 +46,12 @@ def quick_phonon_risk(
     placement: Placement = HERE,
     progress: bool = True,
 ) -> UniversalRisk:
-    """The universal phonon risk with the level of a model.
+    """The universal phonon risk with the cases of a model.
 
     Parameters
     ----------
-    calculator : PlatonicCalculator
-        With a policy that does not end runs, such as ``on_warning="ignore"``.
-    folder : path-like
-        For the results of each crystal, so that the same call goes on after a kill.
-    placement : Placement
-        Where the phonons are computed: in this process by default, or over Dask.
-    progress : bool
-        Whether to show a progress bar.
+    calculator, folder, placement, progress
+        See :func:`~platonic_ase.calibrate.compute_crystals.compute_crystals`.
 
     Raises
     ------
@@ -66,13 +61,17 @@ def quick_phonon_risk(
     rows = label_crystals(
         calculator, quick_materials(), folder, placement=placement, progress=progress
     )
-    ratios = -np.array([row.log_factor for row in rows], dtype=float)
-    ratios = ratios[np.isfinite(ratios)]
-    if len(ratios) < FEWEST:
+    rows = tuple(row for row in rows if np.isfinite(row.log_factor))
+    if len(rows) < FEWEST:
         raise CalibrationError(
-            f"{len(ratios)} of the crystals have a spectrum that can be compared; at least "
-            f"{FEWEST} are needed for the level of a model. Why others failed is in "
+            f"{len(rows)} of the crystals have a spectrum that can be compared; at least "
+            f"{FEWEST} are needed to know a model. Why others failed is in "
             f"{os.fspath(folder)}."
         )
     universal = UniversalRisk.load(packaged_folder() / UNIVERSAL)
-    return universal.sharpened(calculator.encoder.identity, ratios)
+    return universal.sharpened(
+        calculator.encoder.identity,
+        np.array([case_vector(row.features.to_dict(), row.numbers) for row in rows]),
+        [row.relative_error for row in rows],
+        [-row.log_factor for row in rows],
+    )

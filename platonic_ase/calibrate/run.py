@@ -33,6 +33,7 @@ from platonic_ase.models import Encoder, find_encoder
 from platonic_ase.models.default_anchors import GENERATED, find_anchors
 from platonic_ase.models.default_reference import known_structures, reference_of
 from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.phonons.estimate import Z90
 from platonic_ase.phonons.packs import QUICK
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.universal import UniversalRisk
@@ -92,12 +93,12 @@ class Calibration:
         if self.force_bound is not None:
             lines.append(f"force bound: {_describe_bound(self.force_bound)}")
         if isinstance(self.phonon_risk, UniversalRisk):
-            known = self.phonon_risk.level
+            means, deviations = self.phonon_risk.process.base(self.phonon_risk.model)
+            offset, reach = float(means[1]), Z90 * float(deviations[1])
             lines.append(
                 f"phonon risk: {self.phonon_risk.name}; its frequencies are "
-                f"{math.exp(known.offset):.3f} of the true ones, "
-                f"{math.exp(known.offset - 1.645 * known.spread):.2f} to "
-                f"{math.exp(known.offset + 1.645 * known.spread):.2f} in nine crystals of ten"
+                f"{math.exp(offset):.3f} of the true ones, {math.exp(offset - reach):.2f} to "
+                f"{math.exp(offset + reach):.2f} in nine crystals of ten"
             )
         elif self.phonon_risk is not None:
             scores = dict(self.phonon_risk.provenance["scores"])
@@ -154,7 +155,7 @@ def calibrate(
     level : float
         Share of atoms that the force bound is to cover.
     quick : bool
-        Whether to find the level of the model's phonons on fifteen shipped crystals, in minutes;
+        Whether to find the errors of the model's phonons on fifteen shipped crystals, in minutes;
         the reference of generated crystals is then left out.
     placement : Placement
         Where the model runs: in this process by default, or over Dask. The calculator is pickled
@@ -224,11 +225,11 @@ def calibrate(
         materials = _taught(teacher, encoder, crystals, work, placement, progress)
     if quick:
         watched = _watched(calculator, layer, anchors)
-        level_known = quick_phonon_risk(
+        known = quick_phonon_risk(
             watched, work / f"{stem}.quick", placement=placement, progress=progress
         )
-        level_known.save(folder / f"{stem}.{QUICK}.safetensors")
-        result = replace(result, phonon_risk=level_known)
+        known.save(folder / f"{stem}.{QUICK}.safetensors")
+        result = replace(result, phonon_risk=known)
     if materials is not None:
         watched = _watched(calculator, layer, anchors)
         risk = build_phonon_risk(

@@ -75,7 +75,7 @@ def calibrate(
         bool,
         typer.Option(
             "--quick",
-            help="Only how stiff the model is: phonons of fifteen crystals whose DFT spectra come "
+            help="Only how wrong its phonons are: those of fifteen crystals whose DFT spectra come "
             "with the package; minutes.",
         ),
     ] = False,

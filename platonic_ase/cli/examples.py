@@ -52,7 +52,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "calibrate": (
         ("calibrate -c 7net-0 --data frames.xyz -o mine", "from frames with DFT forces"),
-        ("calibrate -c 7net-0 --quick", "how stiff is the model? minutes"),
+        ("calibrate -c 7net-0 --quick", "how wrong are its phonons? minutes"),
     ),
     "models": (("models", "names for --calculator, what is installed, licences"),),
     "anchors build": (

@@ -39,6 +39,52 @@ _TAKES, _AS_STRONG = 2.1, 0.85
 """Least electronegativity of a second anion, and how far below the first it may lie."""
 
 
+ELEMENT_FEATURES = (
+    "nonmetals", "electronegativity", "most_electronegative", "period", "group", "d_group",
+    "f_elements",
+)  # fmt: skip
+"""What the elements of a crystal say, see :func:`element_features`."""
+_NONMETALS = (1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 32, 33, 34, 35, 51, 52, 53)
+_ROWS = ((1, 2), (3, 8), (11, 8), (19, 18), (37, 18), (55, 32), (87, 32))
+"""First element and length of the rows of the periodic table."""
+
+
+def element_features(numbers: np.ndarray) -> dict[str, float]:
+    """What the elements of a crystal say: means over its atoms, and the largest electronegativity.
+
+    ``nonmetals``, ``f_elements``: shares of the atoms; ``d_group``: group of those of the d block,
+    0 for others.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n_atoms,)
+    """
+    places = np.array([_place(int(z)) for z in numbers])
+    d_group = np.where((places[:, 1] >= 3) & (places[:, 1] <= 12), places[:, 1], 0)
+    strength = ELECTRONEGATIVITY[numbers]
+    f_elements = ((numbers >= 57) & (numbers <= 70)) | (numbers >= 89)
+    return {
+        "nonmetals": float(np.isin(numbers, _NONMETALS).mean()),
+        "electronegativity": float(strength.mean()),
+        "most_electronegative": float(strength.max()),
+        "period": float(places[:, 0].mean()),
+        "group": float(places[:, 1].mean()),
+        "d_group": float(d_group.mean()),
+        "f_elements": float(f_elements.mean()),
+    }
+
+
+def _place(number: int) -> tuple[int, int]:
+    """Period and group of an element; the f block counts as group 3."""
+    period, (first, length) = next((k + 1, row) for k, row in enumerate(_ROWS) if number < sum(row))
+    column = number - first + 1
+    if column <= 2 and (length > 2 or column == 1):
+        return period, column
+    if length == 32:
+        return period, max(column - 14, 3)
+    return period, column + 18 - length
+
+
 def is_polar(numbers: np.ndarray) -> bool:
     """Whether usual valences make the crystal an insulator of ions, such as NaCl, GaAs or SrTiO3.
 

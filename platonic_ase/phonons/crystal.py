@@ -199,6 +199,8 @@ class DisplacedCrystal:
         return combine(
             np.array(list(self._rows.values())),
             self._orbit_valences[orbits],
+            self._orbit_masses[orbits],
+            self._orbit_counts[orbits],
             self._n_elements,
             distance,
         )
@@ -275,6 +277,17 @@ class DisplacedCrystal:
         """Formal valence of the atoms of each orbit, shape (n_orbits,)."""
         _, first = np.unique(self.orbits, return_index=True)
         return np.asarray(formal_valences(self.atoms.numbers)[first])
+
+    @cached_property
+    def _orbit_masses(self) -> np.ndarray:
+        """Mass of the atoms of each orbit, u, shape (n_orbits,)."""
+        _, first = np.unique(self.orbits, return_index=True)
+        return np.asarray(self.atoms.get_masses()[first])
+
+    @cached_property
+    def _orbit_counts(self) -> np.ndarray:
+        """Number of atoms of each orbit, shape (n_orbits,)."""
+        return np.bincount(self.orbits)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

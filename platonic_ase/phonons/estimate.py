@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from platonic_ase.errors import ModelMismatchError, PhononWarning
+from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
+from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.kinds import why_no_bulk
-
-if TYPE_CHECKING:
-    from platonic_ase.space.anchors import AnchorSet
-    from platonic_ase.space.identity import ModelIdentity
-
-    pass
 
 OWN_DISPLACEMENTS = (0.02, 0.045)
 """Displacements, Å, at which the pack of a single model holds: it is made at 0.03 Å, and the
@@ -26,6 +22,9 @@ curvature that it reads depends on the displacement (CHGNet 0.3.0 on NaCl: 0.48 
 CALIBRATED_DISPLACEMENTS = (0.005, 0.05)
 """Displacements, Å, at which a risk is given at all."""
 DISPLACEMENT = "displacement"
+LOW_THRESHOLD, ERROR_THRESHOLD = 0.15, 0.25
+Z90 = 1.6448536269514722
+"""Half width of the central 90 % of a normal distribution."""
 _ROUNDING = 1e-4
 
 
@@ -48,9 +47,9 @@ class PhononRiskEstimate:
     calibration : str
         Which pack says so; ``"uncalibrated"``, and None for all numbers, without one.
     outside : tuple of str
-        In what the crystal is unlike those of the calibration: features, ``"chemistry"`` where its
+        In what the crystal is unlike those of that pack: features, ``"chemistry"`` where its
         bonds are of another kind, ``"layers"`` and the like, ``"displacement"``. The numbers then
-        are wide, and close to the base rate.
+        are wide, or the base rate, or there are none.
     """
 
     relative_error: float | None = None
@@ -61,6 +60,31 @@ class PhononRiskEstimate:
     probability_imaginary: float | None = None
     calibration: str = UNCALIBRATED
     outside: tuple[str, ...] = ()
+
+    @classmethod
+    def of_root(
+        cls, mean: float, deviation: float, calibration: str, **others: Any
+    ) -> PhononRiskEstimate:
+        """Where the square root of the relative error is normal.
+
+        Parameters
+        ----------
+        mean, deviation : float
+            Of the square root.
+        calibration : str
+            Which pack says so.
+        **others
+            Further attributes.
+        """
+        low, high = mean - Z90 * deviation, mean + Z90 * deviation
+        return cls(
+            relative_error=max(mean, 0.0) ** 2,
+            interval=(max(low, 0.0) ** 2, max(high, 0.0) ** 2),
+            probability_above_15_percent=probability_above(mean, deviation, LOW_THRESHOLD),
+            probability_above_25_percent=probability_above(mean, deviation, ERROR_THRESHOLD),
+            calibration=calibration,
+            **others,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary."""
@@ -75,6 +99,11 @@ class PhononRiskEstimate:
             "phonon_probability_imaginary": self.probability_imaginary,
         }
         return {name: UNCALIBRATED if v is None else v for name, v in values.items()}
+
+
+def probability_above(mean: float, deviation: float, threshold: float) -> float:
+    r"""P(error > t) where the root of the error is normal, :math:`\Phi((\mu-\sqrt t)/\sigma)`."""
+    return 0.5 * math.erfc(-(mean - math.sqrt(threshold)) / (deviation * math.sqrt(2)))
 
 
 class PhononRiskModel(Protocol):
@@ -92,36 +121,6 @@ class PhononRiskModel(Protocol):
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
         """Risks of one crystal, which may be unlike all of the calibration for some reason."""
-
-
-def require_same_model(
-    name: str, identity: ModelIdentity | None, anchors: AnchorSet, digest: str = ""
-) -> None:
-    """Refuse a model, or anchors, that a pack was not made with.
-
-    Parameters
-    ----------
-    name : str
-        Of the pack.
-    identity : ModelIdentity or None
-        Of the pack; None where it holds for any model.
-    anchors : AnchorSet
-        In use.
-    digest : str
-        Of the anchors of the pack; empty where it does not depend on them.
-
-    Raises
-    ------
-    ModelMismatchError
-    """
-    differences = [] if identity is None else identity.differences(anchors.identity)
-    if digest and digest != anchors.digest:
-        differences.append(f"anchors {digest} against {anchors.digest}")
-    if differences:
-        raise ModelMismatchError(
-            f"the phonon pack {name!r} belongs to another model: {'; '.join(differences)} (pack "
-            "against model in use). Use the pack of this model."
-        )
 
 
 def estimate(
@@ -200,7 +199,9 @@ def phonon_signals(
             )
         )
     if imaginary is not None:
-        unreal = "" if risk.outside else " that are not real"  # which only the known kinds show
+        # of other crystals some are real: perovskites, martensites
+        sure = not (risk.outside or why_no_octet(crystal.atoms.numbers))
+        unreal = " that are not real" if sure else ""
         signals.append(
             Signal(
                 kind="imaginary_modes",

@@ -6,9 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from ase import units
 
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.sites import SiteResponse
+from platonic_ase.phonons.spectra import SOFTEST_THZ
+
+_THZ = units.second * 1e-12 / (2 * np.pi)
+"""Frequency in THz of one eV/Å² per u: ASE's unit of time follows from these."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,10 @@ class DisplacementFeatures:
         :math:`\ln s / (1 - s)` of the force share s.
     n_elements : float
         How many elements the crystal has.
+    log_frequency : float
+        Ln of the root-mean-square frequency in THz, :math:`\langle k_i / m_i \rangle^{1/2} / 2 \pi`
+        over the atoms: the sum of the squares of all frequencies is the trace of the dynamical
+        matrix, which the moved atoms alone decide.
     response, locality, spread, participation : float
         As in :class:`SiteResponse`.
     log_response, log_restoring : float
@@ -54,6 +63,7 @@ class DisplacementFeatures:
     force_share: float
     force_odds: float
     n_elements: float
+    log_frequency: float
     response: float
     locality: float
     spread: float
@@ -123,7 +133,12 @@ def orbit_row(responses: Sequence[SiteResponse]) -> np.ndarray:
 
 
 def combine(
-    rows: np.ndarray, valence: np.ndarray, n_elements: int, manifold_distance: float = np.nan
+    rows: np.ndarray,
+    valence: np.ndarray,
+    masses: np.ndarray,
+    counts: np.ndarray,
+    n_elements: int,
+    manifold_distance: float = np.nan,
 ) -> DisplacementFeatures:
     """Features of a crystal from what its orbits say.
 
@@ -133,6 +148,8 @@ def combine(
         See :func:`orbit_row`; of the orbits of which an atom was moved.
     valence : ndarray, shape (n_orbits,)
         Formal valences of their atoms.
+    masses, counts : ndarray, shape (n_orbits,)
+        Masses of their atoms, u, and how many they are.
     n_elements : int
         Of the crystal.
     manifold_distance : float
@@ -150,6 +167,7 @@ def combine(
     average = dict(zip(_AVERAGED, means.tolist(), strict=False))
     share = average["force_share"]
     log_bond = np.log(mean["bond"])
+    squares = float(np.average(mean["curvature"] / masses, weights=counts)) * _THZ**2
     excess = np.log(np.maximum(mean["curvature"], 1e-3)) - np.log(valence) + 3 * log_bond
     return DisplacementFeatures(
         stiffness_excess=float(excess.mean()),
@@ -163,6 +181,7 @@ def combine(
         force_share=share,
         force_odds=float(np.log(max(share, 1e-6) / max(1 - share, 1e-6))),
         n_elements=float(n_elements),
+        log_frequency=float(np.log(max(squares, SOFTEST_THZ**2)) / 2),
         response=average["response"],
         locality=average["locality"],
         spread=average["spread"],

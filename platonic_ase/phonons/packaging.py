@@ -3,9 +3,10 @@ r"""How the phonon packs of this package are made; for maintainers.
 ::
 
     python -m platonic_ase.phonons.packaging tests/benchmarks/phonon_table.json \\
-        tests/benchmarks/phonon_beyond.json
+        tests/benchmarks/phonon_beyond.json tests/benchmarks/phonon_any.json
 
-fits a pack to the binaries of each model of the first table, and a universal one to all of both.
+fits a pack to the binaries of each model of the first table, and a universal one to all of them;
+the law of stiffness within it to those of the first two, which is better on what is left out.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from platonic_ase.phonons.universal_fit import (
     Case,
     cases_of,
     fit_universal,
+    law_spread,
     left_out_laws,
-    spreads,
+    left_out_process,
+    process_spreads,
 )
 from platonic_ase.space.folders import file_stem, packaged_folder
 from platonic_ase.space.identity import ModelIdentity
@@ -108,30 +111,36 @@ def universal_cases(tables: Iterable[Mapping[str, PhononTable]]) -> list[Case]:
 
 
 def build_universal_pack(
-    cases: Sequence[Case], fingerprints: Mapping[str, str], folder: Path
+    cases: Sequence[Case],
+    everything: Sequence[Case],
+    fingerprints: Mapping[str, str],
+    folder: Path,
 ) -> Path:
     """Fit and write the pack of models that have none, and of crystals beyond binaries.
 
     Parameters
     ----------
-    cases : sequence of Case
-    fingerprints : mapping of str to str
-        Of the models whose level is kept.
+    cases, everything, fingerprints
+        See :func:`~platonic_ase.phonons.universal_fit.fit_universal`.
     folder : Path
         Where to write.
     """
-    crystals, models = {case.row.key for case in cases}, sorted({case.model for case in cases})
+    crystals = {case.row.key for case in everything}
+    models = sorted({case.model for case in everything})
     pack = fit_universal(
         cases,
+        everything,
         f"universal, {len(crystals)} crystals with {len(models)} models",
-        spread=spreads(cases, left_out_laws(cases)),
+        spread=law_spread(cases, left_out_laws(cases)),
+        spreads=process_spreads(everything, *left_out_process(everything)),
         fingerprints=fingerprints,
         provenance={
             **LABELS,
             "crystals_are": "octet binaries (DFT), and others with a teacher's spectra",
             "teacher": "nequix-mp-1-pft (MIT), beyond the binaries",
             "models": models,
-            "spreads_from": "cases left out with their architecture, anion and prototype",
+            "spreads_from": "cases left out with their anion and prototype, for the law with "
+            "their architecture as well",
         },
     )
     return pack.save(folder / UNIVERSAL)
@@ -154,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("table", type=Path)
     parser.add_argument("beyond", type=Path)
+    parser.add_argument("any", type=Path)
     parser.add_argument("--folder", type=Path, default=packaged_folder())
     arguments = parser.parse_args()
     tables, beyond = read_phonon_table(arguments.table), read_phonon_table(arguments.beyond)
@@ -162,7 +172,10 @@ def main() -> None:
         encoder = find_encoder(load_calculator(model))
         fingerprints[model] = encoder.identity.fingerprint
         build_phonon_pack(encoder.identity, model, tables, arguments.folder)
-    build_universal_pack(universal_cases([beyond, tables]), fingerprints, arguments.folder)
+    everything = universal_cases([beyond, read_phonon_table(arguments.any), tables])
+    build_universal_pack(
+        universal_cases([beyond, tables]), everything, fingerprints, arguments.folder
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from platonic_ase.space.packs import find_pack
 
 UNIVERSAL = "universal.phonons.safetensors"
 QUICK = "quick-phonons"
-"""Suffix of the universal pack with the level of a model, as a quick calibration writes it."""
+"""Suffix of the universal pack with the cases of a model, as a quick calibration writes it."""
 
 
 def resolve_phonon_risk(

@@ -17,23 +17,24 @@ The factor that mends the frequencies is :mod:`~platonic_ase.phonons.correction`
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate, FrequencyFactor
-from platonic_ase.phonons.estimate import DISPLACEMENT, PhononRiskEstimate, require_same_model
+from platonic_ase.phonons.estimate import (
+    DISPLACEMENT,
+    PhononRiskEstimate,
+    probability_above,
+)
 from platonic_ase.phonons.features import LATENT, DisplacementFeatures, require_known
 from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
+from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.universal import UniversalRisk
-from platonic_ase.space.anchors import AnchorSet
-from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.schema import (
     PackSchema,
@@ -49,7 +50,6 @@ from platonic_ase.space.schema import (
 )
 
 KIND = "phonon_risk"
-LOW_THRESHOLD, ERROR_THRESHOLD = 0.15, 0.25
 _PROBABILITY = number(0, 1, above=True)
 SCHEMA = PackSchema(
     arrays=part_arrays("error", "imaginary", "factor"),
@@ -68,11 +68,10 @@ SCHEMA = PackSchema(
         "parts": mapping_of(PART),
     },
 )
-_Z90 = 1.6448536269514722  # half width of the central 90 % of a normal distribution
 
 
 @dataclass(frozen=True)
-class PhononRisk:
+class PhononRisk(PhononPack):
     """A calibration: predicts phonon errors of one model on crystals like those of its fit.
 
     Attributes
@@ -107,6 +106,8 @@ class PhononRisk:
         Labels, their number and licence, scores on what was left out; JSON-safe.
     """
 
+    kind: ClassVar[str] = KIND
+    schema: ClassVar[PackSchema] = SCHEMA
     name: str
     error: LinearPart
     sigma: float
@@ -150,28 +151,12 @@ class PhononRisk:
     def predict(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
-        """Risks of one crystal.
-
-        Parameters
-        ----------
-        features : DisplacementFeatures
-        numbers : ndarray of int, shape (n_atoms,)
-            Atomic numbers of the crystal.
-        unlike : tuple of str
-            Why the crystal is unlike all of the calibration, such as ``"layers"``.
-
-        Returns
-        -------
-        PhononRiskEstimate
-            Of :attr:`beyond` where the crystal is unlike those of the calibration. Uncalibrated
-            where there is nothing beyond, or a feature that is needed is missing (NaN).
-        """
+        """See :class:`PhononPack`; what :attr:`beyond` says of a crystal that is unlike."""
         outside = self._outside(features.to_dict(), numbers, unlike)
         if outside:
             if self.beyond is None:
                 return PhononRiskEstimate(outside=outside)
-            known = self.beyond.predict(features, numbers, _kinds(unlike))
-            return replace(known, outside=tuple(dict.fromkeys([*outside, *known.outside])))
+            return self.beyond.predict(features, numbers, _kinds(unlike))
         return self.inside(features)
 
     def inside(self, features: DisplacementFeatures) -> PhononRiskEstimate:
@@ -186,39 +171,28 @@ class PhononRisk:
         if not math.isfinite(mean):
             return PhononRiskEstimate()
         odds = math.nan if self.imaginary is None else self.imaginary(values)
-        return PhononRiskEstimate(
-            relative_error=max(mean, 0.0) ** 2,
-            interval=(
-                max(mean - _Z90 * self.sigma, 0.0) ** 2,
-                max(mean + _Z90 * self.sigma, 0.0) ** 2,
-            ),
-            probability_above_15_percent=probability_above(mean, self.sigma, LOW_THRESHOLD),
-            probability_above_25_percent=probability_above(mean, self.sigma, ERROR_THRESHOLD),
+        return PhononRiskEstimate.of_root(
+            mean,
+            self.sigma,
+            self.name,
             probability_worst_third=(
                 None
                 if self.worst_third is None
                 else probability_above(mean, self.sigma, self.worst_third)
             ),
             probability_imaginary=_probability(odds),
-            calibration=self.name,
         )
 
     def correct(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> CorrectionEstimate:
-        """What the frequencies of one crystal have to be multiplied by, or why nothing is known.
-
-        Parameters
-        ----------
-        features : DisplacementFeatures
-        numbers : ndarray of int, shape (n_atoms,)
-            Atomic numbers of the crystal.
-        unlike : tuple of str
-            Why the crystal is unlike all of the calibration, such as ``"layers"``.
-        """
+        """See :class:`PhononPack`; what :attr:`beyond` says of a crystal that is unlike."""
+        chemistry = why_no_octet(numbers) if self.octet else ""
+        if chemistry and self.beyond is not None:
+            return self.beyond.correct(features, numbers, _kinds(unlike))
         if self.factor is None:
             return CorrectionEstimate(reason=f"the pack {self.name!r} holds no correction")
-        if self.octet and (chemistry := why_no_octet(numbers)):
+        if chemistry:
             return CorrectionEstimate(reason=f"{chemistry}, unlike all crystals of the calibration")
         values = features.to_dict()
         return self.factor.estimate(values, self.name, self._outside(values, numbers, unlike))
@@ -233,17 +207,8 @@ class PhononRisk:
             outside += ("n_elements",)
         return outside
 
-    def require(self, anchors: AnchorSet) -> None:
-        """Refuse a model, or anchors, that the pack was not made with.
-
-        Raises
-        ------
-        ModelMismatchError
-        """
-        require_same_model(self.name, self.identity, anchors, self.anchors_digest)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a safetensors file with a JSON header."""
+    def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """See :class:`PhononPack`."""
         arrays: dict[str, np.ndarray] = {}
         header: dict[str, Any] = {
             "name": self.name,
@@ -262,48 +227,31 @@ class PhononRisk:
         for name, part in self._parts().items():
             header["parts"][name], stored = part.stored(name)
             arrays |= stored
-        return write_arrays(path, KIND, arrays, header)
+        return header, arrays
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> PhononRisk:
-        """Read a file of :meth:`save`.
-
-        Raises
-        ------
-        SpaceFileError
-            If the file is missing, truncated, malformed or holds values that are not finite.
-        """
-        arrays, header = read_arrays(path, KIND, SCHEMA)
-        try:
-            parts = {
-                name: LinearPart.read(name, described, arrays)
-                for name, described in header["parts"].items()
-            }
-            identity, half_width = header["identity"], header["half_width"]
-            return cls(
-                name=header["name"],
-                error=parts["error"],
-                sigma=header["sigma"],
-                imaginary=parts.get("imaginary"),
-                factor=(
-                    None if half_width is None else FrequencyFactor(parts["factor"], half_width)
-                ),
-                worst_third=header["worst_third"],
-                identity=None if identity is None else ModelIdentity.from_dict(identity),
-                anchors_digest=header["anchors"],
-                alarm_error=header["alarm_error"],
-                alarm_imaginary=header["alarm_imaginary"],
-                octet=header["octet"],
-                element_counts=tuple(header["element_counts"]),
-                provenance=header["provenance"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
-
-
-def probability_above(mean: float, sigma: float, threshold: float) -> float:
-    r"""P(error > t) where the root of the error is normal, :math:`\Phi((\mu-\sqrt t)/\sigma)`."""
-    return 0.5 * math.erfc(-(mean - math.sqrt(threshold)) / (sigma * math.sqrt(2)))
+    def from_stored(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PhononRisk:
+        """See :class:`PhononPack`."""
+        parts = {
+            name: LinearPart.read(name, described, arrays)
+            for name, described in header["parts"].items()
+        }
+        identity, half_width = header["identity"], header["half_width"]
+        return cls(
+            name=header["name"],
+            error=parts["error"],
+            sigma=header["sigma"],
+            imaginary=parts.get("imaginary"),
+            factor=None if half_width is None else FrequencyFactor(parts["factor"], half_width),
+            worst_third=header["worst_third"],
+            identity=None if identity is None else ModelIdentity.from_dict(identity),
+            anchors_digest=header["anchors"],
+            alarm_error=header["alarm_error"],
+            alarm_imaginary=header["alarm_imaginary"],
+            octet=header["octet"],
+            element_counts=tuple(header["element_counts"]),
+            provenance=header["provenance"],
+        )
 
 
 def _kinds(unlike: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from platonic_ase.phonons.risk import ERROR_THRESHOLD
+from platonic_ase.phonons.estimate import ERROR_THRESHOLD
 from platonic_ase.phonons.table import ERROR_FEATURES, PhononTable, fit_table, merge
 
 CAVEAT = (

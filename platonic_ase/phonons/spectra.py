@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+SOFTEST_THZ = 0.01
+"""Root-mean-square frequencies below count as this, so that they have a logarithm."""
+
 
 def _weights(n: int) -> np.ndarray:
     weights = np.full(n, 1 / (n - 1))
@@ -21,6 +24,18 @@ def wasserstein(quantiles: np.ndarray, truth: np.ndarray) -> float:
 def relative_error(quantiles: np.ndarray, truth: np.ndarray) -> float:
     """Wasserstein-1 distance over the mean of the truth."""
     return wasserstein(quantiles, truth) / float(_weights(len(truth)) @ np.asarray(truth))
+
+
+def log_frequency(quantiles: np.ndarray) -> float:
+    """Ln of the root-mean-square frequency, imaginary ones counted as negative squares.
+
+    Parameters
+    ----------
+    quantiles : ndarray, shape (n,)
+        THz, at equally spaced levels.
+    """
+    squares = float(_weights(len(quantiles)) @ (np.abs(quantiles) * quantiles))
+    return math.log(max(squares, SOFTEST_THZ**2)) / 2
 
 
 def best_log_factor(quantiles: np.ndarray, truth: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.fit import fit_phonon_risk
 from platonic_ase.phonons.risk import PhononRisk
+from platonic_ase.phonons.spectra import log_frequency
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.json_text import parse_json
 
@@ -55,7 +56,8 @@ class PhononRow:
     quantiles : tuple of float, length 17
         Of its spectrum, THz.
     features : DisplacementFeatures
-        NaN where the table has no such column.
+        NaN where the table has no such column; the root-mean-square frequency then follows from
+        the quantiles.
     baselines : mapping of str to float
         Other scores that might foretell the error; NaN where they were not computed.
     displacement : float
@@ -117,6 +119,10 @@ class PhononRow:
         KeyError, TypeError, ValueError
             If a value is missing or of the wrong kind.
         """
+        quantiles = tuple(float(q) for q in values["quantiles"])
+        features = {name: _number(values.get(name)) for name in FEATURES}
+        if not np.isfinite(features["log_frequency"]):  # a table of before that feature
+            features["log_frequency"] = log_frequency(np.array(quantiles))
         return cls(
             formula=str(values["formula"]),
             prototype=str(values["prototype"]),
@@ -127,8 +133,8 @@ class PhononRow:
             imaginary=bool(values["imaginary"]),
             mean=float(values["mean"]),
             lowest=float(values["lowest"]),
-            quantiles=tuple(float(q) for q in values["quantiles"]),
-            features=DisplacementFeatures(**{name: _number(values.get(name)) for name in FEATURES}),
+            quantiles=quantiles,
+            features=DisplacementFeatures(**features),
             baselines={
                 name.removeprefix(_BASELINE): _number(value)
                 for name, value in values.items()

@@ -1,11 +1,16 @@
-r"""Phonon risk for any model and any crystal: stiffness against what the truth would have.
+r"""Phonon risk for any model and any crystal.
 
-The curvature k of a displaced atom against the law of a lattice of charges is an excess
+Errors of a model on crystals that have known spectra foretell those on others: its own cases, and
+to a lesser degree those of other models, are the points of a
+:class:`~platonic_ase.phonons.process.ErrorProcess`, near which it is sharp.
+
+For a model without any case there is physics instead, where the crystal is an octet binary. The
+curvature k of a displaced atom against the law of a lattice of charges is an excess
 :math:`s = \ln k - \ln(v / d^3)`, whichever model gave it. What it would be in truth, :math:`h`
 with standard deviation :math:`\sigma_h`, is the
 :class:`~platonic_ase.phonons.stiffness.StiffnessLaw`. The logarithm :math:`\delta` of the model's
 frequencies over the true ones then follows from two sources, weighted with their precision: this
-crystal, and what is known of the model on others (its level :math:`\mu, \tau`):
+crystal, and what potentials are known for (:math:`\mu, \tau`):
 
 .. math::
 
@@ -15,63 +20,56 @@ crystal, and what is known of the model on others (its level :math:`\mu, \tau`):
 
 with :math:`\epsilon` the relative error and q what no factor mends, drawn from the crystals of the
 calibration. c is fixed so that crystals left out with their model, prototype and anion scatter as
-stated. Where the law knows nothing of a crystal, :math:`\sigma_h` is large, and what is said is
-what is known of the model: the base rate.
+stated.
 """
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate
-from platonic_ase.phonons.estimate import PhononRiskEstimate, require_same_model
+from platonic_ase.phonons.estimate import ERROR_THRESHOLD, LOW_THRESHOLD, Z90, PhononRiskEstimate
 from platonic_ase.phonons.features import DisplacementFeatures, require_known
 from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
+from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
+from platonic_ase.phonons.process import PROCESS, PROCESS_ARRAYS, ErrorProcess, case_vector
 from platonic_ase.phonons.stiffness import LAW, LAW_ARRAYS, StiffnessLaw
-from platonic_ase.space.anchors import AnchorSet
-from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.schema import (
     ArraySchema,
     PackSchema,
-    entries,
     identity,
     mapping,
-    mapping_of,
     number,
     optional,
     text,
-    whole,
 )
 
 KIND = "universal_phonon_risk"
-THRESHOLDS = (0.15, 0.25)
 _POSITIVE, _PROBABILITY = number(0, 1e6, above=True), number(0, 1, above=True)
-_LEVEL = entries(number(-5, 5), number(0, 10, above=True), whole(0, 10_000_000))
 SCHEMA = PackSchema(
     arrays={
         "mismatches": ArraySchema(("n",), low=0, high=1e3),
         **LAW_ARRAYS,
+        **PROCESS_ARRAYS,
         **part_arrays("imaginary"),
     },
     header={
         "name": text,
         "law": LAW,
-        "spread": entries(_POSITIVE, _POSITIVE),
+        "spread": _POSITIVE,
         "imaginary": optional(PART),
         "base_imaginary": number(0, 1),
-        "levels": mapping_of(_LEVEL),
-        "level": _LEVEL,
+        "process": PROCESS,
+        "model": text,
         "alarm_error": _PROBABILITY,
         "alarm_imaginary": _PROBABILITY,
         "identity": optional(identity),
@@ -79,41 +77,21 @@ SCHEMA = PackSchema(
     },
 )
 _CONTRADICTION = 3.0
+FEWEST = 5
+"""Crystals of a model below which nothing is learnt from them."""
+OFFSET, SPREAD = -0.05, 0.25
+"""Of ln of the frequencies of a model of which nothing is known over the true ones: somewhat soft,
+anything from 0.6 to 1.4 of the truth. A choice, not a fit: five architectures are too few to learn
+it from."""
+SURE = 1.0
+"""Standard deviations that ln of a factor has to differ from zero by, for the factor to be
+offered."""
+ENOUGH = 100
+"""Cases of a model below which no factor is offered: fifteen binaries do not tell enough of it."""
 
 
 @dataclass(frozen=True)
-class Level:
-    r"""What is known of a model from crystals with true spectra.
-
-    Attributes
-    ----------
-    offset, spread : float
-        Mean μ and standard deviation τ of ln of its frequencies over the true ones.
-    crystals : int
-        How many; 0 where nothing is known of the model, and the level is that of potentials.
-    """
-
-    offset: float
-    spread: float
-    crystals: int = 0
-
-    @classmethod
-    def measured(cls, log_ratios: np.ndarray) -> Level:
-        """From ln of a model's frequencies over the true ones, shape (n,), n at least 5."""
-        n = len(log_ratios)
-        if n < 5:
-            raise ValueError(f"{n} crystals; at least 5 are needed for the level of a model")
-        spread = math.sqrt(float(np.var(log_ratios, ddof=1)) * (1 + 1 / n))
-        return cls(float(np.mean(log_ratios)), max(spread, 0.01), n)
-
-
-UNKNOWN = Level(-0.05, 0.25)
-"""A model of which nothing is known: somewhat soft, anything from 0.6 to 1.4 of the truth. A
-choice, not a fit: five architectures are too few to learn it from."""
-
-
-@dataclass(frozen=True)
-class UniversalRisk:
+class UniversalRisk(PhononPack):
     r"""A phonon risk that needs no calibration of the model, and is sharpened by a quick one.
 
     Attributes
@@ -121,18 +99,17 @@ class UniversalRisk:
     name : str
         Shown wherever a risk is.
     law : StiffnessLaw
-    spread_octet, spread_other : float
-        c, for octet binaries and for all other crystals.
+    spread : float
+        c.
     mismatches : ndarray, shape (n,)
         q of the crystals of the calibration, sorted.
+    process : ErrorProcess
     imaginary : LinearPart or None
         Log-odds of a spurious imaginary mode.
     base_imaginary : float
         Share of crystals with one.
-    levels : mapping of str to Level
-        Of models of the calibration, by their fingerprint.
-    level : Level
-        Of the model in use.
+    model : str
+        Fingerprint of the model in use; empty for any.
     alarm_error, alarm_imaginary : float
         Probabilities above which a warning is raised.
     identity : ModelIdentity or None
@@ -141,15 +118,16 @@ class UniversalRisk:
         Labels, their number and licence, scores on what was left out; JSON-safe.
     """
 
+    kind: ClassVar[str] = KIND
+    schema: ClassVar[PackSchema] = SCHEMA
     name: str
     law: StiffnessLaw
-    spread_octet: float
-    spread_other: float
+    spread: float
     mismatches: np.ndarray
+    process: ErrorProcess
     imaginary: LinearPart | None = None
     base_imaginary: float = 0.0
-    levels: Mapping[str, Level] = field(default_factory=dict)
-    level: Level = UNKNOWN
+    model: str = ""
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
     identity: ModelIdentity | None = None
@@ -158,69 +136,81 @@ class UniversalRisk:
     def __post_init__(self) -> None:
         if len(self.mismatches) < 1:
             raise SpaceFileError("a universal phonon pack needs at least one mismatch")
-        for name in ("spread_octet", "spread_other"):
-            if not getattr(self, name) > 0:
-                raise SpaceFileError(f"{name} = {getattr(self, name)}; a positive number is needed")
+        if not self.spread > 0:
+            raise SpaceFileError(f"spread = {self.spread}; a positive number is needed")
         require_known(self.law.features)
         require_known(() if self.imaginary is None else self.imaginary.features)
 
-    def softening(
-        self, values: Mapping[str, float], numbers: np.ndarray, unlike: tuple[str, ...] = ()
-    ) -> tuple[float, float]:
-        r"""Mean and standard deviation of :math:`\delta`; NaN where a feature is missing.
+    @property
+    def known(self) -> bool:
+        """Whether there are cases of the model in use."""
+        return self.process.knows(self.model)
+
+    def by_law(self, numbers: np.ndarray, unlike: tuple[str, ...] = ()) -> bool:
+        """Whether the law, not the process, speaks for a crystal."""
+        return not (self.known or unlike or why_no_octet(numbers))
+
+    def softening(self, values: Mapping[str, float]) -> tuple[float, float]:
+        r"""Mean and standard deviation of :math:`\delta` by the law; NaN if a feature is missing.
 
         Parameters
         ----------
         values : mapping of str to float
             Features by name.
-        numbers : ndarray of int, shape (n_atoms,)
-        unlike : tuple of str
-            Why the law says nothing of the crystal at all; empty where it may.
         """
-        prior = 1 / self.level.spread**2
-        if unlike:
-            return self.level.offset, self.level.spread
         true, deviation = self.law(values)
-        precision = 4 / (self._spread(numbers) * deviation) ** 2
+        prior, precision = 1 / SPREAD**2, 4 / (self.spread * deviation) ** 2
         variance = 1 / (precision + prior)
         own = (values["stiffness_excess"] - true) / 2
         # sources that contradict each other are less sure than they say (Birge's ratio)
-        gap = abs(own - self.level.offset) / math.sqrt(1 / precision + 1 / prior)
+        gap = abs(own - OFFSET) / math.sqrt(1 / precision + 1 / prior)
         wide = math.sqrt(variance) * max(1.0, gap / _CONTRADICTION)
-        return variance * (precision * own + prior * self.level.offset), wide
+        return variance * (precision * own + prior * OFFSET), wide
 
     def predict(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
-        """Risks of one crystal.
-
-        Parameters
-        ----------
-        features : DisplacementFeatures
-        numbers : ndarray of int, shape (n_atoms,)
-            Atomic numbers of the crystal.
-        unlike : tuple of str
-            Why the crystal is unlike all of the calibration, such as ``"layers"``.
-
-        Returns
-        -------
-        PhononRiskEstimate
-            Uncalibrated where a feature that is needed is missing (NaN).
-        """
+        """See :class:`PhononPack`."""
         values = features.to_dict()
-        mean, deviation = self.softening(values, numbers, unlike)
+        probability = self._imaginary(values, unlike)
+        if self.by_law(numbers, unlike):
+            return self._by_law(values, probability)
+        mean, deviation, outside = self._of_process(values, numbers, unlike)
+        if not math.isfinite(mean[0]):
+            return PhononRiskEstimate()
+        return PhononRiskEstimate.of_root(
+            float(mean[0]),
+            float(deviation[0]),
+            self.name,
+            probability_imaginary=probability,
+            outside=outside,
+        )
+
+    def _by_law(self, values: Mapping[str, float], imaginary: float | None) -> PhononRiskEstimate:
+        mean, deviation = self.softening(values)
         if not math.isfinite(mean):
             return PhononRiskEstimate()
         errors = possible_errors(mean, deviation, self.mismatches)
         return PhononRiskEstimate(
             relative_error=float(np.median(errors)),
             interval=shortest_interval(errors),
-            probability_above_15_percent=float((errors > THRESHOLDS[0]).mean()),
-            probability_above_25_percent=float((errors > THRESHOLDS[1]).mean()),
-            probability_imaginary=self._imaginary(values, unlike),
+            probability_above_15_percent=float((errors > LOW_THRESHOLD).mean()),
+            probability_above_25_percent=float((errors > ERROR_THRESHOLD).mean()),
+            probability_imaginary=imaginary,
             calibration=self.name,
-            outside=unlike + self.law.outside(values),
+            outside=self.law.outside(values),
         )
+
+    def _of_process(
+        self, values: Mapping[str, float], numbers: np.ndarray, unlike: tuple[str, ...]
+    ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+        """Both values of the process, their deviations, and why the crystal is outside."""
+        if unlike:
+            return *self.process.base(self.model), unlike
+        vector = case_vector(values, numbers)
+        usual = not (why_no_octet(numbers) or self.law.outside(values))
+        mean, deviation = self.process(vector[None], self.model, [usual])
+        return mean[0], deviation[0], self.process.outside(vector)
 
     def _imaginary(self, values: Mapping[str, float], unlike: tuple[str, ...]) -> float | None:
         if self.imaginary is None or not math.isfinite(odds := self.imaginary(values)):
@@ -228,103 +218,116 @@ class UniversalRisk:
         known = 0.0 if unlike else (self.law.noise / self.law(values)[1]) ** 2
         return known / (1 + math.exp(-odds)) + (1 - known) * self.base_imaginary
 
-    def _spread(self, numbers: np.ndarray) -> float:
-        return self.spread_other if why_no_octet(numbers) else self.spread_octet
-
     def correct(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> CorrectionEstimate:
-        """None: a factor is offered by the packs of single models only."""
-        why = f"; the crystal is unlike all of it: {', '.join(unlike)}" if unlike else ""
-        return CorrectionEstimate(reason=f"the pack {self.name!r} holds no correction{why}")
-
-    def require(self, anchors: AnchorSet) -> None:
-        """Refuse a model that a sharpened pack was not made for.
-
-        Raises
-        ------
-        ModelMismatchError
-        """
-        require_same_model(self.name, self.identity, anchors)
+        """See :class:`PhononPack`; only for models of known cases, where it is sure enough."""
+        if (cases := self.process.count(self.model)) < ENOUGH:
+            return CorrectionEstimate(
+                reason=f"the pack {self.name!r} has {cases} cases of this model, and {ENOUGH} are "
+                "needed"
+            )
+        values = features.to_dict()
+        means, deviations, outside = self._of_process(values, numbers, unlike)
+        log_factor, deviation = -float(means[1]), float(deviations[1])
+        if not math.isfinite(log_factor):
+            reason = "a feature could not be computed"
+        elif outside:
+            reason = f"the crystal is unlike those of the calibration in {', '.join(outside)}"
+        elif abs(log_factor) < SURE * deviation:
+            reason = (
+                f"the factor is not known well enough: {math.exp(log_factor):.2f}, from "
+                f"{math.exp(log_factor - deviation):.2f} to {math.exp(log_factor + deviation):.2f}"
+            )
+        else:
+            reach = Z90 * deviation
+            low, high = math.exp(log_factor - reach), math.exp(log_factor + reach)
+            return CorrectionEstimate(math.exp(log_factor), (low, high), calibration=self.name)
+        return CorrectionEstimate(reason=reason)
 
     def for_model(self, identity: ModelIdentity) -> UniversalRisk:
-        """With the level of a model, where the calibration knows it."""
-        level = self.levels.get(identity.fingerprint)
-        if level is None or self.level.crystals:
+        """For a model in use, whose cases the calibration may know."""
+        if self.identity is not None or not self.process.knows(identity.fingerprint):
             return self
-        return replace(
-            self, name=f"{self.name}; level of {identity.model} known", level=level, levels={}
-        )
+        name = f"{self.name}; {identity.model} among them"
+        return replace(self, name=name, model=identity.fingerprint)
 
-    def sharpened(self, identity: ModelIdentity, log_ratios: np.ndarray) -> UniversalRisk:
-        """With a level measured on crystals with true spectra, and bound to the model.
+    def sharpened(
+        self,
+        identity: ModelIdentity,
+        vectors: np.ndarray,
+        relative_errors: Sequence[float] | np.ndarray,
+        log_ratios: Sequence[float] | np.ndarray,
+    ) -> UniversalRisk:
+        """With cases of a model, and bound to it.
 
         Parameters
         ----------
         identity : ModelIdentity
-        log_ratios : ndarray, shape (n,)
-            ln of the model's frequencies over the true ones.
+        vectors : ndarray, shape (n, 18), n at least 5
+            See :func:`~platonic_ase.phonons.process.case_vector`.
+        relative_errors, log_ratios : sequence of float, length n
+            Of the frequencies, and ln of them over the true ones.
+
+        Raises
+        ------
+        ValueError
+            With fewer than five cases.
         """
+        if len(vectors) < FEWEST:
+            raise ValueError(
+                f"{len(vectors)} crystals; at least {FEWEST} are needed to learn of a model"
+            )
+        values = np.column_stack([np.sqrt(relative_errors), log_ratios])
         return replace(
             self,
-            name=f"{self.name}; level of {identity.model} from {len(log_ratios)} crystals",
-            level=Level.measured(log_ratios),
-            levels={},
+            name=f"{self.name}; {identity.model} on {len(vectors)} more",
+            process=self.process.joined(identity.fingerprint, vectors, values),
+            model=identity.fingerprint,
             identity=identity,
         )
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a safetensors file with a JSON header."""
+    def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """See :class:`PhononPack`."""
         law, arrays = self.law.stored()
+        process, cases = self.process.stored()
+        arrays |= cases
         arrays["mismatches"] = np.asarray(self.mismatches, dtype=np.float64)
         header: dict[str, Any] = {
             "name": self.name,
             "law": law,
-            "spread": [self.spread_octet, self.spread_other],
+            "spread": self.spread,
             "imaginary": None,
             "base_imaginary": self.base_imaginary,
-            "levels": {key: _listed(level) for key, level in self.levels.items()},
-            "level": _listed(self.level),
+            "process": process,
+            "model": self.model,
             "alarm_error": self.alarm_error,
             "alarm_imaginary": self.alarm_imaginary,
             "identity": None if self.identity is None else self.identity.to_dict(),
             "provenance": dict(self.provenance),
         }
         if self.imaginary is not None:
-            header["imaginary"], stored = self.imaginary.stored("imaginary")
-            arrays |= stored
-        return write_arrays(path, KIND, arrays, header)
+            header["imaginary"], modes = self.imaginary.stored("imaginary")
+            arrays |= modes
+        return header, arrays
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> UniversalRisk:
-        """Read a file of :meth:`save`.
-
-        Raises
-        ------
-        SpaceFileError
-            If the file is missing, truncated, malformed or holds values that are not finite.
-        """
-        arrays, header = read_arrays(path, KIND, SCHEMA)
-        try:
-            modes, identity = header["imaginary"], header["identity"]
-            return cls(
-                name=header["name"],
-                law=StiffnessLaw.read(header["law"], arrays),
-                spread_octet=float(header["spread"][0]),
-                spread_other=float(header["spread"][1]),
-                mismatches=arrays["mismatches"],
-                imaginary=(None if modes is None else LinearPart.read("imaginary", modes, arrays)),
-                base_imaginary=float(header["base_imaginary"]),
-                levels={key: Level(*level) for key, level in header["levels"].items()},
-                level=Level(*header["level"]),
-                alarm_error=float(header["alarm_error"]),
-                alarm_imaginary=float(header["alarm_imaginary"]),
-                identity=None if identity is None else ModelIdentity.from_dict(identity),
-                provenance=header["provenance"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
-
-
-def _listed(level: Level) -> list[float]:
-    return [level.offset, level.spread, level.crystals]
+    def from_stored(
+        cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> UniversalRisk:
+        """See :class:`PhononPack`."""
+        modes, identity = header["imaginary"], header["identity"]
+        return cls(
+            name=header["name"],
+            law=StiffnessLaw.read(header["law"], arrays),
+            spread=float(header["spread"]),
+            mismatches=arrays["mismatches"],
+            process=ErrorProcess.read(header["process"], arrays),
+            imaginary=None if modes is None else LinearPart.read("imaginary", modes, arrays),
+            base_imaginary=float(header["base_imaginary"]),
+            model=header["model"],
+            alarm_error=float(header["alarm_error"]),
+            alarm_imaginary=float(header["alarm_imaginary"]),
+            identity=None if identity is None else ModelIdentity.from_dict(identity),
+            provenance=header["provenance"],
+        )

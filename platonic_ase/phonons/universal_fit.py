@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.linear import LinearPart, fit_logistic
+from platonic_ase.phonons.process import ErrorProcess, case_vector, fit_process
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES, StiffnessLaw, fit_stiffness
 from platonic_ase.phonons.table import PhononRow, PhononTable
-from platonic_ase.phonons.universal import Level, UniversalRisk
+from platonic_ase.phonons.universal import UniversalRisk
 
 MODE_FEATURES = ("force_odds",)
 BINARY_PROTOTYPES = ("rocksalt", "zincblende", "wurtzite")
 """Left out by anion alone: each is most of the crystals with DFT labels."""
 _REFERENCE = 0.03
+_LARGEST = 1.5
+"""Relative errors beyond count as this: one crystal must not outweigh all others."""
 _MISMATCHES = np.linspace(0.5, 32.5, 33) / 33
 
 
@@ -47,9 +50,24 @@ class Case:
         return math.sqrt(max(squares, 0.0)) if math.isfinite(squares) else math.nan
 
     @property
+    def vector(self) -> np.ndarray:
+        """What describes it for the process, shape (18,)."""
+        return case_vector(self.row.features.to_dict(), self.row.numbers)
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """Square root of the relative error, and :attr:`log_ratio`; what the process learns."""
+        return math.sqrt(min(self.row.relative_error, _LARGEST)), self.log_ratio
+
+    @property
     def at_reference(self) -> bool:
         """Whether displaced by the length that the law is learnt at, 0.03 Å."""
         return abs(self.row.displacement - _REFERENCE) < 1e-6
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the process learns from it: displaced as usual, and some factor mends it."""
+        return self.at_reference and math.isfinite(self.log_ratio)
 
     @property
     def octet(self) -> bool:
@@ -159,24 +177,99 @@ def left_out_laws(
     return found
 
 
-def spreads(
+def law_spread(
     cases: Sequence[Case], laws: np.ndarray, use: Callable[[Case], bool] = lambda _: True
-) -> tuple[float, float]:
-    """By how much left-out cases scatter more than their laws say: octet binaries, and others."""
-    found = []
-    for octet in (True, False):
-        z = [
-            (case.log_ratio - own) / deviation
-            for case, (own, deviation) in zip(cases, laws, strict=True)
-            if case.at_reference
-            and case.octet == octet
-            and use(case)
-            and math.isfinite(case.log_ratio)
-        ]
-        found.append(float(np.sqrt(np.mean(np.square(z)))) if len(z) >= 5 else math.nan)
-    octets, others = found
-    octets = octets if math.isfinite(octets) else 1.0
-    return octets, max(others, octets) if math.isfinite(others) else 2 * octets
+) -> float:
+    """By how much left-out octet binaries scatter more than their laws say."""
+    z = [
+        (case.log_ratio - own) / deviation
+        for case, (own, deviation) in zip(cases, laws, strict=True)
+        if case.at_reference and case.octet and use(case) and math.isfinite(case.log_ratio)
+    ]
+    return float(np.sqrt(np.mean(np.square(z)))) if len(z) >= 5 else 1.0
+
+
+def process_of(
+    cases: Iterable[Case], fingerprints: Mapping[str, str] | None = None
+) -> ErrorProcess:
+    """The process of all cases at the displacement of the calibration that some factor mends.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+    fingerprints : mapping of str to str, optional
+        Of models; others go by their name.
+    """
+    used = [case for case in cases if case.teaches]
+    known = fingerprints or {}
+    return fit_process(
+        [known.get(case.model, case.model) for case in used],
+        np.array([case.vector for case in used]),
+        np.array([case.values for case in used]),
+    )
+
+
+def left_out_process(
+    cases: Sequence[Case], *, architecture: bool = False, given: Collection[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """What processes that never saw a case's like say of it.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    architecture : bool
+        Whether other models of a case's architecture are left out as well.
+    given : collection of str
+        Keys of crystals whose cases with the model itself stay all the same.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Both values and their standard deviations before they are scaled, shape (n, 2) both.
+    """
+    teachers = [case for case in cases if case.teaches]
+    everything = process_of(teachers)
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for k, case in enumerate(cases):
+        kind = "" if case.row.prototype in BINARY_PROTOTYPES else case.row.prototype
+        model = case.model if architecture else ""
+        groups.setdefault((model, case.row.anion, kind), []).append(k)
+    means, deviations = np.empty((len(cases), 2)), np.empty((len(cases), 2))
+    for members in groups.values():
+        one = cases[members[0]]
+        kept = unseen(one, architecture=architecture)
+        process = everything.without(
+            np.array(
+                [
+                    not (kept(each) or (each.model == one.model and each.row.key in given))
+                    for each in teachers
+                ]
+            )
+        )
+        for model in {cases[k].model for k in members}:
+            those = [k for k in members if cases[k].model == model]
+            vectors = np.array([cases[k].vector for k in those])
+            octet = [cases[k].octet for k in those]
+            means[those], deviations[those] = process(vectors, model, octet)
+    return means, deviations
+
+
+def process_spreads(
+    cases: Sequence[Case],
+    means: np.ndarray,
+    deviations: np.ndarray,
+    use: Callable[[Case], bool] = lambda _: True,
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """By how much left-out cases scatter more than stated; see :class:`ErrorProcess`."""
+    z = (np.array([case.values for case in cases]) - means) / deviations
+    asked = np.array([case.at_reference and use(case) for case in cases])
+    octet = np.array([case.octet for case in cases])
+    asked &= np.isfinite(z).all(axis=1)
+    root, log = (
+        [float(np.sqrt(np.mean(z[asked & kind, j] ** 2))) for kind in (octet, ~octet)]
+        for j in range(2)
+    )
+    return (root[0], root[1]), (log[0], log[1])
 
 
 def fit_modes(cases: Iterable[Case]) -> tuple[LinearPart | None, float]:
@@ -191,9 +284,11 @@ def fit_modes(cases: Iterable[Case]) -> tuple[LinearPart | None, float]:
 
 def fit_universal(
     cases: Sequence[Case],
+    everything: Sequence[Case],
     name: str,
     *,
-    spread: tuple[float, float],
+    spread: float,
+    spreads: tuple[tuple[float, float], tuple[float, float]],
     fingerprints: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> UniversalRisk:
@@ -202,12 +297,15 @@ def fit_universal(
     Parameters
     ----------
     cases : sequence of Case
+        That the law and imaginary modes are learnt from.
+    everything : sequence of Case
+        Those of the process.
     name : str
         Of the pack.
-    spread : tuple of float
-        See :func:`spreads`.
+    spread, spreads : float, tuple of tuples
+        See :func:`law_spread` and :func:`process_spreads`.
     fingerprints : mapping of str to str, optional
-        Of the models whose level is kept.
+        Of models.
     provenance : mapping, optional
         JSON-safe.
     """
@@ -217,25 +315,13 @@ def fit_universal(
     return UniversalRisk(
         name=name,
         law=fit_law(used),
-        spread_octet=spread[0],
-        spread_other=spread[1],
+        spread=spread,
         mismatches=np.quantile(mismatches[np.isfinite(mismatches)], _MISMATCHES),
+        process=replace(process_of(everything, fingerprints), spreads=spreads),
         imaginary=modes,
         base_imaginary=base,
-        levels={
-            fingerprint: level
-            for model, fingerprint in (fingerprints or {}).items()
-            if (level := level_of(used, model)) is not None
-        },
         provenance=dict(provenance or {}),
     )
-
-
-def level_of(cases: Iterable[Case], model: str) -> Level | None:
-    """The level of a model on these crystals; None with fewer than five."""
-    ratios = np.array([c.log_ratio for c in cases if c.model == model and c.at_reference])
-    ratios = ratios[np.isfinite(ratios)]
-    return Level.measured(ratios) if len(ratios) >= 5 else None
 
 
 def is_stable(truth_lowest: float) -> bool:

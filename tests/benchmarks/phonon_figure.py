@@ -16,7 +16,7 @@ from phonon_correction import distances
 from phonon_risk import TABLE
 
 from platonic_ase.calibrate.materials import read_materials
-from platonic_ase.phonons.risk import ERROR_THRESHOLD
+from platonic_ase.phonons.estimate import ERROR_THRESHOLD
 from platonic_ase.phonons.scores import auroc, leave_anions_out
 from platonic_ase.phonons.table import PhononTable, read_phonon_table
 from platonic_ase.report.plots.style import ALARM, BLUE, GREY, new_figure, styled

@@ -23,9 +23,9 @@ import numpy as np
 from ase.symbols import string2symbols
 from scipy.stats import beta
 
+from platonic_ase.phonons.estimate import ERROR_THRESHOLD
 from platonic_ase.phonons.linear import predict_left_out
 from platonic_ase.phonons.packaging import OTHER_FUNCTIONAL
-from platonic_ase.phonons.risk import ERROR_THRESHOLD
 from platonic_ase.phonons.scores import (
     CAVEAT,
     auroc,

@@ -37,7 +37,8 @@ from phonon_risk import (
 )
 
 from platonic_ase.calibrate.materials import read_materials
-from platonic_ase.phonons.risk import ERROR_THRESHOLD, PhononRisk
+from platonic_ase.phonons.estimate import ERROR_THRESHOLD
+from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.scores import auroc, leave_anions_out, spearman
 from platonic_ase.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.phonons.table import PhononTable, fit_table, merge, read_phonon_table

@@ -1,4 +1,4 @@
-"""Fifteen shipped spectra, and the level that they give."""
+"""Fifteen shipped spectra, and what they tell of a model."""
 
 from types import SimpleNamespace
 
@@ -9,6 +9,7 @@ from platonic_ase import find_encoder
 from platonic_ase.calibrate import quick
 from platonic_ase.calibrate.quick import quick_materials, quick_phonon_risk
 from platonic_ase.errors import CalibrationError
+from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.testing import MockCalculator
 
 
@@ -19,14 +20,22 @@ def test_the_spectra_are_shipped_with_their_source():
     assert all("PhononDB" in each.source for each in materials)
 
 
-def test_the_level_is_that_of_the_rows(monkeypatch, tmp_path):
+def test_the_pack_knows_the_rows(monkeypatch, tmp_path):
     watched = SimpleNamespace(encoder=find_encoder(MockCalculator()))
     factors = [*(0.2 + 0.01 * k for k in range(-4, 5)), float("nan")]
-    rows = [SimpleNamespace(log_factor=factor) for factor in factors]
+    features = DisplacementFeatures(**dict.fromkeys(FEATURES, 1.0))
+    rows = [
+        SimpleNamespace(
+            log_factor=factor, relative_error=0.16, features=features, numbers=np.array([11, 17])
+        )
+        for factor in factors
+    ]
     monkeypatch.setattr(quick, "label_crystals", lambda *_, **__: rows)
     pack = quick_phonon_risk(watched, tmp_path)
-    assert pack.level.offset == pytest.approx(-0.2)
-    assert pack.level.crystals == 9
+    assert pack.known
+    (root, offset), _ = pack.process.base(pack.model)
+    assert (root, offset) == (pytest.approx(0.4), pytest.approx(-0.2))
+    assert pack.identity == watched.encoder.identity
     monkeypatch.setattr(quick, "label_crystals", lambda *_, **__: rows[:7])
     with pytest.raises(CalibrationError, match="7 of the crystals"):
         quick_phonon_risk(watched, tmp_path)

@@ -174,7 +174,7 @@ def test_no_probe_is_an_error(springs):
     with pytest.raises(ValueError, match="at least one atom"):
         crystal.features()
     with pytest.raises(ValueError, match="at least one atom"):
-        combine(np.zeros((0, 15)), np.zeros(0), 1)
+        combine(np.zeros((0, 15)), np.zeros(0), np.zeros(0), np.zeros(0), 1)
 
 
 def plainly(crystal):
@@ -206,10 +206,12 @@ def plainly(crystal):
     orbits = {}
     for each in responses:
         orbits.setdefault(each.orbit, []).append(each)
-    valences = formal_valences(crystal.atoms.numbers)[[g[0].atom for g in orbits.values()]]
+    first = [group[0].atom for group in orbits.values()]
+    valences = formal_valences(crystal.atoms.numbers)[first]
+    masses, counts = crystal.atoms.get_masses()[first], np.bincount(crystal.orbits)[[*orbits]]
     rows = np.array([orbit_row(group) for group in orbits.values()])
     n_elements = len(np.unique(crystal.atoms.numbers))
-    return tuple(responses), combine(rows, valences, n_elements)
+    return tuple(responses), combine(rows, valences, masses, counts, n_elements)
 
 
 @pytest.mark.parametrize("rattle", [0.0, 0.02])

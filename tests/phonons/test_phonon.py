@@ -15,6 +15,7 @@ from platonic_ase.phonons import assess_phonopy, run_phonon
 from platonic_ase.phonons import run as workflow
 from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.risk import PhononRisk
+from platonic_ase.phonons.spectra import log_frequency
 from platonic_ase.phonons.spectrum import choose_mesh
 from platonic_ase.phonons.structure import choose_supercell, face_distances, to_ase
 from platonic_ase.report.columns import read_columns
@@ -74,6 +75,11 @@ def test_springs_have_their_exact_frequencies():
     assert max(result.force_constant_errors.values()) < 1e-9
     assert result.features.neighbour_share == pytest.approx(1)
     assert result.features.softest_curvature == pytest.approx(6)
+    # the moved atoms alone give the trace of the dynamical matrix, so the mean square frequency
+    squares = (exact**2).mean(axis=1)
+    rms = np.sqrt(np.average(squares, weights=mesh.weights))
+    assert np.exp(result.features.log_frequency) == pytest.approx(rms, rel=1e-4)
+    assert np.exp(log_frequency(result.spectrum.quantiles)) == pytest.approx(rms, rel=0.02)
 
 
 def test_heat_capacity_of_the_mesh():

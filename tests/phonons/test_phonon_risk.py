@@ -7,11 +7,12 @@ import pytest
 from platonic_ase import find_encoder
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
 from platonic_ase.phonons.correction import FrequencyFactor
+from platonic_ase.phonons.estimate import probability_above
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.fit import fit_phonon_risk
 from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.packs import resolve_phonon_risk
-from platonic_ase.phonons.risk import PhononRisk, probability_above
+from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.space.folders import identity_key
 from platonic_ase.testing import MockCalculator, mock_anchors
 

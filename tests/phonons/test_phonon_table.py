@@ -28,6 +28,7 @@ from platonic_ase.phonons.scores import (
 from platonic_ase.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.phonons.table import ERROR_FEATURES, PhononRow, read_phonon_table
 from platonic_ase.phonons.universal import UniversalRisk
+from platonic_ase.phonons.universal_fit import fit_law, left_out_process, process_of
 from platonic_ase.space.folders import packaged_folder
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -125,28 +126,61 @@ def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_p
     assert stored.octet
 
 
-def test_the_universal_pack_is_the_fit_of_all(tables, shipped, tmp_path):
-    stored = UniversalRisk.load(packaged_folder() / UNIVERSAL)
-    beyond = read_phonon_table(BENCHMARKS / "phonon_beyond.json")
+@pytest.fixture(scope="module")
+def of_universal(tables, shipped):
+    """Cases of the law, all cases, and fingerprints."""
+    beyond, more = (read_phonon_table(BENCHMARKS / f"phonon_{n}.json") for n in ("beyond", "any"))
     fingerprints = {model: table.fingerprint for model, table in beyond.items()}
     for model, table in tables.items():
         (pack,) = [pack for name, pack in shipped.items() if name.startswith(f"{table.title}, ")]
         fingerprints[model] = pack.identity.fingerprint
-    cases = universal_cases([beyond, tables])
-    refit = UniversalRisk.load(build_universal_pack(cases, fingerprints, tmp_path))
-    assert refit.name == stored.name
-    assert refit.provenance == stored.provenance
-    assert set(refit.levels) == set(stored.levels)
-    assert refit.spread_octet == pytest.approx(stored.spread_octet, abs=1e-6)
-    assert refit.spread_other == pytest.approx(stored.spread_other, abs=1e-6)
-    assert refit.law.points == pytest.approx(stored.law.points, abs=1e-6)
-    assert refit.law.values == pytest.approx(stored.law.values, abs=1e-6)
-    assert refit.mismatches == pytest.approx(stored.mismatches, abs=1e-6)
+    return universal_cases([beyond, tables]), universal_cases([beyond, more, tables]), fingerprints
+
+
+def test_the_universal_pack_holds_the_cases_of_all_tables(of_universal):
+    cases, everything, fingerprints = of_universal
+    stored = UniversalRisk.load(packaged_folder() / UNIVERSAL)
+    process, law = process_of(everything, fingerprints), fit_law(cases)
+    assert stored.process.models == process.models
+    assert np.array_equal(stored.process.owners, process.owners)
+    for name in ("mean", "scale", "points", "values"):
+        expected = getattr(process, name)
+        assert getattr(stored.process, name) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert stored.law.points == pytest.approx(law.points, abs=1e-6)
+    assert stored.law.values == pytest.approx(law.values, abs=1e-6)
     assert stored.identity is None
     assert "chgnet-r2scan" not in stored.provenance["models"]
-    assert fingerprints["chgnet-r2scan"] not in stored.levels
-    for case in cases:
+    assert fingerprints["chgnet-r2scan"] not in stored.process.models
+    for case in everything:
         assert case.row.prototype not in LAYERED
+
+
+@pytest.mark.slow
+def test_the_universal_pack_is_the_fit_of_all(of_universal, tmp_path):
+    stored = UniversalRisk.load(packaged_folder() / UNIVERSAL)
+    refit = UniversalRisk.load(build_universal_pack(*of_universal, tmp_path))
+    assert refit.name == stored.name
+    assert refit.provenance == stored.provenance
+    assert refit.spread == pytest.approx(stored.spread, abs=1e-6)
+    assert np.array(refit.process.spreads) == pytest.approx(
+        np.array(stored.process.spreads), abs=1e-6
+    )
+    assert refit.mismatches == pytest.approx(stored.mismatches, abs=1e-6)
+
+
+def test_processes_see_nothing_of_what_is_left_out(of_universal):
+    everything = of_universal[1]
+    few = [case for case in everything if case.row.anion in ("N", "C", "As", "Se")]
+    means, deviations = left_out_process(few)
+    odd = [case.row.anion == "N" for case in few]
+    tampered = [
+        replace(case, row=replace(case.row, relative_error=1.4, log_factor=1.0)) if each else case
+        for case, each in zip(few, odd, strict=True)
+    ]
+    again, still = left_out_process(tampered)
+    assert np.array_equal(again[odd], means[odd])
+    assert np.array_equal(still, deviations)  # what is sure does not depend on the values
+    assert not np.allclose(again[np.logical_not(odd)], means[np.logical_not(odd)])
 
 
 def test_the_benchmark_agrees_with_the_packs(benchmark, tables, shipped):
@@ -228,6 +262,7 @@ def test_broken_tables(tmp_path):
 
 
 def test_packaging_needs_a_table(monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "argv", ["phonon_packaging", str(tmp_path / "none.json"), str(TABLE)])
+    given = [str(tmp_path / "none.json"), str(TABLE), str(TABLE)]
+    monkeypatch.setattr(sys, "argv", ["phonon_packaging", *given])
     with pytest.raises(SpaceFileError, match="no phonon table"):
         phonon_packaging.main()
