@@ -73,10 +73,10 @@ def space_map(
     label : str
         Of the colour.
     """
-    centred = platonic - platonic.mean(axis=0)
-    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ axes[:2].T
-    share = singular[:2] ** 2 / max(float((singular**2).sum()), 1e-300)
+    centred = platonic - platonic.mean(axis=0, dtype=np.float64).astype(platonic.dtype)
+    variances, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    places = centred @ axes[:, :-3:-1]
+    share = variances[:-3:-1] / max(float(variances.sum()), 1e-300)
     order = np.argsort(scores)[-_DRAWN:]
     logarithmic = 0 < 100 * float(scores.min()) < float(scores.max())
     shade = np.log10(scores[order]) if logarithmic else scores[order]

@@ -11,6 +11,7 @@ from platonic_ase.report.html import number, plural
 from platonic_ase.screen.page import label, write_summary
 from platonic_ase.screen.parquet import write_parquet
 from platonic_ase.screen.ranking import (
+    parted,
     ranked,
     resolve,
     score,
@@ -29,7 +30,7 @@ def conclude_screening(
     database: bool = False,
     parquet: bool = False,
 ) -> dict[str, Path]:
-    """Write the page of a screening, and what else is asked for; all rows are read into memory.
+    """Write the page of a screening, and what else is asked for.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def conclude_screening(
     database : bool
         Whether to write ``rows.db``.
     parquet : bool
-        Whether to write ``rows.parquet``; needs pyarrow.
+        Whether to write ``rows.parquet``; needs pyarrow, and reads all rows into memory.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def conclude_screening(
     if not rows:
         raise ScreenError(f"{folder} holds no rows yet; were there any structures?")
     run = parse_json((folder / RUN).read_bytes())
-    computed = [row for row in rows if row["error"] is None]
+    computed, _ = parted(rows)
     if not computed:
         raise ScreenError(
             f"none of {len(rows)} structures could be computed; the first: {rows[0]['error']}"
@@ -103,7 +104,7 @@ def describe_screening(folder: str | os.PathLike[str], by: str = "risk", count: 
     count : int
         How many to name.
     """
-    computed = [row for row in latest_rows(folder) if row["error"] is None]
+    computed, _ = parted(latest_rows(folder))
     name = resolve(computed, by)
     warned = sum(bool(row["events"]) for row in computed)
     first = "; ".join(

@@ -27,7 +27,7 @@ from platonic_ase.report.sheet import Gallery, Group, sheet
 from platonic_ase.report.verdict import Verdict
 from platonic_ase.report.viewer import MOST_ATOMS
 from platonic_ase.screen.charts import distributions, space_map
-from platonic_ase.screen.ranking import Row, ranked, score
+from platonic_ase.screen.ranking import Row, parted, ranked, score
 from platonic_ase.screen.sources import atoms_of
 
 SHOWN = 50
@@ -72,9 +72,10 @@ def write_summary(
         If it cannot be written.
     """
     order = ranked(rows, name)
-    failed = [row for row in rows if row["error"] is not None]
-    gallery = _gallery(order[:SHOWN])
-    known = {} if gallery is None else {row["name"]: k for k, row in enumerate(_drawn(order))}
+    done, failed = parted(rows)
+    shown = list(order[:SHOWN])
+    gallery = _gallery(shown)
+    known = {} if gallery is None else {row["name"]: k for k, row in enumerate(_drawn(shown))}
     charts = _charts(rows, order, name, known)
     about = facts(
         {
@@ -87,7 +88,7 @@ def write_summary(
         }
     )
     sections = [
-        section(f"What needs a look, by {label(name)}", _table(order[:SHOWN], name, known)),
+        section(f"What needs a look, by {label(name)}", _table(shown, name, known)),
         ""
         if gallery is None
         else viewer_section(
@@ -98,7 +99,7 @@ def write_summary(
         section("The screening", about),
     ]
     heading = f"Screening of {plural(len(rows), 'structure')}"
-    verdict = _verdict(rows, failed, order, name)
+    verdict = _verdict(done, len(failed), shown, name)
     return write_page(sheet(heading, verdict, sections, charts, gallery), path)
 
 
@@ -112,14 +113,14 @@ def label(name: str) -> str:
     return _LABELS.get(name, name.rpartition(".")[2].replace("_", " "))
 
 
-def _verdict(
-    rows: Sequence[Row], failed: Sequence[Row], order: Sequence[Row], name: str
-) -> Verdict:
-    done = [row for row in rows if row["error"] is None]
-    warned = sum(bool(row["events"]) for row in done)
-    outside = sum(not row["covered"] for row in done)
-    ends = Counter(str(row["ended"]) for row in done)
-    title = f"{warned} of {len(done)} raised a warning, {len(failed)} could not be computed"
+def _verdict(done: Sequence[Row], failed: int, order: Sequence[Row], name: str) -> Verdict:
+    warned = outside = 0
+    ends: Counter[str] = Counter()
+    for row in done:
+        warned += bool(row["events"])
+        outside += not row["covered"]
+        ends[str(row["ended"])] += 1
+    title = f"{warned} of {len(done)} raised a warning, {failed} could not be computed"
     if warned or failed:
         kind, sentence = "alarm", "Look at the first of the table before you use any of them"
         if order:
@@ -143,7 +144,7 @@ def _drawn(order: Sequence[Row]) -> list[Row]:
     """The first rows whose structures a browser can turn together."""
     kept: list[Row] = []
     total = 0
-    for row in order[:SHOWN]:
+    for row in order:
         total += row["n_atoms"] if row["structure"] else 0
         if row["structure"] and total <= MOST_ATOMS:
             kept.append(row)
@@ -192,15 +193,23 @@ def _charts(
     drawn: dict[str, Chart] = {}
     if found := numbers_of(rows, name):
         drawn["distributions"] = distributions(found)
-    placed = [row for row in order if row.get("platonic")]
-    if len(placed) > 2:
-        groups = {k: known[row["name"]] for k, row in enumerate(placed) if row["name"] in known}
+    platonic = np.empty((0, 0), dtype=np.float32)
+    scores: list[float | None] = []
+    names: list[str] = []
+    groups: dict[int, int] = {}
+    for row in order:
+        if not row.get("platonic"):
+            continue
+        if not names:
+            platonic = np.empty((len(order), len(row["platonic"])), dtype=np.float32)
+        platonic[len(names)] = row["platonic"]
+        if row["name"] in known:
+            groups[len(names)] = known[row["name"]]
+        scores.append(score(row, name))
+        names.append(f"{row['name']} ({row['formula']})")
+    if len(names) > 2:
         drawn["map"] = space_map(
-            np.array([row["platonic"] for row in placed]),
-            np.array([score(row, name) for row in placed]),
-            [f"{row['name']} ({row['formula']})" for row in placed],
-            groups,
-            label(name),
+            platonic[: len(names)], np.array(scores), names, groups, label(name)
         )
     return drawn
 
@@ -214,12 +223,14 @@ def numbers_of(rows: Sequence[Row], name: str) -> dict[str, np.ndarray]:
     name : str
         What is ranked by.
     """
-    found: dict[str, np.ndarray] = {}
-    for key in dict.fromkeys((name, "worst.extrapolation_score", "largest_force")):
-        values = [value for row in rows if (value := score(row, key)) is not None]
-        if values:
-            found[label(key)] = np.array(values)
-    return found
+    found: dict[str, list[float]] = {
+        key: [] for key in (name, "worst.extrapolation_score", "largest_force")
+    }
+    for row in rows:
+        for key, values in found.items():
+            if (value := score(row, key)) is not None:
+                values.append(value)
+    return {label(key): np.array(values) for key, values in found.items() if values}
 
 
 def _failures(failed: Sequence[Row]) -> list[str]:

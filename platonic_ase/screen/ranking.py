@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from platonic_ase.errors import ScreenError
 from platonic_ase.outputs import keep_previous, write_atomically
 from platonic_ase.screen.sources import atoms_of
+from platonic_ase.screen.store import Rows
 
 logger = logging.getLogger("platonic_ase")
 
@@ -49,8 +51,14 @@ def resolve(rows: Sequence[Row], by: str = "risk") -> str:
     ScreenError
         If no row has it; names what there is.
     """
-    for name in RISKS if by == "risk" else (by,):
-        if any(score(row, name) is not None for row in rows):
+    asked = RISKS if by == "risk" else (by,)
+    there: set[str] = set()
+    for row in rows:
+        there.update(name for name in asked if name not in there and score(row, name) is not None)
+        if asked[0] in there:
+            break
+    for name in asked:
+        if name in there:
             return name
     known = sorted({name for row in rows for name in _numbers(row)})
     raise ScreenError(f"by = {by!r}: no row has that number; choose 'risk' or {', '.join(known)}")
@@ -72,7 +80,7 @@ def score(row: Row, name: str) -> float | None:
     return float(value) if is_number else None
 
 
-def ranked(rows: Sequence[Row], name: str) -> list[Row]:
+def ranked(rows: Sequence[Row], name: str) -> Sequence[Row]:
     """Rows that have the number, largest first; equal ones in the order of the structures.
 
     Parameters
@@ -81,8 +89,27 @@ def ranked(rows: Sequence[Row], name: str) -> list[Row]:
     name : str
         From :func:`resolve`.
     """
-    scored = [(value, row) for row in rows if (value := score(row, name)) is not None]
-    return [row for _, row in sorted(scored, key=lambda pair: (-pair[0], pair[1]["id"]))]
+    scored = [
+        (-value, row["id"], place)
+        for place, row in enumerate(rows)
+        if (value := score(row, name)) is not None
+    ]
+    return at_places(rows, [place for *_, place in sorted(scored)])
+
+
+def at_places(rows: Sequence[Row], places: Sequence[int]) -> Sequence[Row]:
+    """Some of the rows, still in their file if they are there."""
+    return rows.take(places) if isinstance(rows, Rows) else [rows[place] for place in places]
+
+
+def parted(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
+    """Rows that were computed, and those that could not be."""
+    failed = [row["error"] is not None for row in rows]
+    places = range(len(failed))
+    return (
+        at_places(rows, [place for place in places if not failed[place]]),
+        at_places(rows, [place for place in places if failed[place]]),
+    )
 
 
 def select(rows: Sequence[Row], count: int, name: str) -> list[Row]:
@@ -109,7 +136,8 @@ def select(rows: Sequence[Row], count: int, name: str) -> list[Row]:
 
     if count < 1:
         raise ScreenError(f"top = {count}; at least 1 structure is needed")
-    pool = [row for row in ranked(rows, name) if row["structure"]][: POOL * count]
+    able = (row for row in ranked(rows, name) if row["structure"])
+    pool = list(islice(able, POOL * count))
     placed = [row for row in pool if row.get("platonic")]
     if len(placed) <= count:
         return pool[:count]

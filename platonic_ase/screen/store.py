@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, overload
+
+import orjson
 
 from platonic_ase.errors import ScreenError
 from platonic_ase.outputs import write_atomically
@@ -160,11 +162,20 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     dict
         A later row of the same name replaces an earlier one; both come.
     """
+    for _, row in _placed_rows(_rows_file(path)):
+        yield row
+
+
+def _rows_file(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
-    if path.is_dir():
-        path = path / ROWS
+    return path / ROWS if path.is_dir() else path
+
+
+def _placed_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each row, and the byte at which it begins."""
     if not path.exists():
         return
+    start = 0
     with path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
@@ -173,10 +184,50 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
                 row = parse_json(line)
             except ValueError as error:
                 raise ScreenError(f"{path} is broken ({error}); remove the line") from error
-            yield row
+            yield start, row
+            start += len(line)
 
 
-def latest_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+class Rows(Sequence[dict[str, Any]]):
+    """Rows of a file, each read when it is asked for; in memory is only where they begin.
+
+    Parameters
+    ----------
+    path : Path
+    starts : sequence of int
+        Byte at which each begins.
+    """
+
+    def __init__(self, path: Path, starts: Sequence[int]) -> None:
+        self._path, self._starts = path, starts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        if not self._starts:
+            return
+        with self._path.open("rb") as file:
+            for start in self._starts:
+                file.seek(start)
+                yield orjson.loads(file.readline())  # checked when its place was found
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Rows: ...
+    def __getitem__(self, place: int | slice) -> dict[str, Any] | Rows:
+        if isinstance(place, slice):
+            return Rows(self._path, self._starts[place])
+        (row,) = Rows(self._path, [self._starts[place]])
+        return row
+
+    def take(self, places: Iterable[int]) -> Rows:
+        """Those at some places, in that order."""
+        return Rows(self._path, [self._starts[place] for place in places])
+
+
+def latest_rows(path: str | os.PathLike[str]) -> Rows:
     """The last row of each name, in the order of the structures.
 
     Parameters
@@ -184,8 +235,10 @@ def latest_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     path : path-like
         As for :func:`read_rows`.
     """
-    rows = {row["name"]: row for row in read_rows(path)}
-    return sorted(rows.values(), key=lambda row: int(row["id"]))
+    latest: dict[str, tuple[int, int]] = {}
+    for start, row in _placed_rows(_rows_file(path)):
+        latest[row["name"]] = int(row["id"]), start
+    return Rows(_rows_file(path), [start for _, start in sorted(latest.values())])
 
 
 def _cut_half_line(path: Path) -> None:

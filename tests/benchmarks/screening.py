@@ -4,7 +4,7 @@
     python tests/benchmarks/screening.py batch [N]          # single points in batches, CHGNet
     python tests/benchmarks/screening.py cost [N]           # the runner against a bare loop, CHGNet
     python tests/benchmarks/screening.py stream [N]        # memory of the client
-    python tests/benchmarks/screening.py workers [N]        # relaxations with one and two workers
+    python tests/benchmarks/screening.py workers [N]       # relaxations with one and two workers
 
 Times are CPU times unless their name says otherwise: others may share the machine.
 """
@@ -12,12 +12,12 @@ Times are CPU times unless their name says otherwise: others may share the machi
 import json
 import math
 import os
-import resource
 import statistics
 import sys
 import tempfile
 import time
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -212,47 +212,96 @@ def stream(count: int = 100_000) -> dict[str, float]:
     }
 
 
-def workers(count: int = 16) -> dict[str, object]:
-    """Relaxations of 8 to 40 atoms in a loop, with one worker and with two.
+def workers(count: int = 60, blocks: int = 4) -> dict[str, object]:
+    """Relaxations of 8 to 40 atoms with one worker and with two, in alternation.
 
-    The CPU time of client and workers together, without that of starting them, says what Dask
-    costs on any machine; the wall time depends on who else computes.
+    CPU time of the workers and of the client (with its schedulers) says what a second worker
+    costs on any machine; the wall time depends on who else computes. A worker waits between the
+    end of a structure and the begin of its next one; at the end of a block, the one that ends
+    first has nothing left to do.
     """
+    from distributed import Client, LocalCluster
+
     chosen = large_crystals(count)
-    found: dict[str, object] = {"structures": count, "load_before": os.getloadavg()[0]}
-    relaxations(chosen[:1], 0)  # what is loaded at the first use counts for none of them
-    for name, number in (("loop", 0), ("one worker", 1), ("two workers", 2)):
-        starting, _ = relaxations(chosen[:1], number)
-        whole, wall = relaxations(chosen, number)
-        found[name] = {"cpu_s": round(whole - starting, 1), "wall_s": round(wall, 1)}
+    size = count // blocks
+    found: dict[str, object] = {"structures": size * blocks, "load_before": os.getloadavg()[0]}
+    with ExitStack() as stack:
+        clusters = {
+            number: stack.enter_context(
+                LocalCluster(
+                    n_workers=number, threads_per_worker=1, processes=True,
+                    dashboard_address=":0", memory_limit=0,
+                )
+            )
+            for number in (1, 2)
+        }  # fmt: skip
+        clients = {n: stack.enter_context(Client(each)) for n, each in clusters.items()}
+        for number, client in clients.items():  # what is loaded at the first use counts for none
+            relaxations(chosen[: 4 * number], clusters[number], client)
+        runs: dict[int, list[dict[str, float]]] = {1: [], 2: []}
+        for block in range(blocks):
+            for number in (1, 2) if block % 2 else (2, 1):
+                structures = chosen[block * size : (block + 1) * size]
+                runs[number].append(relaxations(structures, clusters[number], clients[number]))
+    for number, each in runs.items():
+        total = {name: sum(run[name] for run in each) for name in each[0]}
+        there = number * total["wall_s"]
+        found[f"workers {number}"] = {
+            "wall_s": [round(run["wall_s"], 1) for run in each],
+            "worker_cpu_ms_each": round(1e3 * total["worker_cpu_s"] / (size * blocks), 1),
+            "client_cpu_ms_each": round(1e3 * total["client_cpu_s"] / (size * blocks), 1),
+            "waiting_ms_each": round(1e3 * total["waiting_s"] / (size * blocks), 1),
+            "waiting_share": round(total["waiting_s"] / there, 4),
+            "nothing_left_share": round(total["nothing_left_s"] / there, 4),
+        }
+    ratios = [one["wall_s"] / two["wall_s"] for one, two in zip(runs[1], runs[2], strict=True)]
+    found["wall_one_over_two"] = [round(each, 2) for each in ratios]
     return {**found, "load_after": os.getloadavg()[0]}
 
 
-def relaxations(structures: list, number: int) -> tuple[float, float]:
-    """CPU time, and wall time from when the first structure is asked for, in s."""
-    times: list[float] = []
+def relaxations(structures: list, cluster, client) -> dict[str, float]:
+    """Wall time from when the first structure is asked for, and what was done in it, in s."""
+    import psutil
+    from distributed import get_task_stream
+
+    processes = [psutil.Process(worker.pid) for worker in cluster.workers.values()]
+    begin: list[float] = []
+
+    def used() -> tuple[float, float]:
+        times = [process.cpu_times() for process in processes]
+        return sum(each.user + each.system for each in times), time.process_time()
 
     def timed():
         for atoms in structures:
-            if not times:  # the workers have loaded the model by now
-                times.append(time.perf_counter())
+            if not begin:  # the workers have loaded the model by now
+                begin.extend((time.time(), *used()))
             yield atoms
 
-    before = cpu()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, get_task_stream(client=client) as stream:
         result = screen(
-            timed(), "chgnet", output=folder, placement=Placement(workers=number),
+            timed(), "chgnet", output=folder, placement=Placement(cluster.scheduler_address),
             task="relax", options={"steps": 6, "fmax": 1e-4}, progress=False,
         )  # fmt: skip
-        end = time.perf_counter()
+        end, worker_cpu, client_cpu = time.time(), *used()
     assert (result.computed, result.failed) == (len(structures), 0)
-    return cpu() - before, end - times[0]
-
-
-def cpu() -> float:
-    """Of this process and of all that it started and that ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    busy: dict[str, list[tuple[float, float]]] = {}
+    for task in stream.data:
+        for part in task["startstops"]:
+            if part["action"] == "compute" and part["start"] >= begin[0]:
+                busy.setdefault(task["worker"], []).append((part["start"], part["stop"]))
+    assert sum(map(len, busy.values())) == len(structures)
+    waiting = nothing_left = 0.0
+    for intervals in map(sorted, busy.values()):
+        starts, stops = zip(*intervals, strict=True)
+        waiting += sum(b - a for a, b in zip((begin[0], *stops[:-1]), starts, strict=True))
+        nothing_left += end - stops[-1]
+    return {
+        "wall_s": end - begin[0],
+        "worker_cpu_s": worker_cpu - begin[1],
+        "client_cpu_s": client_cpu - begin[2],
+        "waiting_s": waiting,
+        "nothing_left_s": nothing_left,
+    }
 
 
 def large_crystals(count: int) -> list:
