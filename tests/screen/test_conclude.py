@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from platonic_ase.screen import conclude_screening, screen
 from platonic_ase.screen.parquet import _column, write_parquet
 from platonic_ase.screen.ranking import ranked, resolve, score, select
 from platonic_ase.screen.rows import structure_of
+from platonic_ase.screen.store import latest_rows
 
 
 def row(index, risk, platonic=None, **more):
@@ -112,3 +114,38 @@ def test_nothing_to_conclude_is_told(tmp_path, space):
     screen([bulk("Cu", a=0.2)], make, output=tmp_path, progress=False, **space)
     with pytest.raises(ScreenError, match="none of 1 structures could be computed"):
         conclude_screening(tmp_path)
+
+
+def test_rows_stay_in_their_file_when_they_are_concluded(tmp_path):
+    """Rows that were all read into memory took some 10 kB each."""
+    rng = np.random.default_rng(0)
+
+    def peak(count):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        (folder / "run.json").write_text("{}")
+        with (folder / "rows.jsonl").open("w") as file:
+            for k in range(count):
+                each = row(k, float(rng.random()), rng.normal(size=100).tolist(), n_atoms=1)
+                file.write(json.dumps(each) + "\n")
+        tracemalloc.start()
+        conclude_screening(folder, top=5)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(20)  # what is imported
+    grown = (peak(6000) - peak(2000)) / 4000
+    assert grown < 3000, grown
+
+
+def test_rows_come_in_the_order_of_structures_and_the_latest_counts(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    written = [row(2, 0.1), row(0, 0.2), row(1, 0.3), row(0, 0.4)]
+    file.write_text("".join(json.dumps(each) + "\n" for each in written) + '{"half')
+    rows = latest_rows(tmp_path)
+    assert [each["worst"]["extrapolation_score"] for each in rows] == [0.4, 0.3, 0.1]
+    assert [each["id"] for each in rows[1:]] == [1, 2]
+    assert rows[-1]["id"] == 2
+    assert [each["id"] for each in rows.take([2, 0])] == [2, 0]
+    assert ranked(rows, "worst.extrapolation_score")[0]["id"] == 0
