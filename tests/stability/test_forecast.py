@@ -105,6 +105,24 @@ def test_a_calibrated_forecast_warns(monkeypatch, depth, alarms):
     assert "stays" in str(result.forecast) or "R3m (160)" in str(events[0])
 
 
+def test_a_second_crystal_that_breaks_is_told_as_well(monkeypatch):
+    """On the same calculator; the same crystal again is not."""
+    inner = DoubleWellCrystal(2.0)
+    events = []
+    calculator = watched(inner, on_warning=events.append)
+    monkeypatch.setattr(workflow, "find_symmetry_risk", lambda identity: risk_for(calculator))
+    first = inner.structure()
+    second = first.copy()
+    second.symbols[first.symbols == "Na"] = "K"
+    for atoms in (first, second, second):
+        run_forecast(atoms, calculator, relax=False, progress=False)
+        events.append(str(atoms.symbols))
+    assert [getattr(each, "kind", each) for each in events] == [
+        "symmetry_forecast", str(first.symbols), "symmetry_forecast", str(second.symbols),
+        str(second.symbols),
+    ]  # fmt: skip
+
+
 def test_files_hold_the_result(tmp_path):
     result = run(2.0, json=tmp_path / "f.json", report=tmp_path / "f.html")
     written = json.loads((tmp_path / "f.json").read_text())
