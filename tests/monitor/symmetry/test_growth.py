@@ -2,11 +2,14 @@
 
 import math
 
+from platonic_ase import OrbitSplitting
 from platonic_ase.monitor.symmetry.growth import Growth
 
 
 def levels(curvatures, displacements, **changes):
-    values = {"softening": 0.03, "steep": 0.8, "rises": 3, "displacement": 0.03, "growth": 1.15}
+    shipped = OrbitSplitting()
+    names = ("softening", "steep", "rises", "displacement", "growth")
+    values = {name: getattr(shipped, name) for name in names}
     growth, found = Growth(**{**values, **changes}), []
     for curvature, largest in zip(curvatures, displacements, strict=True):
         growth.add(curvature, largest)
