@@ -168,7 +168,7 @@ def _verdict(record: Mapping[str, Any]) -> Verdict:
     if judged is not None and judged["universal"]:
         remarks.append(
             "This model has no calibration of its own: the probability is the universal one, "
-            "fitted to relaxations by several models, and wider than that of a single one."
+            "fitted to relaxations by several models and widened by the spread between them."
         )
     if record["unheld"]:
         remarks.append(f"Not seen: {record['unheld']}.")

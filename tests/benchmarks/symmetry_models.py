@@ -26,9 +26,9 @@ from symmetry import TABLE, Crystals, rate
 
 from platonic_ase.phonons.breaking import SCALE
 from platonic_ase.phonons.scores import auroc
-from platonic_ase.stability.packaging import ENOUGH, fit_universal_risk
+from platonic_ase.stability.packaging import fit_universal_risk
 
-THRESHOLD = 0.5
+THRESHOLD, FEWEST = 0.5, 60
 
 
 def read_tables(paths):
@@ -131,7 +131,7 @@ def main():
         crystals = Crystals(table["rows"], {})
         rest = [each for each in tables if each is not table]
         calibrations = {"universal, model and family left out": left_out(table, rest)}
-        if len(crystals) >= ENOUGH[0]:
+        if len(crystals) >= FEWEST:
             calibrations["its own, family left out"] = left_out(table, [table])
         if table is not first:
             calibrations = {"CHGNet's, as it is": as_it_is(table, first), **calibrations}

@@ -138,7 +138,7 @@ def test_it_belongs_to_one_model_and_others_get_the_universal_one(tmp_path, monk
     assert find_symmetry_risk(layer) == risk()  # it rests on energies alone
 
 
-def table(title="Model", shift=0.0, n=60, seed=0):
+def table(title="Model", shift=0.0, n=160, seed=0):
     rng = np.random.default_rng(seed)
     curvatures = SCALE * np.sinh(rng.normal(scale=2, size=n))
     truth = risk(intercept=-0.5 + shift)
@@ -152,11 +152,11 @@ def table(title="Model", shift=0.0, n=60, seed=0):
 def test_packaging(tmp_path):
     made = SymmetryRisk.load(build_symmetry_risk(table(), tmp_path))
     assert list(made.curvatures) == sorted(made.curvatures)
-    assert len(made.broke) == 60
+    assert len(made.broke) == 160
     assert made.probability(-1) > 0.5 > made.probability(1)
     assert made.fits(IDENTITY)
     assert made.spread == 0
-    few = {**table(), "rows": table()["rows"][:39]}
+    few = {**table(), "rows": table()["rows"][:149]}
     one_kind = {**table(), "rows": [{**row, "broke": True} for row in table()["rows"]]}
     assert build_symmetry_risk(few, tmp_path) is build_symmetry_risk(one_kind, tmp_path) is None
 
