@@ -58,7 +58,7 @@ class ForecastResult:
         In which atoms were displaced.
     forecast : SymmetryForecast
     risk : SymmetryRisk or None
-        The calibration; None where there is none for this model.
+        The calibration, the model's own or the universal one; None where no file can be read.
     force_constants : ndarray, shape (n_atoms, n_atoms, 3, 3)
         Of the supercell, eV/Å².
     features : DisplacementFeatures or None
@@ -141,7 +141,7 @@ def run_forecast(
     Returns
     -------
     ForecastResult
-        Its probability is None, "uncalibrated", for a model without a calibration.
+        Its probability is that of the model's own calibration, or of the universal one.
 
     Raises
     ------
