@@ -68,7 +68,7 @@ class ManifoldDistance(Diagnostic):
                 later = partial(self._measured, frame, recent)
                 return Finding(self.name, quiet=(self.name,), later=later)
         finding = self._measured(frame, state.recent)
-        if self.warn:
+        if self.warn and frame.precedes:
             state.balls = _balls(frame, finding.per_atom["manifold_distance"])
         return finding
 

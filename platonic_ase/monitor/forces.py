@@ -153,7 +153,7 @@ class ForceErrorBound(Diagnostic):
             )
         sizes, distances = self._sizes(frame)
         state.calm = None
-        if distances is not None and isinstance(self.bound, ForceBound):
+        if frame.precedes and distances is not None and isinstance(self.bound, ForceBound):
             size = self.bound.size_below(frame.clear * self.probability, self.limit)
             if float(sizes.max()) < _WORTHWHILE * size:
                 state.calm = self.bound.scale.calm(size, frame, distances)

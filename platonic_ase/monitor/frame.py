@@ -88,6 +88,11 @@ class Frame:
         return self._platonic
 
     @property
+    def precedes(self) -> bool:
+        """Whether something may be left for later at the next geometry of this track."""
+        return self.index >= FIRST - 1
+
+    @property
     def forces(self) -> np.ndarray | None:
         """In double precision, shape (n_atoms, 3), eV/Å; None where there are none."""
         if self._forces is None:

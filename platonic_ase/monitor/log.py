@@ -3,7 +3,8 @@
 The first line of a run is its header; then come an ``audit`` where one was asked for, one
 ``geometry`` a diagnosed geometry, a ``structure`` whenever a track begins or an event is raised (a
 ``copy`` where it differs from the latest one in a few displaced atoms), and a ``summary`` at the
-end. Numbers of a geometry stand in a list; a ``layout`` before the first such list names them.
+end. Numbers of a geometry stand in a list; a ``layout`` before the first such list names them. What
+was not computed at a geometry, see :mod:`~platonic_ase.monitor.frame`, is not in its layout.
 A file may hold several runs, one after the other or, from several calculators, mixed: each line
 has the id of its run.
 """
