@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self, overload
 
-import orjson
-
 from platonic_ase.errors import ScreenError
 from platonic_ase.outputs import write_atomically
 from platonic_ase.space.json_text import parse_json
@@ -210,7 +208,7 @@ class Rows(Sequence[dict[str, Any]]):
         with self._path.open("rb") as file:
             for start in self._starts:
                 file.seek(start)
-                yield orjson.loads(file.readline())  # checked when its place was found
+                yield parse_json(file.readline())
 
     @overload
     def __getitem__(self, place: int) -> dict[str, Any]: ...
