@@ -162,7 +162,7 @@ class Session:
         """
         if self._closed:
             return
-        summary = self.watch.summary()
+        summary = self.summary()
         if summary.diagnosed:
             logger.info("%s", summary)
         if self._recorder is not None:
@@ -192,7 +192,9 @@ class Session:
         return None if self._recorder is None else self._recorder.run_id
 
     def summary(self) -> RunSummary:
-        """Sum up the run that is open, or was the last."""
+        """Sum up the run that is open, or was the last, with all of its latest geometry."""
+        if self._diagnosis is not None:
+            _ = self._diagnosis.whole
         return self.watch.summary()
 
     # --- alarms and records -----------------------------------------------------------------

@@ -60,6 +60,15 @@ def walk(atoms, geometries):
 # --- runs ---------------------------------------------------------------------------------------
 
 
+def test_the_summary_has_all_of_the_last_geometry():
+    """Atoms come closer at each geometry, and the fourteenth is none at which all is computed."""
+    atoms = salt()
+    atoms.calc = calc = mock()
+    walk(atoms, 14)
+    worst = calc.summary().worst["closest_contact"]
+    assert worst == calc.diagnosis.scalars["closest_contact"]
+
+
 def test_each_run_of_a_calculator_is_logged_and_reported_by_itself(wrap, copper, tmp_path):
     calc = wrap(log=tmp_path / "run.jsonl")
     copper.rattle(0.05, seed=0)

@@ -87,7 +87,7 @@ class RunSummary:
     worst : mapping of str to float
         Largest finite value of each scalar; the smallest closest contact and curvature. Of the
         geometries at which it was computed: what is far from its alarm is computed at every tenth
-        only, see :mod:`~platonic_ase.monitor.frame`.
+        and at the last only, see :mod:`~platonic_ase.monitor.frame`.
     switched_off : mapping of str to str
         Diagnostics that failed, for good or on some structures only, with the reason.
     """
