@@ -22,6 +22,7 @@ _SKIN = 1.0
 class _Listed:
     """Pairs within reach and skin at one geometry."""
 
+    numbers: np.ndarray
     positions: np.ndarray
     cell: np.ndarray
     pbc: np.ndarray
@@ -46,6 +47,12 @@ class Contacts:
     """
 
     _listed: _Listed | None = field(default=None, repr=False)
+
+    def another(self, atoms: Atoms) -> Contacts:
+        """For another trajectory; where it has the same atoms, the pairs listed here serve it."""
+        listed = self._listed
+        same = listed is not None and np.array_equal(listed.numbers, atoms.numbers)
+        return Contacts(listed if same else None)
 
     def closest(self, atoms: Atoms) -> tuple[float, int, int]:
         """What :func:`closest_contact` says of the same structure.
@@ -127,6 +134,7 @@ def _list_pairs(atoms: Atoms) -> _Listed:
     if len(first):
         least = min(least, float((np.sqrt((separation**2).sum(axis=1)) / sums[near]).min()))
     return _Listed(
+        atoms.numbers.copy(),
         atoms.positions.copy(),
         atoms.cell.array.copy(),
         atoms.pbc.copy(),

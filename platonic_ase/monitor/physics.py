@@ -103,10 +103,14 @@ class PhysicalCompanions(Diagnostic):
         self.contact = contact
         self.volume_ratio = volume_ratio
         self.drift = drift
+        self._contacts = (
+            Contacts()
+        )  # of the latest track: a loop over displaced supercells has many
 
     def start(self, reference: Atoms) -> PhysicsState:
         """Remember the reference volume."""
-        return PhysicsState(volume=volume_of(reference.cell.array))
+        self._contacts = self._contacts.another(reference)
+        return PhysicsState(volume_of(reference.cell.array), contacts=self._contacts)
 
     def examine(self, frame: Frame, state: PhysicsState) -> Finding:
         """Check one geometry and its results."""

@@ -19,8 +19,9 @@ def principal_plane(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     directions : ndarray, shape (K, 2)
         Orthonormal; signs fixed so that the largest component is positive.
     """
-    mean = points.mean(axis=0)
-    _, directions = np.linalg.eigh(np.cov((points - mean).T))
+    mean = points.mean(axis=0, dtype=float)
+    centred = points - mean.astype(points.dtype)  # in the precision of the points: it is a map
+    _, directions = np.linalg.eigh((centred.T @ centred).astype(float))
     plane = directions[:, [-1, -2]]
     signs = np.sign(plane[np.abs(plane).argmax(axis=0), [0, 1]])
     return mean, np.asarray(plane * signs)

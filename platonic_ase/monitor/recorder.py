@@ -263,7 +263,7 @@ class Recorder:
         cloud, numbers = anchors, self._anchors.numbers
         if self._reference is not None:
             cloud, numbers = self._reference.platonic, self._reference.numbers
-        mean, directions = principal_plane(cloud.astype(float))
+        mean, directions = principal_plane(cloud)
         every = max(1, len(cloud) // _MAP_POINTS)
         self.log.write(
             "header",

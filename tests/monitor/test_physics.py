@@ -123,6 +123,21 @@ def test_followed_contacts_are_those_of_the_slow_search(size, pbc):
     assert len(set(lists)) < 60 / 2  # most steps measure listed pairs only
 
 
+def test_listed_pairs_serve_another_trajectory_of_the_same_atoms_only():
+    atoms = bulk("NaCl", "rocksalt", a=5.2, cubic=True) * (2, 2, 2)
+    contacts = Contacts()
+    contacts.closest(atoms)
+    displaced = atoms.copy()
+    displaced.positions[3] += (0.3, 0.2, 0.0)
+    again = contacts.another(displaced)
+    assert again.closest(displaced) == pytest.approx(closest_contact(displaced))
+    assert again._listed is contacts._listed
+    displaced.numbers[3] = 55  # a larger atom: other pairs are near
+    other = contacts.another(displaced)
+    assert other.closest(displaced) == pytest.approx(closest_contact(displaced))
+    assert other.closest(displaced)[0] < again.closest(atoms)[0]
+
+
 def moving_frames(temperatures, energies):
     atoms = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
     watcher = PhysicalCompanions()
