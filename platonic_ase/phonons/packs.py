@@ -13,6 +13,7 @@ from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import packaged_folder
 from platonic_ase.space.packs import find_pack
+from platonic_ase.space.stored import stored_in
 
 UNIVERSAL = "universal.phonons.safetensors"
 QUICK = "quick-phonons"
@@ -63,7 +64,8 @@ def _universal(anchors: AnchorSet, calibration: str | os.PathLike[str] | None) -
     quick = find_pack(anchors, UniversalRisk, QUICK, calibration=calibration)
     if quick is not None:
         return quick
-    return UniversalRisk.load(packaged_folder() / UNIVERSAL).for_model(anchors.identity)
+    path = packaged_folder() / UNIVERSAL
+    return stored_in(UniversalRisk.load(path), path).for_model(anchors.identity)
 
 
 def _load(path: Path) -> PhononRisk | UniversalRisk:

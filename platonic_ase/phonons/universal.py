@@ -52,6 +52,7 @@ from platonic_ase.space.schema import (
     optional,
     text,
 )
+from platonic_ase.space.stored import Stored
 
 KIND = "universal_phonon_risk"
 _POSITIVE, _PROBABILITY = number(0, 1e6, above=True), number(0, 1, above=True)
@@ -91,7 +92,7 @@ ENOUGH = 100
 
 
 @dataclass(frozen=True)
-class UniversalRisk(PhononPack):
+class UniversalRisk(PhononPack, Stored):
     r"""A phonon risk that needs no calibration of the model, and is sharpened by a quick one.
 
     Attributes
@@ -250,7 +251,19 @@ class UniversalRisk(PhononPack):
         if self.identity is not None or not self.process.knows(identity.fingerprint):
             return self
         name = f"{self.name}; {identity.model} among them"
-        return replace(self, name=name, model=identity.fingerprint)
+        return self._of(name, identity.fingerprint)
+
+    def _of(self, name: str, model: str) -> UniversalRisk:
+        pack = replace(self, name=name, model=model)
+        object.__setattr__(pack, "_base", self)
+        return pack
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """A copy names the file of the pack and the model, where the pack lies in a file."""
+        base = self.__dict__.get("_base")
+        if base is not None:
+            return UniversalRisk._of, (base, self.name, self.model)
+        return super().__reduce_ex__(protocol)
 
     def sharpened(
         self,
