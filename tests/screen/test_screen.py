@@ -220,11 +220,12 @@ def test_every_task_leaves_a_row(task, options, expected, tmp_path, space):
 
 
 CLIENT = """
-import sys
+import signal, sys
 from screening import make_waiting
 from platonic_ase.screen import screen
 from platonic_ase.runs.placement import Placement
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     result = screen(sys.argv[1], make_waiting, output=sys.argv[2], anchors=sys.argv[3],
                     reference=sys.argv[4], placement=Placement(workers=int(sys.argv[5])),
                     task="md", options={"steps": 10}, progress=False)
@@ -263,7 +264,7 @@ def test_a_killed_client_goes_on_by_the_same_command(
             os.killpg(client.pid, how)
         else:
             client.kill()
-        assert client.wait() == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+        assert client.wait(300) == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     finally:
         hold.unlink()  # lets workers end that nobody waits for
     left = len(latest_rows(tmp_path / "out"))
