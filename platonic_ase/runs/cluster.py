@@ -94,7 +94,7 @@ class Cluster:
         self._local: LocalCluster | None = None
         self._facts = None if expected is None else dict(expected)
         if placement.scheduler is None and placement.scheduler_file is None:
-            self._local = _start(placement.workers or len(os.sched_getaffinity(0)))
+            self._local = start_workers(placement.workers or len(os.sched_getaffinity(0)))
             self._client = Client(self._local)
         else:
             self._client = _connect(placement.scheduler, placement.scheduler_file)
@@ -234,11 +234,20 @@ class Cluster:
             )
 
 
-def _start(workers: int) -> LocalCluster:
+_SETTINGS = {
+    # the first death is told at once, and the structure tried again where nothing else can suffer
+    "distributed.scheduler.allowed-failures": 0,
+    # a profile of each worker, every 10 ms, which nobody looks at
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+}
+
+
+def start_workers(workers: int) -> LocalCluster:
+    """Processes on this machine with one thread each."""
     import dask
 
-    # the first death is told at once, and the structure tried again where nothing else can suffer
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+    with dask.config.set(_SETTINGS):
         return LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

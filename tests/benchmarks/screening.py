@@ -220,21 +220,15 @@ def workers(count: int = 60, blocks: int = 4) -> dict[str, object]:
     end of a structure and the begin of its next one; at the end of a block, the one that ends
     first has nothing left to do.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client
+
+    from platonic_ase.runs.cluster import start_workers
 
     chosen = large_crystals(count)
     size = count // blocks
     found: dict[str, object] = {"structures": size * blocks, "load_before": os.getloadavg()[0]}
     with ExitStack() as stack:
-        clusters = {
-            number: stack.enter_context(
-                LocalCluster(
-                    n_workers=number, threads_per_worker=1, processes=True,
-                    dashboard_address=":0", memory_limit=0,
-                )
-            )
-            for number in (1, 2)
-        }  # fmt: skip
+        clusters = {n: stack.enter_context(start_workers(n)) for n in (1, 2)}
         clients = {n: stack.enter_context(Client(each)) for n, each in clusters.items()}
         for number, client in clients.items():  # what is loaded at the first use counts for none
             relaxations(chosen[: 4 * number], clusters[number], client)
