@@ -112,6 +112,13 @@ def test_a_periodic_cell_needs_a_volume(salt, cell):
         check_structure(salt)
 
 
+@pytest.mark.parametrize("length", [1.1e4, 1e6, 1e11])
+def test_a_cell_vector_of_another_unit_is_refused(salt, length):
+    salt.cell[2] = [0, 0, length]
+    with pytest.raises(StructureError, match=r"at most 10000 Å are allowed.*unit"):
+        check_structure(salt)
+
+
 def test_a_slab_needs_no_third_vector(salt):
     salt.pbc = (True, True, False)
     salt.cell[2] = 0
