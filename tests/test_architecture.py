@@ -67,6 +67,15 @@ def imported(path):
                 yield parts[1]
 
 
+LONGEST = 350
+"""Lines of a file, about one idea each."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_is_long(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_run_downwards(path):
     own = module_of(path)

@@ -16,10 +16,11 @@ from platonic_ase.phonons.estimate import (
     CALIBRATED_DISPLACEMENTS,
     PhononRiskEstimate,
 )
-from platonic_ase.phonons.instability import Judgement, finest_fractions, holding
+from platonic_ase.phonons.instability import Judgement
 from platonic_ase.phonons.layers import describe_openness, open_directions
 from platonic_ase.phonons.spectrum import Spectrum
 from platonic_ase.phonons.structure import Relaxation, face_distances
+from platonic_ase.phonons.wave_vectors import finest_fractions, holding
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -27,10 +27,10 @@ from platonic_ase.phonons.instability import (
     follow_soft_modes,
     full_force_constants,
     judge,
-    unheld_points,
 )
 from platonic_ase.phonons.layers import open_directions
 from platonic_ase.phonons.structure import Relaxation, relax_crystal, to_ase
+from platonic_ase.phonons.wave_vectors import unheld_points
 from platonic_ase.report.display import RunDisplay
 from platonic_ase.stability.forecast import SymmetryForecast, forecast_signal
 from platonic_ase.structures import check_structure

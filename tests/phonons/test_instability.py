@@ -11,10 +11,9 @@ from platonic_ase.phonons.breaking import SymmetryRisk
 from platonic_ase.phonons.instability import (
     AMPLITUDE,
     SoftDirection,
-    finest_fractions,
     judge,
-    unheld_points,
 )
+from platonic_ase.phonons.wave_vectors import finest_fractions, unheld_points
 from platonic_ase.stability.run import run_forecast
 from platonic_ase.testing import DoubleWellCrystal, SpringCrystal, mock_anchors
 
