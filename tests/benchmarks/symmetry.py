@@ -1,4 +1,4 @@
-"""How well a forecast tells which symmetric crystals break, and how early a relaxation is warned.
+"""How well a forecast tells which symmetric crystals break.
 
     python tests/benchmarks/symmetry.py [--table PATH] [--resamples 2000]
 
@@ -178,23 +178,6 @@ def calibrated(crystals, first, second, resamples):
     return found
 
 
-def relaxations(crystals):
-    """Does the warning come before spglib sees that the symmetry is gone?"""
-    broke = crystals.where(crystals.broke)
-    kept = crystals.where(~crystals.broke)
-    warned = ~np.isnan(broke["alarm_step"])
-    early = warned & (broke["alarm_step"] < broke["spglib_step"])
-    lead = (broke["spglib_step"] - broke["alarm_step"])[warned]
-    return {
-        "warned_before_spglib": rate(int(early.sum()), len(broke)),
-        "median_lead_steps": float(np.median(lead)) if len(lead) else None,
-        "median_steps_to_break": float(np.median(broke["spglib_step"])) if len(broke) else None,
-        "late_or_never": broke.names[~early].tolist(),
-        "false_alarms": rate(int((~np.isnan(kept["alarm_step"])).sum()), len(kept)),
-        "false": kept.names[~np.isnan(kept["alarm_step"])].tolist(),
-    }
-
-
 def against_experiment(crystals, probability):
     """Perovskites: the model's relaxation, and the forecast, against the laboratory."""
     known = json.loads(EXPERIMENT.read_text(encoding="utf-8"))
@@ -227,12 +210,6 @@ def text(found):
         lines.append(
             f"  {name:<48}{_auroc(part['auroc'])}  {_rate(part['hits'])}  "
             f"{_rate(part['false_alarms'])}  {part['brier']:.3f}"
-        )
-    for name, part in found["relaxations"].items():
-        lines.append(
-            f"relaxations, {name}: warned before spglib {_rate(part['warned_before_spglib'])}, "
-            f"{part['median_lead_steps']} steps ahead of step "
-            f"{part['median_steps_to_break']} (medians); false {_rate(part['false_alarms'])}"
         )
     lab = found["experiment"]
     lines.append(
@@ -270,7 +247,6 @@ def main():
         "all perovskites": crystals.where(perovskites),
         "all others": crystals.where(~perovskites),
     }
-    tuned = np.array([bool(row.get("tuned")) for row in table["rows"]])
     families = [{family} for family in crystals.family]
     found = {
         "model": table["model"],
@@ -278,11 +254,6 @@ def main():
             name: forecasts(part, options.resamples) for name, part in parts.items() if len(part)
         },
         "calibrated": calibrated(crystals, first, second, options.resamples),
-        "relaxations": {
-            "second set": relaxations(second),
-            "first set, not tuned on": relaxations(crystals.where((sets == "first") & ~tuned)),
-            "first set, tuned on": relaxations(crystals.where(tuned)),
-        },
         "experiment": against_experiment(crystals, left_out(crystals, families, probabilities)),
     }
     print(text(found), file=sys.stderr)
