@@ -60,6 +60,21 @@ def walk(atoms, geometries):
 # --- runs ---------------------------------------------------------------------------------------
 
 
+def test_a_diagnosis_asked_for_later_is_that_of_its_geometry():
+    """Every third geometry is diagnosed, and only in part; two more are computed before asking."""
+    found = []
+    for geometries in (13, 15):
+        atoms = salt()
+        atoms.calc = calc = mock(interval=3)
+        walk(atoms, geometries)
+        assert "closest_contact" not in calc.session._diagnosis.scalars
+        found.append(calc.diagnosis)
+    at_once, later = found
+    assert at_once.index == later.index == 12
+    assert at_once.scalars == later.scalars
+    assert "closest_contact" in later.scalars
+
+
 def test_the_summary_has_all_of_the_last_geometry():
     """Atoms come closer at each geometry, and the fourteenth is none at which all is computed."""
     atoms = salt()
