@@ -6,6 +6,9 @@ r"""Phonon labels of a teacher, and the errors of its pupils against them; resum
     python -m platonic_ase.calibrate.teach chgnet-0.3.0,7net-0 work --teacher work/nequix-mp-1-pft
     python -m platonic_ase.calibrate.teach_table work/nequix-mp-1-pft work/chgnet-0.3.0 -o FILE
 
+A pupil that comes later needs the table of the earlier ones only (``--teacher TABLE.json``, then
+``teach_table TABLE.json work/NAME -o TABLE.json``): it starts from the ideal crystal.
+
 The teacher relaxes the crystals of :mod:`~platonic_ase.calibrate.candidates` with their space group
 kept and computes phonons in small supercells. A pupil starts from the teacher's minimum, relaxes
 by itself, and is displaced in the same supercell. Each crystal is one JSON file: a killed run goes
@@ -19,7 +22,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,7 +32,11 @@ from platonic_ase.calibrate.compute_crystals import read_crystal, write_crystal
 from platonic_ase.calibrate.crystal_phonons import SETTINGS, phonons, relax, small_supercell
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.structure import space_group
+from platonic_ase.phonons.table import read_phonon_table
 from platonic_ase.space.json_text import parse_json
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 logger = logging.getLogger("platonic_ase")
 
@@ -44,17 +51,19 @@ def compute(
     candidate : Candidate
     calculator : ase calculator
     teacher : mapping, optional
-        What the teacher's run found of the same crystal: where to start, and which supercell.
+        What the teacher's run found of the same crystal: where to start, and which supercell; or
+        its number of atoms alone (``supercell_atoms``), as a table tells it.
 
     Raises
     ------
     RuntimeError
-        If the relaxation does not converge, or another space group comes out.
+        If the relaxation does not converge, another space group comes out, or no supercell has
+        the number of atoms of the teacher's.
     """
     started = time.monotonic()
     flat = candidate.prototype in FLAT
     atoms = candidate.build()
-    if teacher is not None:
+    if teacher is not None and "cell" in teacher:
         atoms.set_cell(teacher["cell"])
         atoms.set_scaled_positions(teacher["scaled_positions"])
     before = space_group(atoms)
@@ -62,9 +71,12 @@ def compute(
     steps = relax(atoms, bare, flat=flat)
     if space_group(atoms) != before:
         raise RuntimeError(f"relaxed from {before} to {space_group(atoms)}")
-    supercell = small_supercell(atoms, flat=flat)
-    if teacher is not None:
+    if teacher is None:
+        supercell = small_supercell(atoms, flat=flat)
+    elif "supercell" in teacher:
         supercell = np.array(teacher["supercell"])
+    else:
+        supercell = _supercell_of(atoms, teacher["supercell_atoms"], flat=flat)
     return {
         "formula": candidate.formula,
         "prototype": candidate.prototype,
@@ -95,20 +107,29 @@ def teach(
         By the name of the folder within ``folder`` that each writes to.
     folder : Path
     teacher : Path, optional
-        Folder of the teacher's files; without, these models are teachers. Crystals that the
-        teacher finds unstable are left out.
+        Folder of the teacher's files, or a table of its pupils; without, these models are
+        teachers. Crystals that the teacher finds unstable are left out, and those that the
+        table has of the same model.
     follow : float
         Seconds to wait for a file of the teacher that is not there yet.
     """
     for name in calculators:
         (folder / name).mkdir(parents=True, exist_ok=True)
+    told = None if teacher is None or teacher.is_dir() else _told(teacher)
     for candidate in candidates():
-        known = None
-        if teacher is not None:
+        known: Mapping[str, Any] | None = None
+        finished: set[str] = set()
+        if told is not None:
+            known, finished = told.get((candidate.formula, candidate.prototype), (None, finished))
+            if known is None:
+                continue
+        elif teacher is not None:
             known = _of_teacher(teacher / f"{candidate.key}.json", follow)
             if known is None or not stable(known):
                 continue
         for name, calculator in calculators.items():
+            if name in finished:
+                continue
             made = {"model": name, "settings": SETTINGS}
             path = folder / name / f"{candidate.key}.json"
             if read_crystal(path, made) is not None:
@@ -130,6 +151,30 @@ def stable(crystal: Mapping[str, Any]) -> bool:
     be imaginary there.
     """
     return bool(min(crystal["lowest_commensurate"], crystal["quantiles"][1]) >= IMAGINARY)
+
+
+def _told(table: Path) -> dict[tuple[str, str], tuple[dict[str, Any], set[str]]]:
+    """Stable crystals of a table by formula and prototype: size of supercell, models it has."""
+    known: dict[tuple[str, str], tuple[dict[str, Any], set[str]]] = {}
+    for model, each in read_phonon_table(table).items():
+        for row in each.rows:
+            size = {"supercell_atoms": row.supercell_atoms}
+            known.setdefault((row.formula, row.prototype), (size, set()))[1].add(model)
+    return known
+
+
+def _supercell_of(atoms: Atoms, count: int, *, flat: bool) -> np.ndarray:
+    """The small supercell, of this lattice or of one up to 5 % larger or smaller, of so many atoms.
+
+    Which supercell is wide enough hangs on a lattice constant, which differs among models.
+    """
+    for scale in (1.0, 0.99, 1.01, 0.97, 1.03, 0.95, 1.05):
+        other = atoms.copy()
+        other.set_cell(atoms.cell.array * scale, scale_atoms=True)
+        supercell = small_supercell(other, flat=flat)
+        if round(abs(float(np.linalg.det(supercell)))) * len(atoms) == count:
+            return supercell
+    raise RuntimeError(f"no small supercell has {count} atoms, as that of the teacher")
 
 
 def _said(crystal: Mapping[str, Any]) -> str:

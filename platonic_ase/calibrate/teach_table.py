@@ -4,6 +4,7 @@ r"""The table of pupils' phonon errors, from the files of :mod:`~platonic_ase.ca
 
     python -m platonic_ase.calibrate.teach_table work/nequix-mp-1-pft work/chgnet-0.3.0 \
         work/7net-0 -o table.json
+    python -m platonic_ase.calibrate.teach_table table.json work/7net-l3i5 -o table.json
 
 It is what :func:`~platonic_ase.phonons.table.read_phonon_table` reads, with the spectra of the
 teacher in a column of their own, and with the crystals that are left out, by the reason.
@@ -119,6 +120,42 @@ def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
     }
 
 
+def extend_table(table: Mapping[str, Any], pupils: Sequence[Path]) -> dict[str, Any]:
+    """The table with other pupils, or other crystals of the same, JSON-safe.
+
+    A crystal that both have is kept as the table has it.
+
+    Parameters
+    ----------
+    table : mapping
+        As :func:`build_table` returns it: the truth is in its rows.
+    pupils : sequence of Path
+        Folders of pupils that started without the teacher's files.
+    """
+    columns = list(table["columns"])
+    models = {name: {**each, "rows": [*each["rows"]]} for name, each in table["models"].items()}
+    truths: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in models.values():
+        for values in each["rows"]:
+            row = dict(zip(columns, values, strict=True))
+            kept = {name: row[name] for name in ("space_group", "layers", "truth_quantiles")}
+            truths[row["formula"], row["prototype"]] = kept
+    for folder in pupils:
+        found, missing = _read(folder)
+        own = models.setdefault(folder.name, {"title": folder.name, "rows": [], "failed": {}})
+        at = columns.index("formula"), columns.index("prototype")
+        known = {(values[at[0]], values[at[1]]) for values in own["rows"]}
+        for key in sorted(found):
+            pupil = found[key]
+            which = pupil["formula"], pupil["prototype"]
+            if which in truths and which not in known:
+                truth = truths[which]
+                row = compare(pupil, {"quantiles": truth["truth_quantiles"]}).to_dict() | truth
+                own["rows"].append([_short(row.get(name)) for name in columns])
+        own["failed"] = {**own["failed"], **missing}
+    return {**table, "models": models}
+
+
 def write_table(path: Path, table: Mapping[str, Any]) -> None:
     """Write a table, one crystal a line."""
     head = {name: value for name, value in table.items() if name != "models"}
@@ -153,11 +190,15 @@ def _short(value: Any) -> Any:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m platonic_ase.calibrate.teach_table``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("teacher", type=Path)
+    parser.add_argument("teacher", type=Path, help="its folder, or a table to be extended")
     parser.add_argument("pupils", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args(arguments)
-    write_table(given.output, build_table(given.teacher, given.pupils))
+    if given.teacher.is_dir():
+        table = build_table(given.teacher, given.pupils)
+    else:
+        table = extend_table(parse_json(given.teacher.read_bytes()), given.pupils)
+    write_table(given.output, table)
 
 
 if __name__ == "__main__":

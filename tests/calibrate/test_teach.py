@@ -12,7 +12,7 @@ from ase.calculators.emt import EMT
 
 from platonic_ase.calibrate import crystal_phonons, teach
 from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
-from platonic_ase.calibrate.teach_table import build_table, write_table
+from platonic_ase.calibrate.teach_table import build_table, extend_table, write_table
 from platonic_ase.phonons.spectra import relative_error
 from platonic_ase.phonons.structure import to_ase
 from platonic_ase.phonons.table import read_phonon_table
@@ -74,6 +74,33 @@ def test_a_pupil_that_is_soft_by_a_factor_is_found_so(taught):
     assert list(stored["teacher_unstable"]) == ["Cu_bcc"]
     assert stored["teacher_unstable"]["Cu_bcc"] < -0.1
     assert "Fe_fcc" in stored["teacher_failed"]
+
+
+def test_a_pupil_that_comes_later_needs_the_table_only(taught):
+    path = taught / "table.json"
+    table = build_table(taught / "teacher", [taught / "soft"])
+    del table["models"]["soft"]["rows"][1:]  # one of the two stable crystals is in the table
+    write_table(path, table)
+    teach.teach({"late": Softened(), "soft": Softened()}, taught / "later", teacher=path)
+    assert sorted(each.stem for each in (taught / "later" / "late").iterdir()) == ["AuCu3_l12"]
+    assert not list((taught / "later" / "soft").iterdir())  # the table has it
+    longer = extend_table(json.loads(path.read_text()), [taught / "later" / "late"])
+    write_table(path, longer)
+    early, late = (read_phonon_table(path)[name].rows for name in ("soft", "late"))
+    assert early[0].supercell_atoms == late[0].supercell_atoms
+    assert late[0].relative_error == pytest.approx(early[0].relative_error, abs=1e-3)
+    again = extend_table(longer, [taught / "later" / "late"])  # what is there stays as it is
+    assert again["models"]["late"]["rows"] == longer["models"]["late"]["rows"]
+
+
+def test_a_supercell_of_another_size_than_the_teachers_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(teach, "candidates", lambda: CRYSTALS[:1])
+    monkeypatch.setattr(teach, "_told", lambda _: {("Cu", "fcc"): ({"supercell_atoms": 5}, set())})
+    path = tmp_path / "table.json"
+    path.touch()
+    teach.teach({"soft": Softened()}, tmp_path, teacher=path)
+    stored = json.loads((tmp_path / "soft" / "Cu_fcc.json").read_text())
+    assert "no small supercell has 5 atoms" in stored["failed"]
 
 
 def test_what_is_finished_is_not_computed_again(taught):
