@@ -1,7 +1,9 @@
 """Labels and features for symmetry.py: which crystals break under a model, hours of computing.
 
     python tests/benchmarks/symmetry_labels.py FOLDER [--model chgnet-0.3.0] [--weights FILE]
-        [--quick] [--table TABLE.json]
+        [--quick] [--table TABLE.json] [--crystals 100]
+
+With --table, crystals that it has are not computed again, and are kept when it is written.
 
 Every crystal is built in its prototype, forecast by ``run_forecast``, and then put to the test:
 the supercell is rattled by 0.01 Å and relaxed, cell included (FIRE, 2 meV/Å, 250 steps at most),
@@ -209,6 +211,7 @@ def main():
     parser.add_argument("--set", choices=("first", "second"), help="both by default")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--table", type=Path, help="to write all rows to, once they are there")
+    parser.add_argument("--crystals", type=int, help="so many rows, those of the table among them")
     parser.add_argument("--only", help="crystals whose names have one of these words, by commas")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -221,30 +224,53 @@ def main():
     wanted = [c for c in crystals if options.set in (None, c["set"])]
     if options.only:
         wanted = [c for c in wanted if any(each in c["name"] for each in options.only.split(","))]
+    identity = calculator.encoder.identity.to_dict()
+    rows = known_rows(options, identity)
+    failed = []
     for crystal in in_turns(wanted):
-        path = options.folder / f"{crystal['name'].replace(' ', '-')}.json"
-        if path.exists():
+        if options.crystals is not None and len(rows) >= options.crystals:
+            break
+        if crystal["name"] in rows:
             continue
+        path = options.folder / f"{crystal['name'].replace(' ', '-')}.json"
         try:
             row, frames = label(calculator, crystal, model, options.quick)
         except Exception as error:  # a crystal that cannot be had is no reason to stop
             print(f"{crystal['name']}: {type(error).__name__}: {error}", flush=True)
+            failed.append(crystal["name"])
             continue
+        rows[crystal["name"]] = row
         np.savez_compressed(path.with_suffix(".npz"), **frames)
         path.write_text(json.dumps(row, indent=1), encoding="utf-8")
         print(json.dumps(row), flush=True)
+    print(f"{len(rows)} crystals; failed: {', '.join(failed) or 'none'}", flush=True)
     if options.table:
-        write_table(options, calculator.encoder.identity.to_dict(), crystals)
+        write_table(options, identity, crystals, rows)
 
 
-def write_table(options, identity, crystals):
-    """All rows of the folder in one file, one line each."""
+def known_rows(options, identity):
+    """Rows by name, of the table and of the folder."""
+    rows = {}
+    if options.table is not None and options.table.exists():
+        table = json.loads(options.table.read_text(encoding="utf-8"))
+        theirs = table["identity"]
+        for name in ("package", "fingerprint", "settings"):
+            if theirs[name] != identity[name]:
+                raise SystemExit(
+                    f"{options.table} is of a model whose {name} is {theirs[name]!r}, not "
+                    f"{identity[name]!r}: give the table of {options.model}, or a new file"
+                )
+        rows = {row["name"]: row for row in table["rows"]}
+    found = [json.loads(p.read_text(encoding="utf-8")) for p in options.folder.glob("*.json")]
+    return rows | {row["name"]: row for row in found}
+
+
+def write_table(options, identity, crystals, rows):
+    """All rows in one file, one line each."""
     sets = {crystal["name"]: crystal["set"] for crystal in crystals}
-    rows = [json.loads(p.read_text(encoding="utf-8")) for p in options.folder.glob("*.json")]
     order = list(sets)
-    rows.sort(key=lambda row: order.index(row["name"]))
     lines = []
-    for row in rows:
+    for row in sorted(rows.values(), key=lambda row: order.index(row["name"])):
         numbers = {k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}
         lines.append(json.dumps({"name": row["name"], "set": sets[row["name"]], **numbers}))
     about = __doc__[__doc__.index("Every crystal") :]
