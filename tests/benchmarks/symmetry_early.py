@@ -36,7 +36,7 @@ from platonic_ase.phonons.structure import relax_crystal
 from platonic_ase.stability.run import doubled, primitive
 
 TABLE = Path(__file__).with_name("symmetry_early.json")
-NAMES = "softening", "steep", "rises", "displacement", "growth"
+NAMES = "softening", "steep", "leap", "rises", "displacement", "growth"
 SHIPPED = {name: getattr(OrbitSplitting(), name) for name in NAMES}
 RULES = {
     "shipped": SHIPPED,

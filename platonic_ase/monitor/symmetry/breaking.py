@@ -31,6 +31,7 @@ def structure_signal(frame: Frame, state: State, broken: Asymmetry, softening: f
     assert state.orbits is not None
     assert state.growth is not None
     level, downhill = state.growth.level(broken.largest), state.growth.downhill
+    since = "here" if downhill == 1 else f"in {downhill} geometries in a row"
     atoms = tuple[int, ...]()
     group, found = state.orbits.space_group, state.breaking
     if level >= 1:
@@ -41,8 +42,7 @@ def structure_signal(frame: Frame, state: State, broken: Asymmetry, softening: f
 
     def message() -> str:
         return (
-            f"{group} is breaking: in {downhill} geometries in a row "
-            f"the energy falls ({broken.curvature:.2g} eV/Å²) as atoms leave their symmetric "
+            f"{group} is breaking: {since} the energy falls ({broken.curvature:.2g} eV/Å²) as atoms leave their symmetric "
             f"sites, by {broken.largest:.3f} Å now; {found}."
         )
 

@@ -6,6 +6,9 @@ breaks. The curvature alone does not tell these apart, and asked to be large it 
 break slowly. So three things have to come together: the energy falls along the asymmetry, in some
 geometries in a row; an atom has left its site by more than a dent is wide; and that is more than it
 was at the least, so that it is no rattling that is about to heal.
+
+Optimisers that learn the curvature (BFGS, say) double the asymmetry from one geometry to the next
+and leave no time to count. There one geometry is enough.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ class Growth:
         The energy falls where the curvature along the asymmetry is below minus this, eV/Å².
     steep : float
         Where it is below minus this, one geometry is enough, eV/Å².
+    leap : float
+        And so it is where the largest displacement is this many times that of the geometry before.
     rises : int
         Else so many in a row.
     displacement : float
@@ -38,18 +43,22 @@ class Growth:
 
     softening: float
     steep: float
+    leap: float
     rises: int
     displacement: float
     growth: float
     downhill: int = 0
     least: float = math.inf
     _curvature: float = 0.0
+    _last: float = math.inf
+    _leaps: bool = False
 
     def add(self, curvature: float, largest: float) -> None:
         """Add a geometry: curvature along its asymmetry, eV/Å², largest displacement, Å."""
         self._curvature = curvature
         self.downhill = self.downhill + 1 if curvature < -self.softening else 0
         self.least = min(self.least, largest)
+        self._leaps, self._last = largest >= self.leap * self._last, largest
 
     def level(self, largest: float) -> float:
         """One or more where the structure is breaking.
@@ -59,6 +68,6 @@ class Growth:
         largest : float
             Displacement now, Å.
         """
-        needed = 1 if self._curvature < -self.steep else self.rises
+        needed = 1 if self._leaps or self._curvature < -self.steep else self.rises
         grown = largest / (self.growth * self.least) if self.least > 0 else math.inf
         return min(self.downhill / needed, largest / self.displacement, grown)

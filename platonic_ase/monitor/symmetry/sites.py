@@ -42,13 +42,43 @@ def lindemann_ratios(orbits: Orbits, atoms: Atoms, shift: np.ndarray | None = No
     return np.asarray(np.sqrt(np.bincount(orbits.labels, weights=squares) / orbits.sizes))
 
 
-def site_signal(frame: Frame, orbits: Orbits, ratios: np.ndarray, limit: float) -> Signal:
-    """Whether an orbit of four atoms or more has left its sites.
+def astray(orbits: Orbits, cell: np.ndarray, shift: np.ndarray, members: np.ndarray) -> int:
+    """How many atoms are nearer to another site than to their own.
+
+    Parameters
+    ----------
+    orbits : Orbits
+    cell : ndarray, shape (3, 3)
+        Of the live geometry, Å.
+    shift : ndarray, shape (n_atoms, 3)
+        Of :func:`fractional_shift`.
+    members : ndarray of int
+        The atoms that are asked for.
+    """
+    from scipy.spatial import cKDTree
+
+    span = np.arange(-1, 2)
+    images = np.stack(np.meshgrid(span, span, span), axis=-1).reshape(-1, 1, 3)
+    sites = orbits.fractional % 1.0
+    tree = cKDTree((sites + images).reshape(-1, 3) @ cell)
+    _, nearest = tree.query((sites + shift)[members] @ cell)
+    return int((nearest % len(sites) != members).sum())
+
+
+def site_signal(
+    frame: Frame, orbits: Orbits, shift: np.ndarray, ratios: np.ndarray, limit: float
+) -> Signal:
+    """Whether an orbit of four atoms or more is far off its sites.
+
+    One geometry shows how far, and whether each atom is still nearest to its own site; it does not
+    show whether the atoms swing about their sites or rest off them.
 
     Parameters
     ----------
     frame : Frame
     orbits : Orbits
+    shift : ndarray, shape (n_atoms, 3)
+        Of :func:`fractional_shift`.
     ratios : ndarray, shape (n_orbits,)
         Of :func:`lindemann_ratios`.
     limit : float
@@ -57,14 +87,17 @@ def site_signal(frame: Frame, orbits: Orbits, ratios: np.ndarray, limit: float) 
     large = np.where(orbits.sizes >= 4, ratios, 0.0)
     orbit = int(large.argmax())
     ratio, numbers = float(large[orbit]), frame.atoms.numbers
+    members, cell = np.flatnonzero(orbits.labels == orbit), frame.atoms.cell.array
     alarming = ratio >= limit
 
     def message() -> str:
-        label = equivalent(numbers, np.flatnonzero(orbits.labels == orbit))
+        count = astray(orbits, cell, shift, members)
+        known = "each still nearest to its own, as in wide swings or tilts"
+        if count:
+            known = f"{count} nearer to another, as in melting or diffusion"
         return (
-            f"{label} have left their sites in {orbits.space_group}: they are off by "
-            f"{ratio:.2f} of the distance between neighbours (rms); beyond {limit:g} crystals "
-            "melt, transform or let atoms diffuse."
+            f"{equivalent(numbers, members)} are off their sites in {orbits.space_group} by "
+            f"{ratio:.2f} of the distance between neighbours (rms, more than {limit:g}), {known}."
         )
 
     return Signal(
@@ -75,9 +108,9 @@ def site_signal(frame: Frame, orbits: Orbits, ratios: np.ndarray, limit: float) 
         unit="of the nearest-neighbour distance",
         message=message,
         advice=(
-            "If that is not meant, lower the temperature or the time step; if it is, call "
-            "reset_reference of the calculator."
+            "If it is not meant, lower the temperature or the time step; broken symmetry, where "
+            "atoms rest off their sites, is an alarm of its own."
         ),
-        atoms=tuple(np.flatnonzero(orbits.labels == orbit).tolist()) if alarming else (),
+        atoms=tuple(members.tolist()) if alarming else (),
         category=SymmetryWarning,
     )

@@ -48,8 +48,8 @@ class OrbitSplitting(Diagnostic):
     relaxation the energy then falls along the asymmetry, see
     :mod:`~platonic_ase.monitor.symmetry.curvature`. In molecular dynamics atoms depart at every
     instant; there the time average is tested, with a false-alarm rate per run, see
-    :mod:`~platonic_ase.monitor.symmetry.evidence`, and an orbit that leaves its sites (melting,
-    diffusion) is a warning of its own.
+    :mod:`~platonic_ase.monitor.symmetry.evidence`, and an orbit that is far off its sites (wide
+    swings, melting, diffusion) is a warning of its own.
 
     Parameters
     ----------
@@ -62,6 +62,8 @@ class OrbitSplitting(Diagnostic):
     softening, steep : float
         In relaxations, alarm when the curvature along the asymmetry is below minus this, eV/Å² (in
         one geometry where it is below minus the latter), ...
+    leap : float
+        ... (or where an atom is so many times as far off as in the geometry before) ...
     rises : int
         ... in this many geometries in a row, ...
     displacement : float
@@ -97,6 +99,7 @@ class OrbitSplitting(Diagnostic):
         model_error: float = 1e-3,
         softening: float = 0.03,
         steep: float = 0.8,
+        leap: float = 1.3,
         rises: int = 3,
         displacement: float = 0.03,
         growth: float = 1.15,
@@ -114,6 +117,7 @@ class OrbitSplitting(Diagnostic):
         self.model_error = model_error
         self.softening = softening
         self.steep = steep
+        self.leap = leap
         self.rises = rises
         self.displacement = displacement
         self.growth = growth
@@ -202,7 +206,7 @@ class OrbitSplitting(Diagnostic):
         broken = seen.broken = self._asymmetry(frame, state, seen.shift)
         if state.growth is None:
             state.growth = Growth(
-                self.softening, self.steep, self.rises, self.displacement, self.growth
+                self.softening, self.steep, self.leap, self.rises, self.displacement, self.growth
             )
         if not frame.revisited:
             state.growth.add(broken.curvature, broken.largest)
@@ -268,7 +272,7 @@ class OrbitSplitting(Diagnostic):
                 frame, state, seen.evidence, self._needed, self.offset, self.share
             )
             return (
-                site_signal(frame, state.orbits, seen.ratios, self.lindemann),
+                site_signal(frame, state.orbits, seen.shift, seen.ratios, self.lindemann),
                 state.resting.louder(signal, frame, self.offset),
             )
         if seen.broken is not None:

@@ -8,7 +8,7 @@ from platonic_ase.monitor.symmetry.growth import Growth
 
 def levels(curvatures, displacements, **changes):
     shipped = OrbitSplitting()
-    names = ("softening", "steep", "rises", "displacement", "growth")
+    names = ("softening", "steep", "leap", "rises", "displacement", "growth")
     values = {name: getattr(shipped, name) for name in names}
     growth, found = Growth(**{**values, **changes}), []
     for curvature, largest in zip(curvatures, displacements, strict=True):
@@ -44,10 +44,18 @@ def test_a_rattle_that_heals_raises_none():
 
 
 def test_steep_is_fast():
-    displacements = [0.02, 0.03, 0.05, 0.09]
+    displacements = [0.03, 0.036, 0.043, 0.05]
     assert alarm([-2.0] * 4, displacements) == 1
     assert alarm([-0.1] * 4, displacements) == 2
     assert alarm([-0.1, 0.1, -0.1, -0.1], displacements) is None  # not in a row
+
+
+def test_a_leap_is_fast():
+    # SevenNet-0, CsCl structure of NaCl, downhill by Newton's steps: spglib sees it at the third
+    curvatures, displacements = [1.98, -0.29, -0.35, -0.44], [0.028, 0.023, 0.038, 0.071]
+    assert alarm(curvatures, displacements) == 2
+    assert alarm(curvatures, displacements, leap=math.inf) == 3
+    assert alarm([0.3, 0.2, 0.1, 0.1], displacements) is None  # a leap uphill
 
 
 def test_from_an_exactly_symmetric_structure():

@@ -9,6 +9,8 @@ from platonic_ase import OrbitSplitting, PlatonicCalculator
 from platonic_ase.errors import SymmetryWarning
 from platonic_ase.monitor.frame import Frame
 from platonic_ase.monitor.symmetry import breaking, splitting
+from platonic_ase.monitor.symmetry.orbits import find_orbits, fractional_shift
+from platonic_ase.monitor.symmetry.sites import astray
 from platonic_ase.monitor.symmetry.subgroups import identify_breaking
 from platonic_ase.testing import (
     DirectForceMock,
@@ -211,6 +213,33 @@ def test_a_molten_orbit_has_left_its_sites():
     atoms.set_momenta(-atoms.get_momenta())
     calc.get_potential_energy(atoms)
     assert [event.kind for event in events] == ["left_sites"]
+    assert "nearer to another, as in melting" in str(events[0])
+
+
+def test_wide_swings_are_not_called_melting():
+    events = []
+    calc, atoms = wrapped(MockCalculator(), on_warning=events.append), salt() * (2, 2, 2)
+    atoms.set_momenta(np.full((len(atoms), 3), 0.1))
+    calc.get_potential_energy(atoms)
+    away = 0.24 * 2.8 * np.random.default_rng(0).choice([-1, 1], size=(len(atoms), 3)) / 3**0.5
+    atoms.positions += away
+    atoms.set_momenta(-atoms.get_momenta())
+    calc.get_potential_energy(atoms)
+    assert [event.kind for event in events] == ["left_sites"]
+    assert "each still nearest to its own" in str(events[0])
+
+
+@pytest.mark.parametrize("wandered", [0.0, 0.9])
+def test_atoms_nearer_to_another_site_are_counted(wandered):
+    reference = salt() * (2, 1, 1)
+    orbits, atoms = find_orbits(reference), reference.copy()
+    atoms.positions[3] += 0.6 * reference.get_distance(3, 2, mic=True, vector=True)  # towards a neighbour
+    atoms.positions += wandered * reference.cell[0]  # the crystal as a whole
+    atoms.set_cell(1.02 * atoms.cell, scale_atoms=True)
+    shift = fractional_shift(orbits, atoms)
+    everyone = np.arange(len(atoms))
+    assert astray(orbits, atoms.cell.array, shift, everyone) == 1
+    assert astray(orbits, atoms.cell.array, shift, everyone[everyone != 3]) == 0
 
 
 def test_raw_forces_show_what_fix_symmetry_hides():
