@@ -42,8 +42,8 @@ def structure_signal(frame: Frame, state: State, broken: Asymmetry, softening: f
 
     def message() -> str:
         return (
-            f"{group} is breaking: {since} the energy falls ({broken.curvature:.2g} eV/Å²) as atoms leave their symmetric "
-            f"sites, by {broken.largest:.3f} Å now; {found}."
+            f"{group} is breaking: {since} the energy falls ({broken.curvature:.2g} eV/Å²) as "
+            f"atoms leave their symmetric sites, by {broken.largest:.3f} Å now; {found}."
         )
 
     return Signal(

@@ -108,8 +108,8 @@ def site_signal(
         unit="of the nearest-neighbour distance",
         message=message,
         advice=(
-            "If it is not meant, lower the temperature or the time step; broken symmetry, where "
-            "atoms rest off their sites, is an alarm of its own."
+            "If it is not meant, lower the temperature or the time step; that atoms rest off their "
+            "sites is an alarm of its own."
         ),
         atoms=tuple(members.tolist()) if alarming else (),
         category=SymmetryWarning,

@@ -233,7 +233,7 @@ def test_wide_swings_are_not_called_melting():
 def test_atoms_nearer_to_another_site_are_counted(wandered):
     reference = salt() * (2, 1, 1)
     orbits, atoms = find_orbits(reference), reference.copy()
-    atoms.positions[3] += 0.6 * reference.get_distance(3, 2, mic=True, vector=True)  # towards a neighbour
+    atoms.positions[3] += 0.6 * reference.get_distance(3, 2, mic=True, vector=True)
     atoms.positions += wandered * reference.cell[0]  # the crystal as a whole
     atoms.set_cell(1.02 * atoms.cell, scale_atoms=True)
     shift = fractional_shift(orbits, atoms)
