@@ -112,7 +112,7 @@ def folded(constants, large, small):
     return np.einsum("ijab,jk->ikab", constants[first], same.astype(float))
 
 
-def put_to_the_test(calculator, ideal, seed, constants=None):
+def put_to_the_test(calculator, ideal, seed, constants=None, optimizer=FIRE):
     """Rattle and relax; when did it break, and when was it announced?"""
     warned = []
     watched = PlatonicCalculator(
@@ -123,7 +123,10 @@ def put_to_the_test(calculator, ideal, seed, constants=None):
     live.rattle(RATTLE, seed=seed)
     live.calc = watched
     target, after = FrechetCellFilter(live), AFTER if constants is None else QUICK_AFTER
-    relaxation = FIRE(target, logfile=None) if constants is None else Downhill(target, constants)
+    if constants is None:
+        relaxation = optimizer(target, logfile=None)
+    else:
+        relaxation = Downhill(target, constants)
     groups, alarm = [], None
     frames = {"positions": [], "cell": [], "forces": [], "stress": []}
 
