@@ -8,7 +8,8 @@ geometries in a row; an atom has left its site by more than a dent is wide; and 
 was at the least, so that it is no rattling that is about to heal.
 
 Optimisers that learn the curvature (BFGS, say) double the asymmetry from one geometry to the next
-and leave no time to count. There one geometry is enough.
+and leave no time to count. There one geometry is enough. And where the energy falls more steeply
+than in any dent that was seen, so is a smaller displacement.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ class Growth:
     softening : float
         The energy falls where the curvature along the asymmetry is below minus this, eV/Å².
     steep : float
-        Where it is below minus this, one geometry is enough, eV/Å².
+        Where it is below minus this, one geometry is enough, and :attr:`near`, eV/Å².
     leap : float
         And so it is where the largest displacement is this many times that of the geometry before.
     rises : int
         Else so many in a row.
-    displacement : float
-        Largest displacement of an atom that is asked for, Å.
+    displacement, near : float
+        Largest displacement of an atom that is asked for, and where the energy falls steeply, Å.
     growth : float
         And its ratio to the least so far.
     downhill : int
@@ -46,6 +47,7 @@ class Growth:
     leap: float
     rises: int
     displacement: float
+    near: float
     growth: float
     downhill: int = 0
     least: float = math.inf
@@ -68,6 +70,8 @@ class Growth:
         largest : float
             Displacement now, Å.
         """
-        needed = 1 if self._leaps or self._curvature < -self.steep else self.rises
+        steep = self._curvature < -self.steep
+        needed = 1 if self._leaps or steep else self.rises
+        far = self.near if steep else self.displacement
         grown = largest / (self.growth * self.least) if self.least > 0 else math.inf
-        return min(self.downhill / needed, largest / self.displacement, grown)
+        return min(self.downhill / needed, largest / far, grown)

@@ -66,8 +66,9 @@ class OrbitSplitting(Diagnostic):
         ... (or where an atom is so many times as far off as in the geometry before) ...
     rises : int
         ... in this many geometries in a row, ...
-    displacement : float
-        ... an atom is off its symmetric site by this, Å, ...
+    displacement, near : float
+        ... an atom is off its symmetric site by this, Å (by the latter where the curvature is below
+        minus ``steep``), ...
     growth : float
         ... and by so many times the least that it was; see
         :mod:`~platonic_ase.monitor.symmetry.growth`.
@@ -102,6 +103,7 @@ class OrbitSplitting(Diagnostic):
         leap: float = 1.3,
         rises: int = 3,
         displacement: float = 0.03,
+        near: float = 0.02,
         growth: float = 1.15,
         false_alarms: float = 0.005,
         offset: float = 0.01,
@@ -120,6 +122,7 @@ class OrbitSplitting(Diagnostic):
         self.leap = leap
         self.rises = rises
         self.displacement = displacement
+        self.near = near
         self.growth = growth
         self.false_alarms = false_alarms
         self.offset = offset
@@ -206,7 +209,13 @@ class OrbitSplitting(Diagnostic):
         broken = seen.broken = self._asymmetry(frame, state, seen.shift)
         if state.growth is None:
             state.growth = Growth(
-                self.softening, self.steep, self.leap, self.rises, self.displacement, self.growth
+                self.softening,
+                self.steep,
+                self.leap,
+                self.rises,
+                self.displacement,
+                self.near,
+                self.growth,
             )
         if not frame.revisited:
             state.growth.add(broken.curvature, broken.largest)

@@ -8,7 +8,7 @@ from platonic_ase.monitor.symmetry.growth import Growth
 
 def levels(curvatures, displacements, **changes):
     shipped = OrbitSplitting()
-    names = ("softening", "steep", "leap", "rises", "displacement", "growth")
+    names = ("softening", "steep", "leap", "rises", "displacement", "near", "growth")
     values = {name: getattr(shipped, name) for name in names}
     growth, found = Growth(**{**values, **changes}), []
     for curvature, largest in zip(curvatures, displacements, strict=True):
@@ -36,6 +36,17 @@ def test_a_dent_raises_none():
                      0.0214, 0.0217]  # fmt: skip
     assert alarm(curvatures, displacements) is None
     assert alarm(curvatures, displacements, displacement=0.01) is not None
+
+
+def test_steep_is_seen_near_the_site():
+    # CHGNet 0.3.0, CaHfO3 by BFGS, from its fourth geometry on: spglib sees it at the last
+    curvatures, displacements = (
+        [-0.38, -0.94, -1.79, -1.95, -1.67],
+        [0.0242, 0.0243, 0.026, 0.028, 0.048],
+    )
+    assert alarm(curvatures, displacements) == 3
+    assert alarm(curvatures, displacements, near=0.03) == 4
+    assert alarm([-0.5] * 5, displacements) == 4
 
 
 def test_a_rattle_that_heals_raises_none():
