@@ -5,9 +5,12 @@ r"""The table of pupils' phonon errors, from the files of :mod:`~platonic_ase.ca
     python -m platonic_ase.calibrate.teach_table work/nequix-mp-1-pft work/chgnet-0.3.0 \
         work/7net-0 -o table.json
     python -m platonic_ase.calibrate.teach_table table.json work/7net-l3i5 -o table.json
+    python -m platonic_ase.calibrate.teach_table table.json more/7net-0 -o table.json \
+        --teacher more/nequix-mp-1-pft
 
-It is what :func:`~platonic_ase.phonons.table.read_phonon_table` reads, with the spectra of the
-teacher in a column of their own, and with the crystals that are left out, by the reason.
+The second command adds a pupil to a table, the third other crystals. A table is what
+:func:`~platonic_ase.phonons.table.read_phonon_table` reads, with the spectra of the teacher in a
+column of their own, and with the crystals that are left out, by the reason.
 """
 
 from __future__ import annotations
@@ -91,12 +94,7 @@ def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
     for folder in pupils:
         found, missing = _read(folder)
         rows = [
-            {
-                **compare(found[key], truths[key]).to_dict(),
-                "space_group": truths[key]["space_group"],
-                "layers": truths[key]["prototype"] in FLAT,
-                "truth_quantiles": truths[key]["quantiles"],
-            }
+            {**compare(found[key], truths[key]).to_dict(), **_truth(truths[key])}
             for key in sorted(found)
             if key in truths and stable(truths[key])
         ]
@@ -110,18 +108,16 @@ def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
         "method": {**_METHOD, "settings": SETTINGS},
         "teacher": teacher.name,
         "teacher_failed": failed,
-        "teacher_unstable": {
-            key: round(each["lowest_commensurate"], 3)
-            for key, each in sorted(truths.items())
-            if not stable(each)
-        },
+        "teacher_unstable": _unstable(truths),
         "columns": columns,
         "models": models,
     }
 
 
-def extend_table(table: Mapping[str, Any], pupils: Sequence[Path]) -> dict[str, Any]:
-    """The table with other pupils, or other crystals of the same, JSON-safe.
+def extend_table(
+    table: Mapping[str, Any], pupils: Sequence[Path], teacher: Path | None = None
+) -> dict[str, Any]:
+    """The table with other pupils, or other crystals, JSON-safe.
 
     A crystal that both have is kept as the table has it.
 
@@ -130,7 +126,9 @@ def extend_table(table: Mapping[str, Any], pupils: Sequence[Path]) -> dict[str, 
     table : mapping
         As :func:`build_table` returns it: the truth is in its rows.
     pupils : sequence of Path
-        Folders of pupils that started without the teacher's files.
+        Folders of pupils that started without the teacher's files, or that followed ``teacher``.
+    teacher : Path, optional
+        Folder of the same teacher, with crystals that the table has not.
     """
     columns = list(table["columns"])
     models = {name: {**each, "rows": [*each["rows"]]} for name, each in table["models"].items()}
@@ -140,6 +138,15 @@ def extend_table(table: Mapping[str, Any], pupils: Sequence[Path]) -> dict[str, 
             row = dict(zip(columns, values, strict=True))
             kept = {name: row[name] for name in ("space_group", "layers", "truth_quantiles")}
             truths[row["formula"], row["prototype"]] = kept
+    later = list(table.get("added_later", ()))
+    left_out: dict[str, dict[str, Any]] = {"teacher_failed": {}, "teacher_unstable": {}}
+    if teacher is not None:
+        taught, failed = _read(teacher)
+        left_out = {"teacher_failed": failed, "teacher_unstable": _unstable(taught)}
+        for each in filter(stable, taught.values()):
+            if (which := (each["formula"], each["prototype"])) not in truths:
+                truths[which] = _truth(each)
+                later.append(" ".join(which))
     for folder in pupils:
         found, missing = _read(folder)
         own = models.setdefault(folder.name, {"title": folder.name, "rows": [], "failed": {}})
@@ -153,7 +160,12 @@ def extend_table(table: Mapping[str, Any], pupils: Sequence[Path]) -> dict[str, 
                 row = compare(pupil, {"quantiles": truth["truth_quantiles"]}).to_dict() | truth
                 own["rows"].append([_short(row.get(name)) for name in columns])
         own["failed"] = {**own["failed"], **missing}
-    return {**table, "models": models}
+    return {
+        **table,
+        **{name: {**table[name], **more} for name, more in left_out.items()},
+        "added_later": later,
+        "models": models,
+    }
 
 
 def write_table(path: Path, table: Mapping[str, Any]) -> None:
@@ -181,6 +193,24 @@ def _read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     return found, failed
 
 
+def _truth(crystal: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row tells of the teacher's crystal."""
+    return {
+        "space_group": crystal["space_group"],
+        "layers": crystal["prototype"] in FLAT,
+        "truth_quantiles": crystal["quantiles"],
+    }
+
+
+def _unstable(crystals: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Lowest frequencies, THz, of crystals that teach nothing."""
+    return {
+        key: round(each["lowest_commensurate"], 3)
+        for key, each in sorted(crystals.items())
+        if not stable(each)
+    }
+
+
 def _short(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.5g}")
@@ -190,14 +220,15 @@ def _short(value: Any) -> Any:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m platonic_ase.calibrate.teach_table``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("teacher", type=Path, help="its folder, or a table to be extended")
+    parser.add_argument("table", type=Path, help="to be extended, or the folder of the teacher")
     parser.add_argument("pupils", type=Path, nargs="+")
+    parser.add_argument("--teacher", type=Path, help="its folder with more crystals")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args(arguments)
-    if given.teacher.is_dir():
-        table = build_table(given.teacher, given.pupils)
+    if given.table.is_dir():
+        table = build_table(given.table, given.pupils)
     else:
-        table = extend_table(parse_json(given.teacher.read_bytes()), given.pupils)
+        table = extend_table(parse_json(given.table.read_bytes()), given.pupils, given.teacher)
     write_table(given.output, table)
 
 

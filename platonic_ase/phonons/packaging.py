@@ -6,7 +6,8 @@ r"""How the phonon packs of this package are made; for maintainers.
         tests/benchmarks/phonon_beyond.json tests/benchmarks/phonon_any.json
 
 fits a pack to the binaries of each model of the first table, and a universal one to all of them;
-the law of stiffness within it to those of the first two, which is better on what is left out.
+the law of stiffness of octet binaries within it to those of the first two, which is better on what
+is left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from platonic_ase.models import find_encoder
+from platonic_ase.errors import SpaceFileError
+from platonic_ase.phonons.left_out import (
+    law_spreads,
+    left_out_laws,
+    left_out_pools,
+    left_out_process,
+    process_spreads,
+)
 from platonic_ase.phonons.packs import UNIVERSAL
 from platonic_ase.phonons.scores import left_out_scores
 from platonic_ase.phonons.table import (
@@ -29,11 +37,8 @@ from platonic_ase.phonons.universal_fit import (
     Case,
     cases_of,
     fit_universal,
-    law_spread,
-    left_out_laws,
-    left_out_process,
-    process_spreads,
 )
+from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import file_stem, packaged_folder
 from platonic_ase.space.identity import ModelIdentity
 
@@ -126,13 +131,15 @@ def build_universal_pack(
         Where to write.
     """
     crystals = {case.row.key for case in everything}
+    process, laws = left_out_process(everything), left_out_laws(cases, everything)
     models = sorted({case.model for case in everything})
     pack = fit_universal(
         cases,
         everything,
         f"universal, {len(crystals)} crystals with {len(models)} models",
-        spread=law_spread(cases, left_out_laws(cases)),
-        spreads=process_spreads(everything, *left_out_process(everything)),
+        law_spreads=law_spreads(everything, laws),
+        pool_spreads=left_out_pools(everything, process, laws)[1],
+        spreads=process_spreads(everything, *process),
         fingerprints=fingerprints,
         provenance={
             **LABELS,
@@ -156,10 +163,23 @@ def _supercells(table: PhononTable) -> str:
     return f"atoms: {said}; 0.03 Å, both signs"
 
 
+def packaged_identity(model: str) -> ModelIdentity:
+    """What is known of a model that has packaged anchors: no calculator is needed for it.
+
+    Raises
+    ------
+    SpaceFileError
+        If there are none.
+    """
+    for path in sorted(packaged_folder().glob("*.anchors.safetensors")):
+        identity = AnchorSet.load(path).identity
+        if model in (identity.model, identity.model.split(":")[0]):
+            return identity
+    raise SpaceFileError(f"no packaged anchors are of {model!r}; make them first")
+
+
 def main() -> None:
     """Entry point of ``python -m platonic_ase.phonons.packaging``."""
-    from platonic_ase.models import load_calculator
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("table", type=Path)
     parser.add_argument("beyond", type=Path)
@@ -169,9 +189,9 @@ def main() -> None:
     tables, beyond = read_phonon_table(arguments.table), read_phonon_table(arguments.beyond)
     fingerprints = {model: each.fingerprint for model, each in beyond.items() if each.fingerprint}
     for model in tables:
-        encoder = find_encoder(load_calculator(model))
-        fingerprints[model] = encoder.identity.fingerprint
-        build_phonon_pack(encoder.identity, model, tables, arguments.folder)
+        identity = packaged_identity(model)
+        fingerprints[model] = identity.fingerprint
+        build_phonon_pack(identity, model, tables, arguments.folder)
     everything = universal_cases([beyond, read_phonon_table(arguments.any), tables])
     build_universal_pack(
         universal_cases([beyond, tables]), everything, fingerprints, arguments.folder

@@ -63,8 +63,8 @@ PROCESS_ARRAYS = {
 """What its arrays have to be."""
 
 
-def case_vector(values: Mapping[str, float], numbers: np.ndarray) -> np.ndarray:
-    """The quantities that describe a case, shape (18,); NaN where a feature is missing.
+def case_quantities(values: Mapping[str, float], numbers: np.ndarray) -> dict[str, float]:
+    """All that is known of a case, by name; NaN where a feature is missing.
 
     Parameters
     ----------
@@ -73,14 +73,26 @@ def case_vector(values: Mapping[str, float], numbers: np.ndarray) -> np.ndarray:
     numbers : ndarray of int, shape (n_atoms,)
         Atomic numbers of the crystal.
     """
-    mass = float(np.log(atomic_masses[numbers]).mean())
     softest = values["softest_curvature"]
-    known = {
+    stiffness = 2 * values["log_frequency"] + float(np.log(atomic_masses[numbers]).mean())
+    return {
         **values,
         **element_features(numbers),
-        "log_stiffness": 2 * values["log_frequency"] + mass,
+        "log_stiffness": stiffness,
+        "spectral_excess": stiffness - values["log_valence"] + 3 * values["log_bond"],
         "log_softest": float(np.log(max(softest, _SOFTEST))) if np.isfinite(softest) else np.nan,
     }
+
+
+def case_vector(values: Mapping[str, float], numbers: np.ndarray) -> np.ndarray:
+    """The quantities that describe a case to the process, shape (18,).
+
+    Parameters
+    ----------
+    values, numbers
+        See :func:`case_quantities`.
+    """
+    known = case_quantities(values, numbers)
     return np.array([known[name] for name in CASE_FEATURES])
 
 

@@ -42,8 +42,8 @@ def best_log_factor(quantiles: np.ndarray, truth: np.ndarray) -> float:
     r"""Ln of the factor that brings a spectrum closest to the true one in the Wasserstein-1 sense.
 
     :math:`\sum_k w_k |f q_k - Q_k|` is convex and piecewise linear in f, with its minimum at one of
-    the ratios :math:`Q_k / q_k`: their median, weighted with :math:`w_k |q_k|`. NaN where that is
-    not positive: half of the spectrum or more is imaginary, and no factor mends it.
+    the ratios :math:`Q_k / q_k`: their median, weighted with :math:`w_k |q_k|`. NaN where no factor
+    mends the spectrum: half of it or more is imaginary, or all of it is zero.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ def best_log_factor(quantiles: np.ndarray, truth: np.ndarray) -> float:
     """
     mass = _weights(len(quantiles)) * np.abs(quantiles)
     used = mass > 0
+    if not used.any():
+        return math.nan
     ratios, mass = truth[used] / quantiles[used], mass[used]
     order = np.argsort(ratios)
     half = np.searchsorted(np.cumsum(mass[order]), mass.sum() / 2)

@@ -1,130 +1,189 @@
-r"""The stiffness that a crystal would have in truth, from its structure, and how sure that is.
+r"""The stiffness that a crystal would have in truth, whatever model is in use.
 
-A Gaussian process over standardised features of the structure, learnt from crystals with known
-spectra: near them its answer is sharp, far from all of them it follows a trend at most, and says by
-its variance that it knows nothing.
+A Gaussian process over standardised features, learnt from crystals with known spectra: near them
+its answer is sharp, far from all of them it follows a trend at most, and says by its variance that
+it knows nothing.
 
 .. math:: h(x) = \bar h + k_x^T (K + \sigma^2 I)^{-1} (h - \bar h), \qquad
     s^2(x) = \sigma^2 + k(x, x) - k_x^T (K + \sigma^2 I)^{-1} k_x
 
-with :math:`k(x, x') = a^2 \exp(-\|x - x'\|^2 / 2 l^2) + b^2 x \cdot x'` (C. E.
-Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.25, 2.26).
+with :math:`k(x, x') = a^2 \exp(-\sum_j w_j^2 (x_j - x'_j)^2 / 2) + b^2 x \cdot x'` (C. E.
+Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.25, 2.26 and
+5.1).
+
+There are two laws. That of octet binaries knows their structure only, and speaks of the curvature
+of displaced atoms; that of all other crystals knows their elements as well, and speaks of the trace
+of the dynamical matrix. Both are in excess of charges v on a lattice of distances d,
+:math:`\ln(v / d^3)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.phonons.chemistry import ELEMENT_FEATURES
 from platonic_ase.space.schema import ArraySchema, list_of, number, record, text
 
 STRUCTURE_FEATURES = (
     "log_coordination", "bond_polarity", "log_valence", "log_bond", "mean_radius", "log_stretch",
 )  # fmt: skip
 """What the structure alone decides."""
-_AMPLITUDES, _NOISES = (0.3, 0.6, 1.2, 2.4), (0.1, 0.2, 0.3)
-_LENGTHS = (0.7, 1.0, 1.5, 2.2, 3.3, 5.0)
-_SLOPES = (0.0, 0.1, 0.2, 0.3)
+_UNSTRETCHED = tuple(name for name in STRUCTURE_FEATURES if name != "log_stretch")
+OF_BINARIES = ("stiffness_excess", STRUCTURE_FEATURES)
+OF_OTHERS = ("spectral_excess", (*_UNSTRETCHED, *ELEMENT_FEATURES))
+"""What the two laws predict, and from what. How far bonds are stretched says nothing of a crystal
+where the model in use has stretched them."""
+_START = {"amplitude": 0.5, "slope": 0.2, "noise": 0.2, "weight": 0.5}
+_BOUNDS = {"amplitude": (0.05, 5), "slope": (0.01, 1), "noise": (0.05, 1), "weight": (0.01, 5)}
+_DRAWN = 0.5
+"""Standard deviation of ln of the weights before anything is known: many weights, few crystals."""
 _FAR = 3.0
 _POSITIVE = number(0, 1e6, above=True)
 LAW = record(
+    quantity=text,
     features=list_of(text),
     amplitude=_POSITIVE,
-    length=_POSITIVE,
     noise=_POSITIVE,
     slope=number(0, 1e6),
 )
 """What the header of a stored law has to be."""
-LAW_ARRAYS = {
-    "law.mean": ArraySchema(("p",)),
-    "law.scale": ArraySchema(("p",), low=1e-12),
-    "law.points": ArraySchema(("m", "p"), low=-1e6, high=1e6),
-    "law.values": ArraySchema(("m",), low=-1e3, high=1e3),
-}
-"""What its arrays have to be."""
+
+
+def law_arrays(name: str) -> dict[str, ArraySchema]:
+    """What the arrays of a stored law have to be."""
+    p, m = f"{name} features", f"{name} crystals"
+    return {
+        f"{name}.mean": ArraySchema((p,)),
+        f"{name}.scale": ArraySchema((p,), low=1e-12),
+        f"{name}.weights": ArraySchema((p,), low=0, high=1e3),
+        f"{name}.points": ArraySchema((m, p), low=-1e6, high=1e6),
+        f"{name}.values": ArraySchema((m,), low=-1e3, high=1e3),
+    }
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a law's covariance is made of.
+
+    Attributes
+    ----------
+    amplitude, noise, slope : float
+        a, σ and b.
+    weights : ndarray, shape (p,)
+        w, by standard deviations of the features.
+    """
+
+    amplitude: float
+    noise: float
+    slope: float
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
 class StiffnessLaw:
-    """The true stiffness excess of a crystal, predicted from its structure.
+    """The true stiffness of a crystal, predicted from what does not depend on the model much.
 
     Attributes
     ----------
+    quantity : str
+        What is predicted.
     features : tuple of str, length p
     mean, scale : ndarray, shape (p,)
         Standardisation.
     points : ndarray, shape (n, p)
         Standardised features of the crystals that it was learnt from.
     values : ndarray, shape (n,)
-        Their true stiffness excess.
-    amplitude, length, noise, slope : float
-        a, l (in standard deviations of the features), σ and b.
+        Their true quantity.
+    sizes : Sizes
     """
 
+    quantity: str
     features: tuple[str, ...]
     mean: np.ndarray
     scale: np.ndarray
     points: np.ndarray
     values: np.ndarray
-    amplitude: float
-    length: float
-    noise: float
-    slope: float = 0.0
+    sizes: Sizes
 
     def __post_init__(self) -> None:
         n, p = len(self.values), len(self.features)
-        if self.points.shape != (n, p) or self.mean.shape != (p,) or self.scale.shape != (p,):
+        shapes = {self.mean.shape, self.scale.shape, self.sizes.weights.shape}
+        if self.points.shape != (n, p) or shapes != {(p,)}:
             raise SpaceFileError(
                 f"points of shape {self.points.shape} for {n} crystals with {p} features; "
                 f"({n}, {p}) is needed"
             )
-        if not (n and min(self.amplitude, self.length, self.noise) > 0 and (self.scale > 0).all()):
+        sizes = self.sizes
+        if not (n and min(sizes.amplitude, sizes.noise) > 0 and (self.scale > 0).all()):
             raise SpaceFileError("a stiffness law needs crystals, and positive scales and sizes")
-        covariance = _kernel(self.points, self.points, self.amplitude, self.length, self.slope)
-        inverse = np.linalg.inv(covariance + self.noise**2 * np.eye(n))
+        covariance = _kernel(self.points, self.points, sizes)
+        inverse = np.linalg.inv(covariance + sizes.noise**2 * np.eye(n))
         object.__setattr__(self, "_inverse", inverse)
         object.__setattr__(self, "_centre", float(self.values.mean()))
 
-    def __call__(self, values: Mapping[str, float]) -> tuple[float, float]:
-        """Stiffness excess of one crystal, and its standard deviation; NaN if a feature is."""
-        x = (np.array([values[name] for name in self.features]) - self.mean) / self.scale
-        near = _kernel(x[None], self.points, self.amplitude, self.length, self.slope)[0]
+    def __call__(self, known: Mapping[str, float]) -> tuple[float, float, float]:
+        """Of one crystal: what it would have, how sure that is, and how much of it is known.
+
+        Parameters
+        ----------
+        known : mapping of str to float
+            Quantities by name.
+
+        Returns
+        -------
+        excess : float
+        deviation : float
+            Standard deviation of the excess.
+        share : float
+            Of the variance among crystals, that which the law explains here: near 1 among the
+            crystals that it was learnt from, 0 far from all of them. NaN, as the others, where a
+            feature is.
+        """
+        x = (np.array([known[name] for name in self.features]) - self.mean) / self.scale
+        sizes = self.sizes
+        near = _kernel(x[None], self.points, sizes)[0]
         inverse: np.ndarray = self._inverse  # type: ignore[attr-defined]
         centre: float = self._centre  # type: ignore[attr-defined]
-        known = near @ inverse
-        own = self.amplitude**2 + self.slope**2 * float(x @ x)
-        variance = self.noise**2 + own - float(known @ near)
-        predicted = centre + float(known @ (self.values - centre))
-        return predicted, float(np.sqrt(max(variance, self.noise**2)))
+        weights = near @ inverse
+        own = sizes.amplitude**2 + sizes.slope**2 * float(x @ x)
+        left = max(own - float(weights @ near), 0.0)
+        predicted = centre + float(weights @ (self.values - centre))
+        return predicted, float(np.sqrt(left + sizes.noise**2)), 1 - left / own
 
-    def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Header and arrays to write to a file."""
+    def stored(self, prefix: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Header and arrays to write to a file, their names with a prefix."""
         arrays = {
-            f"law.{name}": np.asarray(getattr(self, name), dtype=np.float64)
+            f"{prefix}.{name}": np.asarray(getattr(self, name), dtype=np.float64)
             for name in ("mean", "scale", "points", "values")
         }
-        sizes = {name: getattr(self, name) for name in ("amplitude", "length", "noise", "slope")}
-        return {**sizes, "features": list(self.features)}, arrays
+        arrays[f"{prefix}.weights"] = np.asarray(self.sizes.weights, dtype=np.float64)
+        sizes = {name: getattr(self.sizes, name) for name in ("amplitude", "noise", "slope")}
+        return {**sizes, "quantity": self.quantity, "features": list(self.features)}, arrays
 
     @classmethod
-    def read(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> StiffnessLaw:
-        """Inverse of :meth:`stored`."""
-        return cls(
-            tuple(header["features"]),
-            arrays["law.mean"],
-            arrays["law.scale"],
-            arrays["law.points"],
-            arrays["law.values"],
-            float(header["amplitude"]),
-            float(header["length"]),
-            float(header["noise"]),
-            float(header["slope"]),
+    def read(
+        cls, prefix: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> StiffnessLaw:
+        """Inverse of :meth:`stored`.
+
+        Raises
+        ------
+        SpaceFileError
+            If the law is of quantities that are not known.
+        """
+        amplitude, noise, slope = (float(header[name]) for name in ("amplitude", "noise", "slope"))
+        mean, scale, weights, points, values = (
+            arrays[f"{prefix}.{name}"] for name in ("mean", "scale", "weights", "points", "values")
         )
+        return cls(
+            header["quantity"], tuple(header["features"]), mean, scale, points, values,
+            Sizes(amplitude, noise, slope, weights),
+        )  # fmt: skip
 
     def outside(self, values: Mapping[str, float]) -> tuple[str, ...]:
         """Features more than three standard deviations from the mean of the crystals."""
@@ -138,20 +197,22 @@ class StiffnessLaw:
 def fit_stiffness(
     x: np.ndarray,
     y: np.ndarray,
-    features: Sequence[str] = STRUCTURE_FEATURES,
-    sizes: tuple[float, float, float, float] | None = None,
+    quantity: str,
+    features: Sequence[str],
+    sizes: Sizes | None = None,
 ) -> StiffnessLaw:
-    """Learn the law; its sizes by the largest marginal likelihood on a grid, if not given.
+    """Learn the law; its sizes by the largest marginal likelihood, if not given.
 
     Parameters
     ----------
     x : ndarray, shape (n, p)
         Features.
     y : ndarray, shape (n,)
-        True stiffness excess.
+        True values of the quantity.
+    quantity : str
+        Its name.
     features : sequence of str, length p
-    sizes : tuple of 4 float, optional
-        Amplitude, length, noise and slope.
+    sizes : Sizes, optional
 
     Raises
     ------
@@ -162,23 +223,52 @@ def fit_stiffness(
         raise ValueError(f"{len(y)} crystals; at least 3 are needed for a law of stiffness")
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
     z = (x - mean) / scale
-    best = sizes or max(
-        product(_AMPLITUDES, _LENGTHS, _NOISES, _SLOPES),
-        key=lambda sizes: _log_likelihood(z, y - y.mean(), *sizes),
+    return StiffnessLaw(
+        quantity, tuple(features), mean, scale, z, y, sizes or _likeliest(z, y - y.mean())
     )
-    return StiffnessLaw(tuple(features), mean, scale, z, y, *best)
 
 
-def _kernel(
-    one: np.ndarray, other: np.ndarray, amplitude: float, length: float, slope: float
-) -> np.ndarray:
-    squares = ((one[:, None] - other[None]) ** 2).sum(axis=2)
-    return np.asarray(amplitude**2 * np.exp(-squares / (2 * length**2)) + slope**2 * one @ other.T)
+def _likeliest(z: np.ndarray, y: np.ndarray) -> Sizes:
+    """Sizes of the largest marginal likelihood (eq. 5.8, 5.9), weights drawn to their start."""
+    from scipy.optimize import minimize
+
+    n, p = z.shape
+    start = np.log([*(_START[k] for k in ("amplitude", "noise", "slope")), *[_START["weight"]] * p])
+
+    def objective(t: np.ndarray) -> tuple[float, np.ndarray]:
+        sizes = _sizes(t)
+        linear = sizes.slope**2 * z @ z.T
+        radial = _kernel(z, z, sizes) - linear
+        inverse = np.linalg.inv(radial + linear + sizes.noise**2 * np.eye(n))
+        pull = inverse @ y
+        value = 0.5 * (y @ pull - np.linalg.slogdet(inverse)[1])
+        gap = inverse - np.outer(pull, pull)
+        both = gap * radial
+        squares = (z**2 * both.sum(axis=1)[:, None]).sum(axis=0) - ((both @ z) * z).sum(axis=0)
+        slopes = [both.sum(), sizes.noise**2 * np.trace(gap), (gap * linear).sum()]
+        drawn = (t[3:] - start[3:]) / _DRAWN
+        gradient = np.array([*slopes, *(-(sizes.weights**2) * squares + drawn / _DRAWN)])
+        return float(value + 0.5 * drawn @ drawn), gradient
+
+    bounds = [_BOUNDS[k] for k in ("amplitude", "noise", "slope")] + [_BOUNDS["weight"]] * p
+    found = minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.log(bounds),
+        options={"maxiter": 60},
+    )
+    return _sizes(found.x)
 
 
-def _log_likelihood(
-    z: np.ndarray, y: np.ndarray, amplitude: float, length: float, noise: float, slope: float
-) -> float:
-    covariance = _kernel(z, z, amplitude, length, slope) + noise**2 * np.eye(len(y))
-    _, logarithm = np.linalg.slogdet(covariance)
-    return float(-(y @ np.linalg.solve(covariance, y)) - logarithm)
+def _sizes(logarithms: np.ndarray) -> Sizes:
+    amplitude, noise, slope, *weights = np.exp(logarithms).tolist()
+    return Sizes(amplitude, noise, slope, np.array(weights))
+
+
+def _kernel(one: np.ndarray, other: np.ndarray, sizes: Sizes) -> np.ndarray:
+    a, b = one * sizes.weights, other * sizes.weights
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    radial = sizes.amplitude**2 * np.exp(-np.maximum(squares, 0.0) / 2)
+    return np.asarray(radial + sizes.slope**2 * one @ other.T)

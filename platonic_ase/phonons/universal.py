@@ -4,12 +4,11 @@ Errors of a model on crystals that have known spectra foretell those on others: 
 to a lesser degree those of other models, are the points of a
 :class:`~platonic_ase.phonons.process.ErrorProcess`, near which it is sharp.
 
-For a model without any case there is physics instead, where the crystal is an octet binary. The
-curvature k of a displaced atom against the law of a lattice of charges is an excess
-:math:`s = \ln k - \ln(v / d^3)`, whichever model gave it. What it would be in truth, :math:`h`
-with standard deviation :math:`\sigma_h`, is the
-:class:`~platonic_ase.phonons.stiffness.StiffnessLaw`. The logarithm :math:`\delta` of the model's
-frequencies over the true ones then follows from two sources, weighted with their precision: this
+Physics speaks of any model. What ln of the stiffness of a crystal would be in truth, :math:`h` with
+standard deviation :math:`\sigma_h`, says a :class:`~platonic_ase.phonons.stiffness.StiffnessLaw`:
+for octet binaries from the structure, for all other crystals from structure and elements. What it
+is with the model, :math:`s`, say the displaced supercells. The logarithm :math:`\delta` of its
+frequencies over the true ones follows from two sources, weighted with their precision: this
 crystal, and what potentials are known for (:math:`\mu, \tau`):
 
 .. math::
@@ -19,8 +18,9 @@ crystal, and what potentials are known for (:math:`\mu, \tau`):
     \qquad \epsilon = \sqrt{(1 - e^\delta)^2 + q^2}
 
 with :math:`\epsilon` the relative error and q what no factor mends, drawn from the crystals of the
-calibration. c is fixed so that crystals left out with their model, prototype and anion scatter as
-stated.
+calibration. c, one for each law, is fixed so that crystals left out with their model, prototype and
+anion scatter as stated. For a model without any case this is all; for one with cases, both opinions
+are pooled (:mod:`~platonic_ase.phonons.opinions`).
 """
 
 from __future__ import annotations
@@ -37,15 +37,23 @@ from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate
 from platonic_ase.phonons.estimate import ERROR_THRESHOLD, LOW_THRESHOLD, Z90, PhononRiskEstimate
 from platonic_ase.phonons.features import DisplacementFeatures, require_known
+from platonic_ase.phonons.laws import LAWS, LAWS_ARRAYS, StiffnessLaws
 from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
+from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
-from platonic_ase.phonons.process import PROCESS, PROCESS_ARRAYS, ErrorProcess, case_vector
-from platonic_ase.phonons.stiffness import LAW, LAW_ARRAYS, StiffnessLaw
+from platonic_ase.phonons.process import (
+    PROCESS,
+    PROCESS_ARRAYS,
+    ErrorProcess,
+    case_quantities,
+    case_vector,
+)
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.schema import (
     ArraySchema,
     PackSchema,
+    entries,
     identity,
     mapping,
     number,
@@ -59,14 +67,14 @@ _POSITIVE, _PROBABILITY = number(0, 1e6, above=True), number(0, 1, above=True)
 SCHEMA = PackSchema(
     arrays={
         "mismatches": ArraySchema(("n",), low=0, high=1e3),
-        **LAW_ARRAYS,
+        **LAWS_ARRAYS,
         **PROCESS_ARRAYS,
         **part_arrays("imaginary"),
     },
     header={
         "name": text,
-        "law": LAW,
-        "spread": _POSITIVE,
+        "laws": LAWS,
+        "pool_spreads": entries(_POSITIVE, _POSITIVE),
         "imaginary": optional(PART),
         "base_imaginary": number(0, 1),
         "process": PROCESS,
@@ -77,13 +85,8 @@ SCHEMA = PackSchema(
         "provenance": mapping,
     },
 )
-_CONTRADICTION = 3.0
 FEWEST = 5
 """Crystals of a model below which nothing is learnt from them."""
-OFFSET, SPREAD = -0.05, 0.25
-"""Of ln of the frequencies of a model of which nothing is known over the true ones: somewhat soft,
-anything from 0.6 to 1.4 of the truth. A choice, not a fit: five architectures are too few to learn
-it from."""
 SURE = 1.0
 """Standard deviations that ln of a factor has to differ from zero by, for the factor to be
 offered."""
@@ -99,9 +102,10 @@ class UniversalRisk(PhononPack, Stored):
     ----------
     name : str
         Shown wherever a risk is.
-    law : StiffnessLaw
-    spread : float
-        c.
+    laws : StiffnessLaws
+    pool_spreads : tuple of 2 float
+        By how much left-out octet binaries, and others, scatter more than law and process say
+        together.
     mismatches : ndarray, shape (n,)
         q of the crystals of the calibration, sorted.
     process : ErrorProcess
@@ -122,8 +126,8 @@ class UniversalRisk(PhononPack, Stored):
     kind: ClassVar[str] = KIND
     schema: ClassVar[PackSchema] = SCHEMA
     name: str
-    law: StiffnessLaw
-    spread: float
+    laws: StiffnessLaws
+    pool_spreads: tuple[float, float]
     mismatches: np.ndarray
     process: ErrorProcess
     imaginary: LinearPart | None = None
@@ -137,9 +141,8 @@ class UniversalRisk(PhononPack, Stored):
     def __post_init__(self) -> None:
         if len(self.mismatches) < 1:
             raise SpaceFileError("a universal phonon pack needs at least one mismatch")
-        if not self.spread > 0:
-            raise SpaceFileError(f"spread = {self.spread}; a positive number is needed")
-        require_known(self.law.features)
+        if not min(self.pool_spreads) > 0:
+            raise SpaceFileError(f"pool_spreads = {self.pool_spreads}; positive numbers are needed")
         require_known(() if self.imaginary is None else self.imaginary.features)
 
     @property
@@ -147,48 +150,39 @@ class UniversalRisk(PhononPack, Stored):
         """Whether there are cases of the model in use."""
         return self.process.knows(self.model)
 
-    def by_law(self, numbers: np.ndarray, unlike: tuple[str, ...] = ()) -> bool:
+    def by_law(self, unlike: tuple[str, ...] = ()) -> bool:
         """Whether the law, not the process, speaks for a crystal."""
-        return not (self.known or unlike or why_no_octet(numbers))
-
-    def softening(self, values: Mapping[str, float]) -> tuple[float, float]:
-        r"""Mean and standard deviation of :math:`\delta` by the law; NaN if a feature is missing.
-
-        Parameters
-        ----------
-        values : mapping of str to float
-            Features by name.
-        """
-        true, deviation = self.law(values)
-        prior, precision = 1 / SPREAD**2, 4 / (self.spread * deviation) ** 2
-        variance = 1 / (precision + prior)
-        own = (values["stiffness_excess"] - true) / 2
-        # sources that contradict each other are less sure than they say (Birge's ratio)
-        gap = abs(own - OFFSET) / math.sqrt(1 / precision + 1 / prior)
-        wide = math.sqrt(variance) * max(1.0, gap / _CONTRADICTION)
-        return variance * (precision * own + prior * OFFSET), wide
+        return not (self.known or unlike)
 
     def predict(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
         """See :class:`PhononPack`."""
         values = features.to_dict()
-        probability = self._imaginary(values, unlike)
-        if self.by_law(numbers, unlike):
-            return self._by_law(values, probability)
+        known, octet = case_quantities(values, numbers), not why_no_octet(numbers)
+        probability = self._imaginary(known, octet, unlike)
+        if self.by_law(unlike):
+            return self._by_law(known, octet, probability)
         mean, deviation, outside = self._of_process(values, numbers, unlike)
-        if not math.isfinite(mean[0]):
+        root, sure = float(mean[0]), float(deviation[0])
+        if not math.isfinite(root):
             return PhononRiskEstimate()
+        if not unlike:
+            law = root_error(*self.laws.softening(known, octet), self.mismatches)
+            root, sure = pooled((root, sure), law)
+            sure *= self.pool_spreads[0 if octet else 1]
         return PhononRiskEstimate.of_root(
-            float(mean[0]),
-            float(deviation[0]),
+            root,
+            sure,
             self.name,
             probability_imaginary=probability,
             outside=outside,
         )
 
-    def _by_law(self, values: Mapping[str, float], imaginary: float | None) -> PhononRiskEstimate:
-        mean, deviation = self.softening(values)
+    def _by_law(
+        self, known: Mapping[str, float], octet: bool, imaginary: float | None
+    ) -> PhononRiskEstimate:
+        mean, deviation = self.laws.softening(known, octet)
         if not math.isfinite(mean):
             return PhononRiskEstimate()
         errors = possible_errors(mean, deviation, self.mismatches)
@@ -199,7 +193,7 @@ class UniversalRisk(PhononPack, Stored):
             probability_above_25_percent=float((errors > ERROR_THRESHOLD).mean()),
             probability_imaginary=imaginary,
             calibration=self.name,
-            outside=self.law.outside(values),
+            outside=self.laws.of(octet).outside(known),
         )
 
     def _of_process(
@@ -209,15 +203,17 @@ class UniversalRisk(PhononPack, Stored):
         if unlike:
             return *self.process.base(self.model), unlike
         vector = case_vector(values, numbers)
-        usual = not (why_no_octet(numbers) or self.law.outside(values))
+        usual = not (why_no_octet(numbers) or self.laws.binaries.outside(values))
         mean, deviation = self.process(vector[None], self.model, [usual])
         return mean[0], deviation[0], self.process.outside(vector)
 
-    def _imaginary(self, values: Mapping[str, float], unlike: tuple[str, ...]) -> float | None:
-        if self.imaginary is None or not math.isfinite(odds := self.imaginary(values)):
+    def _imaginary(
+        self, known: Mapping[str, float], octet: bool, unlike: tuple[str, ...]
+    ) -> float | None:
+        if self.imaginary is None or not math.isfinite(odds := self.imaginary(known)):
             return None
-        known = 0.0 if unlike else (self.law.noise / self.law(values)[1]) ** 2
-        return known / (1 + math.exp(-odds)) + (1 - known) * self.base_imaginary
+        share = 0.0 if unlike else self.laws.of(octet)(known)[2]
+        return share / (1 + math.exp(-odds)) + (1 - share) * self.base_imaginary
 
     def correct(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
@@ -302,14 +298,14 @@ class UniversalRisk(PhononPack, Stored):
 
     def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :class:`PhononPack`."""
-        law, arrays = self.law.stored()
+        laws, arrays = self.laws.stored()
         process, cases = self.process.stored()
         arrays |= cases
         arrays["mismatches"] = np.asarray(self.mismatches, dtype=np.float64)
         header: dict[str, Any] = {
             "name": self.name,
-            "law": law,
-            "spread": self.spread,
+            "laws": laws,
+            "pool_spreads": [*self.pool_spreads],
             "imaginary": None,
             "base_imaginary": self.base_imaginary,
             "process": process,
@@ -332,8 +328,8 @@ class UniversalRisk(PhononPack, Stored):
         modes, identity = header["imaginary"], header["identity"]
         return cls(
             name=header["name"],
-            law=StiffnessLaw.read(header["law"], arrays),
-            spread=float(header["spread"]),
+            laws=StiffnessLaws.read(header["laws"], arrays),
+            pool_spreads=(float(header["pool_spreads"][0]), float(header["pool_spreads"][1])),
             mismatches=arrays["mismatches"],
             process=ErrorProcess.read(header["process"], arrays),
             imaginary=None if modes is None else LinearPart.read("imaginary", modes, arrays),

@@ -1,19 +1,32 @@
-"""Fitting of the universal phonon risk, and what it says of cases that it has not seen."""
+"""Fitting of the universal phonon risk to cases: crystals with models whose error is known."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from platonic_ase.phonons.chemistry import why_no_octet
+from platonic_ase.phonons.laws import StiffnessLaws
 from platonic_ase.phonons.linear import LinearPart, fit_logistic
-from platonic_ase.phonons.process import ErrorProcess, case_vector, fit_process
+from platonic_ase.phonons.process import (
+    ErrorProcess,
+    case_quantities,
+    case_vector,
+    fit_process,
+)
 from platonic_ase.phonons.spectrum import IMAGINARY
-from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES, StiffnessLaw, fit_stiffness
+from platonic_ase.phonons.stiffness import (
+    OF_BINARIES,
+    OF_OTHERS,
+    Sizes,
+    StiffnessLaw,
+    fit_stiffness,
+)
 from platonic_ase.phonons.table import PhononRow, PhononTable
 from platonic_ase.phonons.universal import UniversalRisk
 
@@ -49,7 +62,12 @@ class Case:
         squares = self.row.relative_error**2 - (1 - math.exp(self.log_ratio)) ** 2
         return math.sqrt(max(squares, 0.0)) if math.isfinite(squares) else math.nan
 
-    @property
+    @cached_property
+    def quantities(self) -> dict[str, float]:
+        """All that is known of it, by name."""
+        return case_quantities(self.row.features.to_dict(), self.row.numbers)
+
+    @cached_property
     def vector(self) -> np.ndarray:
         """What describes it for the process, shape (18,)."""
         return case_vector(self.row.features.to_dict(), self.row.numbers)
@@ -80,113 +98,33 @@ def cases_of(tables: Mapping[str, PhononTable]) -> list[Case]:
     return [Case(model, row) for model, table in tables.items() for row in table.rows]
 
 
-Sizes = tuple[float, float, float, float]
+def fit_law(cases: Iterable[Case], octet: bool, sizes: Sizes | None = None) -> StiffnessLaw:
+    """A law of true stiffness; each crystal counts once, each architecture alike in it.
 
-
-def fit_law(cases: Iterable[Case], sizes: Sizes | None = None) -> StiffnessLaw:
-    """The law of true stiffness; each crystal counts once, each architecture alike in it."""
-    crystals: dict[str, dict[str, list[Case]]] = {}
+    Parameters
+    ----------
+    cases : iterable of Case
+    octet : bool
+        Whether it is the law of octet binaries or that of other crystals. Crystals of the other
+        kind teach all the same.
+    sizes : Sizes, optional
+        By the largest likelihood, if not given.
+    """
+    quantity, names = OF_BINARIES if octet else OF_OTHERS
+    crystals: dict[str, dict[str, list[list[float]]]] = {}
     for case in cases:
-        if case.at_reference and math.isfinite(case.log_ratio):
-            crystals.setdefault(case.row.key, {}).setdefault(case.architecture, []).append(case)
-    x, y = [], []
-    for architectures in crystals.values():
-        means = [
-            np.mean(
-                [
-                    [
-                        each.row.features.stiffness_excess - 2 * each.log_ratio,
-                        *(getattr(each.row.features, name) for name in STRUCTURE_FEATURES),
-                    ]
-                    for each in group
-                ],
-                axis=0,
-            )
-            for group in architectures.values()
+        if case.teaches:
+            known = case.quantities
+            row = [known[quantity] - 2 * case.log_ratio, *(known[name] for name in names)]
+            of_crystal = crystals.setdefault(case.row.key, {})
+            of_crystal.setdefault(case.architecture, []).append(row)
+    rows = np.array(
+        [
+            np.mean([np.mean(group, axis=0) for group in architectures.values()], axis=0)
+            for architectures in crystals.values()
         ]
-        true, *structure = np.mean(means, axis=0)
-        y.append(true)
-        x.append(structure)
-    return fit_stiffness(np.array(x), np.array(y), sizes=sizes)
-
-
-def unseen(case: Case, *, architecture: bool = True) -> Callable[[Case], bool]:
-    """Which cases share no anion, no prototype and no architecture with one.
-
-    Parameters
-    ----------
-    case : Case
-    architecture : bool
-        False where those of its own architecture may stay.
-    """
-    row = case.row
-
-    def kept(other: Case) -> bool:
-        return (
-            other.row.anion != row.anion
-            and (row.prototype in BINARY_PROTOTYPES or other.row.prototype != row.prototype)
-            and not (architecture and other.architecture == case.architecture)
-        )
-
-    return kept
-
-
-def left_out_laws(
-    cases: Sequence[Case],
-    *,
-    architecture: bool = True,
-    known: Sequence[Case] | None = None,
-    sizes_once: bool = False,
-) -> np.ndarray:
-    """What laws that never saw a case's like say of it.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-    architecture : bool
-        False where those of a case's own architecture may stay.
-    known : sequence of Case, optional
-        What laws are learnt from; the cases themselves by default.
-    sizes_once : bool
-        Learn the four sizes of a law once for each architecture left out, and only what the law
-        says anew for each anion and prototype: many times faster with a thousand cases, but the
-        sizes have then seen what is left out.
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-        ln of the model's frequencies over the true ones, and its standard deviation before it is
-        scaled.
-    """
-    known = cases if known is None else known
-    sizes: dict[str, Sizes] = {}
-    laws: dict[tuple[str, str, str], StiffnessLaw] = {}
-    found = np.empty((len(cases), 2))
-    for k, case in enumerate(cases):
-        row = case.row
-        kind = "" if row.prototype in BINARY_PROTOTYPES else row.prototype
-        key = (case.architecture if architecture else "", row.anion, kind)
-        if sizes_once and key[0] not in sizes:
-            whole = fit_law(each for each in known if each.architecture != key[0])
-            sizes[key[0]] = (whole.amplitude, whole.length, whole.noise, whole.slope)
-        if key not in laws:
-            unlike = filter(unseen(case, architecture=architecture), known)
-            laws[key] = fit_law(unlike, sizes.get(key[0]))
-        true, deviation = laws[key](row.features.to_dict())
-        found[k] = (row.features.stiffness_excess - true) / 2, deviation / 2
-    return found
-
-
-def law_spread(
-    cases: Sequence[Case], laws: np.ndarray, use: Callable[[Case], bool] = lambda _: True
-) -> float:
-    """By how much left-out octet binaries scatter more than their laws say."""
-    z = [
-        (case.log_ratio - own) / deviation
-        for case, (own, deviation) in zip(cases, laws, strict=True)
-        if case.at_reference and case.octet and use(case) and math.isfinite(case.log_ratio)
-    ]
-    return float(np.sqrt(np.mean(np.square(z)))) if len(z) >= 5 else 1.0
+    )
+    return fit_stiffness(rows[:, 1:], rows[:, 0], quantity, names, sizes)
 
 
 def process_of(
@@ -209,67 +147,10 @@ def process_of(
     )
 
 
-def left_out_process(
-    cases: Sequence[Case], *, architecture: bool = False, given: Collection[str] = ()
-) -> tuple[np.ndarray, np.ndarray]:
-    """What processes that never saw a case's like say of it.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-    architecture : bool
-        Whether other models of a case's architecture are left out as well.
-    given : collection of str
-        Keys of crystals whose cases with the model itself stay all the same.
-
-    Returns
-    -------
-    ndarray, ndarray
-        Both values and their standard deviations before they are scaled, shape (n, 2) both.
-    """
-    teachers = [case for case in cases if case.teaches]
-    everything = process_of(teachers)
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for k, case in enumerate(cases):
-        kind = "" if case.row.prototype in BINARY_PROTOTYPES else case.row.prototype
-        model = case.model if architecture else ""
-        groups.setdefault((model, case.row.anion, kind), []).append(k)
-    means, deviations = np.empty((len(cases), 2)), np.empty((len(cases), 2))
-    for members in groups.values():
-        one = cases[members[0]]
-        kept = unseen(one, architecture=architecture)
-        process = everything.without(
-            np.array(
-                [
-                    not (kept(each) or (each.model == one.model and each.row.key in given))
-                    for each in teachers
-                ]
-            )
-        )
-        for model in {cases[k].model for k in members}:
-            those = [k for k in members if cases[k].model == model]
-            vectors = np.array([cases[k].vector for k in those])
-            octet = [cases[k].octet for k in those]
-            means[those], deviations[those] = process(vectors, model, octet)
-    return means, deviations
-
-
-def process_spreads(
-    cases: Sequence[Case],
-    means: np.ndarray,
-    deviations: np.ndarray,
-    use: Callable[[Case], bool] = lambda _: True,
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """By how much left-out cases scatter more than stated; see :class:`ErrorProcess`."""
-    z = (np.array([case.values for case in cases]) - means) / deviations
-    asked = np.array([case.at_reference and use(case) for case in cases])
-    octet = np.array([case.octet for case in cases])
-    asked &= np.isfinite(z).all(axis=1)
-    root, log = (
-        [float(np.sqrt(np.mean(z[asked & kind, j] ** 2))) for kind in (octet, ~octet)]
-        for j in range(2)
-    )
-    return (root[0], root[1]), (log[0], log[1])
+def mismatches_of(cases: Iterable[Case]) -> np.ndarray:
+    """What no factor mends, shape (33,): equidistant quantiles over the cases."""
+    found = np.array([case.mismatch for case in cases if case.at_reference])
+    return np.asarray(np.quantile(found[np.isfinite(found)], _MISMATCHES))
 
 
 def fit_modes(cases: Iterable[Case]) -> tuple[LinearPart | None, float]:
@@ -287,7 +168,8 @@ def fit_universal(
     everything: Sequence[Case],
     name: str,
     *,
-    spread: float,
+    law_spreads: tuple[float, float],
+    pool_spreads: tuple[float, float],
     spreads: tuple[tuple[float, float], tuple[float, float]],
     fingerprints: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -297,26 +179,26 @@ def fit_universal(
     Parameters
     ----------
     cases : sequence of Case
-        That the law and imaginary modes are learnt from.
+        That the law of octet binaries and imaginary modes are learnt from.
     everything : sequence of Case
-        Those of the process.
+        Those of the other law, of the process, and of what no factor mends.
     name : str
         Of the pack.
-    spread, spreads : float, tuple of tuples
-        See :func:`law_spread` and :func:`process_spreads`.
+    law_spreads, pool_spreads, spreads : tuple of float, tuple of tuples
+        See :mod:`~platonic_ase.phonons.left_out`.
     fingerprints : mapping of str to str, optional
         Of models.
     provenance : mapping, optional
         JSON-safe.
     """
-    used = [case for case in cases if case.at_reference]
-    mismatches = np.array([case.mismatch for case in used])
-    modes, base = fit_modes(used)
+    modes, base = fit_modes(cases)
     return UniversalRisk(
         name=name,
-        law=fit_law(used),
-        spread=spread,
-        mismatches=np.quantile(mismatches[np.isfinite(mismatches)], _MISMATCHES),
+        laws=StiffnessLaws(
+            fit_law(cases, octet=True), fit_law(everything, octet=False), law_spreads
+        ),
+        pool_spreads=pool_spreads,
+        mismatches=mismatches_of(everything),
         process=replace(process_of(everything, fingerprints), spreads=spreads),
         imaginary=modes,
         base_imaginary=base,

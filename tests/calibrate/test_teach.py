@@ -93,6 +93,20 @@ def test_a_pupil_that_comes_later_needs_the_table_only(taught):
     assert again["models"]["late"]["rows"] == longer["models"]["late"]["rows"]
 
 
+def test_a_table_takes_up_other_crystals_of_its_teacher(taught, tmp_path, monkeypatch):
+    whole = build_table(taught / "teacher", [taught / "soft"])
+    monkeypatch.setattr(teach, "candidates", lambda: [CRYSTALS[1], CRYSTALS[2]])
+    teach.teach({"teacher": EMT()}, tmp_path / "more")
+    more = tmp_path / "more" / "teacher"
+    teach.teach({"soft": Softened()}, tmp_path / "more", teacher=more)
+    less = {**whole, "teacher_unstable": {}, "models": {"soft": {**whole["models"]["soft"]}}}
+    less["models"]["soft"]["rows"] = whole["models"]["soft"]["rows"][1:]
+    joined = extend_table(less, [tmp_path / "more" / "soft"], more)
+    assert sorted(joined["models"]["soft"]["rows"]) == sorted(whole["models"]["soft"]["rows"])
+    assert list(joined["teacher_unstable"]) == ["Cu_bcc"]
+    assert joined["added_later"] == ["AuCu3 l12"]
+
+
 def test_a_supercell_of_another_size_than_the_teachers_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(teach, "candidates", lambda: CRYSTALS[:1])
     monkeypatch.setattr(teach, "_told", lambda _: {("Cu", "fcc"): ({"supercell_atoms": 5}, set())})

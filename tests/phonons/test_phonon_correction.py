@@ -37,6 +37,7 @@ def test_the_best_factor_is_the_minimum():
         assert wasserstein(best * model, truth) <= min(tried) + 1e-12
     assert best_log_factor(truth / 1.4, truth) == pytest.approx(math.log(1.4))
     assert math.isnan(best_log_factor(-truth, truth))  # all imaginary: no factor helps
+    assert math.isnan(best_log_factor(0 * truth, truth))  # atoms that feel no other
 
 
 def test_the_half_width_covers_new_residuals():

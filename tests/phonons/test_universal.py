@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk, graphene, mx2
+from ase.data import atomic_masses
 
 from platonic_ase import find_encoder
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
@@ -15,12 +16,19 @@ from platonic_ase.phonons.chemistry import element_features
 from platonic_ase.phonons.estimate import probability_above
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.kinds import bonded_dimension, why_no_bulk
+from platonic_ase.phonons.laws import StiffnessLaws
 from platonic_ase.phonons.linear import LinearPart
+from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.packs import QUICK, UNIVERSAL, resolve_phonon_risk
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
-from platonic_ase.phonons.process import CASE_FEATURES, case_vector, fit_process
+from platonic_ase.phonons.process import (
+    CASE_FEATURES,
+    case_quantities,
+    case_vector,
+    fit_process,
+)
 from platonic_ase.phonons.risk import PhononRisk
-from platonic_ase.phonons.stiffness import fit_stiffness
+from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES, fit_stiffness
 from platonic_ase.phonons.table import read_phonon_table
 from platonic_ase.phonons.universal import KIND, UniversalRisk
 from platonic_ase.space.files import read_arrays, write_arrays
@@ -41,7 +49,14 @@ def crystal(**values):
 def law():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 2))
-    return fit_stiffness(x, 4 + 0.3 * x[:, 0] - 0.2 * x[:, 1], USED)
+    return fit_stiffness(x, 4 + 0.3 * x[:, 0] - 0.2 * x[:, 1], "stiffness_excess", USED)
+
+
+@pytest.fixture
+def beyond():
+    """A law of other crystals: those of electronegative elements are stiff."""
+    x = np.random.default_rng(3).normal(2.0, 0.5, size=(60, 2))
+    return fit_stiffness(x, x[:, 0], "spectral_excess", ("electronegativity", "log_bond"))
 
 
 KNOWN, ALLOY = "known", np.array([22, 28, 50])
@@ -58,8 +73,9 @@ def process():
 
 
 @pytest.fixture
-def pack(law, process):
-    return UniversalRisk("any", law, 1.0, np.array([0.01, 0.02, 0.03]), process)
+def pack(law, beyond, process):
+    mismatches = np.array([0.01, 0.02, 0.03])
+    return UniversalRisk("any", StiffnessLaws(law, beyond), (1.0, 1.0), mismatches, process)
 
 
 def test_the_process_learns_and_knows_where_it_ends(process):
@@ -146,18 +162,36 @@ def test_the_elements_of_a_crystal():
 
 def test_the_law_is_learnt_and_knows_where_it_ends(law):
     for bond, radius in ((0.0, 0.0), (0.5, -1.0), (-1.0, 0.7)):
-        true, deviation = law({"log_bond": bond, "mean_radius": radius})
+        true, deviation, share = law({"log_bond": bond, "mean_radius": radius})
         assert true == pytest.approx(4 + 0.3 * bond - 0.2 * radius, abs=0.05)
-        assert deviation == pytest.approx(law.noise, rel=0.2)
-    far, unsure = law({"log_bond": 80.0, "mean_radius": 0.0})
+        assert deviation == pytest.approx(law.sizes.noise, rel=0.3)
+        assert share > 0.95
+    far, unsure, nothing = law({"log_bond": 80.0, "mean_radius": 0.0})
     x = (80.0 - law.mean[0]) / law.scale[0]
     assert abs(far - 4) < 0.5 * x  # a trend at most
-    assert unsure > math.hypot(law.amplitude, law.noise) - 1e-6
+    assert unsure > math.hypot(law.sizes.amplitude, law.sizes.noise) - 1e-6
+    assert nothing < share
+
+
+def test_sizes_are_those_of_the_largest_likelihood():
+    """A quantity that one feature decides, among five: its weight is by far the largest."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 5))
+    y = np.sin(2 * x[:, 2]) + 0.1 * rng.normal(size=150)
+    features = STRUCTURE_FEATURES[:5]
+    sizes = fit_stiffness(x, y, "stiffness_excess", features).sizes
+    others = np.delete(sizes.weights, 2)
+    assert sizes.weights[2] > 2.5 * others.max()
+    assert sizes.noise == pytest.approx(0.1, rel=0.3)
+    again = fit_stiffness(x[:100], y[:100], "stiffness_excess", features, sizes)
+    assert again.sizes is sizes
 
 
 def test_a_soft_model_is_found(pack):
-    sound, _ = pack.softening(crystal(stiffness_excess=4.0).to_dict())
-    soft, _ = pack.softening(crystal(stiffness_excess=4 + 2 * math.log(0.6)).to_dict())
+    sound, _ = pack.laws.softening(crystal(stiffness_excess=4.0).to_dict(), octet=True)
+    soft, _ = pack.laws.softening(
+        crystal(stiffness_excess=4 + 2 * math.log(0.6)).to_dict(), octet=True
+    )
     assert abs(sound) < 0.03
     assert soft == pytest.approx(math.log(0.6), abs=0.07)
     good = pack.predict(crystal(stiffness_excess=4.0), SALT)
@@ -166,6 +200,21 @@ def test_a_soft_model_is_found(pack):
     assert good.probability_above_15_percent >= good.probability_above_25_percent
     assert bad.interval[0] < bad.relative_error < bad.interval[1]
     assert good.outside == ()
+
+
+def test_a_soft_model_is_found_on_other_crystals(pack):
+    """The law of other crystals goes by their elements and by the trace of the dynamical matrix."""
+    known = case_quantities(crystal(log_bond=2.0).to_dict(), ALLOY)
+    assert known["spectral_excess"] == pytest.approx(
+        np.log(atomic_masses[ALLOY]).mean() + 3 * 2.0  # log_frequency and log_valence are 0
+    )
+    sound = 0.5 * (known["electronegativity"] - known["spectral_excess"])
+    for softening in (0.0, math.log(0.6)):
+        one = crystal(log_bond=2.0, log_frequency=sound + softening)
+        found, _ = pack.laws.softening(case_quantities(one.to_dict(), ALLOY), octet=False)
+        assert found == pytest.approx(softening, abs=0.05)
+        risk = pack.predict(one, ALLOY)
+        assert (risk.probability_above_25_percent > 0.5) == (softening < 0)
 
 
 def test_far_away_only_what_potentials_do_counts(pack):
@@ -187,33 +236,32 @@ def test_of_layers_only_the_base_rate_is_said(pack):
     )
 
 
-def test_the_process_speaks_where_the_law_does_not(pack):
+def test_of_a_known_model_process_and_law_speak_together(pack):
     one = crystal(stiffness_excess=4.0)
-    assert pack.by_law(SALT)
-    assert not pack.by_law(ALLOY)
-    assert not pack.by_law(SALT, ("layers",))
-    known = replace(pack, model=KNOWN)
-    assert not known.by_law(SALT)
-    for numbers, each in ((ALLOY, pack), (SALT, known)):
+    assert pack.by_law()
+    assert not pack.by_law(("layers",))
+    known = replace(pack, model=KNOWN, pool_spreads=(1.5, 2.0))
+    assert not known.by_law()
+    for numbers, octet in ((ALLOY, False), (SALT, True)):
         vector = case_vector(one.to_dict(), numbers)[None]
-        octet = numbers is SALT
-        (mean,), (deviation,) = each.process(vector, each.model, [octet])
-        risk = each.predict(one, numbers)
-        assert risk.relative_error == pytest.approx(max(mean[0], 0) ** 2)
+        (mean,), (deviation,) = known.process(vector, KNOWN, [octet])
+        quantities = case_quantities(one.to_dict(), numbers)
+        law = root_error(*known.laws.softening(quantities, octet), known.mismatches)
+        root, sure = pooled((mean[0], deviation[0]), law)
+        risk = known.predict(one, numbers)
+        assert risk.relative_error == pytest.approx(max(root, 0) ** 2)
         assert risk.probability_above_15_percent == pytest.approx(
-            probability_above(mean[0], deviation[0], 0.15)
+            probability_above(root, sure * (1.5 if octet else 2.0), 0.15)
         )
 
 
-def test_a_factor_is_offered_where_it_is_known_well_enough(law, process):
+def test_a_factor_is_offered_where_it_is_known_well_enough(pack):
     rng = np.random.default_rng(2)
     middle = case_vector(crystal().to_dict(), ALLOY)
     around = middle + 0.05 * rng.normal(size=(200, len(middle)))
     for softening, sure in ((-0.4, True), (-0.02, False)):
         values = np.column_stack([np.full(200, 0.5), np.full(200, softening)])
-        pack = UniversalRisk(
-            "any", law, 1.0, np.array([0.02]), fit_process([KNOWN] * 200, around, values)
-        )
+        pack = replace(pack, process=fit_process([KNOWN] * 200, around, values))
         assert "0 cases of this model" in pack.correct(crystal(), ALLOY).reason
         few = replace(pack, model=KNOWN, process=pack.process.without(np.arange(200) >= 99))
         assert "99 cases of this model, and 100 are needed" in few.correct(crystal(), ALLOY).reason
@@ -267,12 +315,12 @@ def test_cases_of_a_model_sharpen(pack):
         pack.sharpened(identity, vectors[:4], np.full(4, 0.04), np.full(4, -0.2))
 
 
-def test_files_keep_everything(pack, law, tmp_path):
+def test_files_keep_everything(pack, law, beyond, tmp_path):
     encoder = find_encoder(MockCalculator())
     modes = LinearPart(("force_odds",), np.zeros(1), np.ones(1), -np.ones(1), -1.0)
     fingerprint = encoder.identity.fingerprint
     full = UniversalRisk(
-        "full", law, 0.9, pack.mismatches, replace(
+        "full", StiffnessLaws(law, beyond, (0.9, 1.1)), (1.1, 1.2), pack.mismatches, replace(
             pack.process.joined(fingerprint, pack.process.points[:9], pack.process.values[:9] / 2),
             spreads=((0.8, 1.1), (0.7, 1.2)),
         ), modes, 0.1, provenance={"licence": "none"},
@@ -298,8 +346,9 @@ def test_files_keep_everything(pack, law, tmp_path):
         ({"alarm_error": -0.5}, "alarm_error"),
         ({"alarm_imaginary": float("nan")}, "alarm_imaginary"),
         ({"base_imaginary": 3.0}, "base_imaginary"),
-        ({"spread": [1.0]}, "a number above 0"),
-        ({"spread": -1.0}, "above 0"),
+        ({"pool_spreads": [1.0]}, "2 entries"),
+        ({"pool_spreads": [1.0, -1.0]}, "above 0"),
+        ({"laws": {"spreads": [0.0, 1.0]}}, "above 0"),
         ({"model": None}, "model"),
         ({"process": []}, "process"),
         ({"process": {"noise": 0.0}}, "noise"),
@@ -318,8 +367,8 @@ def test_files_keep_everything(pack, law, tmp_path):
             },
             "(n, 18)",
         ),
-        ({"law": []}, "law"),
-        ({"law": {"noise": 0.0}}, "law"),
+        ({"laws": []}, "laws"),
+        ({"laws": {"binaries": {"noise": 0.0}}}, "laws"),
         ({"imaginary": 5}, "imaginary"),
         ({"name": None}, "name"),
         ({"identity": {"model": "m"}}, "identity"),
@@ -327,9 +376,9 @@ def test_files_keep_everything(pack, law, tmp_path):
         ({"mismatches": np.array([np.nan])}, "not finite"),
         ({"mismatches": np.zeros(0)}, "at least one"),
         ({"mismatches": np.array([1], dtype=np.int8)}, "int8"),
-        ({"law.scale": np.array([0.0])}, "law"),
-        ({"law.points": np.zeros((3, 2))}, "law.values"),
-        ({"law.values": None}, "law.values"),
+        ({"others.scale": np.array([0.0])}, "others"),
+        ({"binaries.points": np.zeros((3, 2))}, "binaries.values"),
+        ({"binaries.values": None}, "binaries.values"),
     ],
 )
 def test_packs_that_make_no_sense_are_refused(pack, tmp_path, change, said):
@@ -337,7 +386,7 @@ def test_packs_that_make_no_sense_are_refused(pack, tmp_path, change, said):
     arrays, header = read_arrays(path, KIND)
     for name, value in change.items():
         where = arrays if "." in name or name == "mismatches" else header
-        nested = name in ("law", "process") and value
+        nested = name in ("laws", "process") and value
         where[name] = {**header[name], **value} if nested else value
         if value is None and where is arrays:
             del arrays[name]
@@ -346,10 +395,24 @@ def test_packs_that_make_no_sense_are_refused(pack, tmp_path, change, said):
         UniversalRisk.load(path)
 
 
-def test_unknown_features_are_refused(pack, law):
+def test_unknown_features_are_refused(law, beyond):
     unknown = replace(law, features=("colour", *law.features[1:]))
-    with pytest.raises(SpaceFileError, match="unknown features colour"):
-        replace(pack, law=unknown)
+    with pytest.raises(SpaceFileError, match="by colour, mean_radius; one of stiffness_excess"):
+        StiffnessLaws(unknown, beyond)
+    with pytest.raises(SpaceFileError, match="one of spectral_excess"):
+        StiffnessLaws(law, law)
+    with pytest.raises(SpaceFileError, match="positive numbers"):
+        StiffnessLaws(law, beyond, (1.0, 0.0))
+
+
+def test_two_opinions_are_pooled():
+    assert pooled((0.4, 0.1), (0.4, 0.1)) == pytest.approx((0.4, 0.1))  # no surer for agreeing
+    mean, deviation = pooled((0.2, 0.1), (0.6, 0.3))
+    assert mean == pytest.approx(0.24)
+    assert 0.1 < deviation < 0.3
+    mean, deviation = pooled((0.2, 0.1), (0.6, 1e6))  # who knows nothing changes no mean
+    assert mean == pytest.approx(0.2)
+    assert deviation == pytest.approx(0.1 * 2**0.5)
 
 
 def test_a_quick_pack_is_found_and_bound_to_its_model(pack, tmp_path, monkeypatch):

@@ -1,0 +1,197 @@
+"""What the universal phonon risk says of cases that it has not seen, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from platonic_ase.phonons.opinions import pooled, root_error, softening
+from platonic_ase.phonons.stiffness import Sizes, StiffnessLaw
+from platonic_ase.phonons.universal_fit import (
+    BINARY_PROTOTYPES,
+    Case,
+    fit_law,
+    mismatches_of,
+    process_of,
+)
+
+
+def unseen(case: Case, *, architecture: bool = True) -> Callable[[Case], bool]:
+    """Which cases share no anion, no prototype and no architecture with one.
+
+    Parameters
+    ----------
+    case : Case
+    architecture : bool
+        False where those of its own architecture may stay.
+    """
+    row = case.row
+
+    def kept(other: Case) -> bool:
+        return (
+            other.row.anion != row.anion
+            and (row.prototype in BINARY_PROTOTYPES or other.row.prototype != row.prototype)
+            and not (architecture and other.architecture == case.architecture)
+        )
+
+    return kept
+
+
+def left_out_laws(cases: Sequence[Case], everything: Sequence[Case]) -> np.ndarray:
+    """What laws that never saw a case's architecture, anion or prototype say of it.
+
+    The sizes of a law are learnt once for each architecture left out, and have then seen the
+    anions and prototypes; what the law says is learnt anew for each of them.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        That the law of octet binaries is learnt from.
+    everything : sequence of Case
+        That the law of other crystals is learnt from, and that both are asked about.
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        ln of the model's frequencies over the true ones, and its standard deviation before it is
+        scaled.
+    """
+    sizes: dict[tuple[str, bool], Sizes] = {}
+    laws: dict[tuple[str, str, str, bool], StiffnessLaw] = {}
+    found = np.empty((len(everything), 2))
+    for k, case in enumerate(everything):
+        row, octet = case.row, case.octet
+        known = cases if octet else everything
+        one = (case.architecture, octet)
+        if one not in sizes:
+            others = (each for each in known if each.architecture != case.architecture)
+            sizes[one] = fit_law(others, octet).sizes
+        kind = "" if row.prototype in BINARY_PROTOTYPES else row.prototype
+        key = (case.architecture, row.anion, kind, octet)
+        if key not in laws:
+            laws[key] = fit_law(filter(unseen(case), known), octet, sizes[one])
+        law = laws[key]
+        true, deviation, _ = law(case.quantities)
+        found[k] = (case.quantities[law.quantity] - true) / 2, deviation / 2
+    return found
+
+
+def law_spreads(
+    cases: Sequence[Case], laws: np.ndarray, use: Callable[[Case], bool] = lambda _: True
+) -> tuple[float, float]:
+    """By how much left-out cases scatter more than their laws say: octet binaries, and others."""
+    spreads = []
+    for octet in (True, False):
+        z = [
+            (case.log_ratio - own) / deviation
+            for case, (own, deviation) in zip(cases, laws, strict=True)
+            if case.teaches and case.octet == octet and use(case)
+        ]
+        spreads.append(float(np.sqrt(np.mean(np.square(z)))) if len(z) >= 5 else 1.0)
+    return spreads[0], spreads[1]
+
+
+def left_out_process(
+    cases: Sequence[Case], *, architecture: bool = False, given: Collection[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """What processes that never saw a case's like say of it.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    architecture : bool
+        Whether other models of a case's architecture are left out as well.
+    given : collection of str
+        Keys of crystals whose cases with the model itself stay all the same.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Both values and their standard deviations before they are scaled, shape (n, 2) both.
+    """
+    teachers = [case for case in cases if case.teaches]
+    everything = process_of(teachers)
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for k, case in enumerate(cases):
+        kind = "" if case.row.prototype in BINARY_PROTOTYPES else case.row.prototype
+        model = case.model if architecture else ""
+        groups.setdefault((model, case.row.anion, kind), []).append(k)
+    means, deviations = np.empty((len(cases), 2)), np.empty((len(cases), 2))
+    for members in groups.values():
+        one = cases[members[0]]
+        kept = unseen(one, architecture=architecture)
+        process = everything.without(
+            np.array(
+                [
+                    not (kept(each) or (each.model == one.model and each.row.key in given))
+                    for each in teachers
+                ]
+            )
+        )
+        for model in {cases[k].model for k in members}:
+            those = [k for k in members if cases[k].model == model]
+            vectors = np.array([cases[k].vector for k in those])
+            octet = [cases[k].octet for k in those]
+            means[those], deviations[those] = process(vectors, model, octet)
+    return means, deviations
+
+
+def process_spreads(
+    cases: Sequence[Case],
+    means: np.ndarray,
+    deviations: np.ndarray,
+    use: Callable[[Case], bool] = lambda _: True,
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """By how much left-out cases scatter more than stated; see :class:`ErrorProcess`."""
+    z = (np.array([case.values for case in cases]) - means) / deviations
+    asked = np.array([case.at_reference and use(case) for case in cases])
+    octet = np.array([case.octet for case in cases])
+    asked &= np.isfinite(z).all(axis=1)
+    root, log = (
+        [float(np.sqrt(np.mean(z[asked & kind, j] ** 2))) for kind in (octet, ~octet)]
+        for j in range(2)
+    )
+    return (root[0], root[1]), (log[0], log[1])
+
+
+def left_out_pools(
+    cases: Sequence[Case],
+    process: tuple[np.ndarray, np.ndarray],
+    laws: np.ndarray,
+    use: Callable[[Case], bool] = lambda _: True,
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """What process and law say together of cases that neither saw.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    process : tuple of ndarray
+        Of :func:`left_out_process`.
+    laws : ndarray, shape (n, 2)
+        Of :func:`left_out_laws`.
+    use : callable
+        Which cases tell by how much others scatter more than stated, and what no factor mends.
+
+    Returns
+    -------
+    pools : ndarray, shape (n, 2)
+        Square root of the relative error, and its standard deviation before it is scaled.
+    spreads : tuple of 2 float
+        By how much octet binaries, and others, scatter more than that says.
+    """
+    means, deviations = process
+    (of_process, _) = process_spreads(cases, means, deviations, use)
+    of_laws = law_spreads(cases, laws, use)
+    mismatches = mismatches_of(case for case in cases if use(case))
+    pools, spreads = np.empty((len(cases), 2)), []
+    for k, case in enumerate(cases):
+        kind = 0 if case.octet else 1
+        own, deviation = laws[k].tolist()
+        law = root_error(*softening(own, of_laws[kind] * deviation), mismatches)
+        pools[k] = pooled((float(means[k, 0]), float(deviations[k, 0] * of_process[kind])), law)
+    for octet in (True, False):
+        asked = [k for k, c in enumerate(cases) if c.teaches and c.octet == octet and use(c)]
+        z = [(cases[k].values[0] - pools[k, 0]) / pools[k, 1] for k in asked]
+        spreads.append(float(np.sqrt(np.mean(np.square(z)))) if len(z) >= 5 else 1.0)
+    return pools, (spreads[0], spreads[1])
