@@ -19,8 +19,8 @@ import numpy as np
 from platonic_ase.calibrate.label_crystals import label_crystals
 from platonic_ase.calibrate.materials import Material, read_materials
 from platonic_ase.errors import CalibrationError
+from platonic_ase.phonons.cases import case_vector
 from platonic_ase.phonons.packs import UNIVERSAL
-from platonic_ase.phonons.process import case_vector
 from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.runs.placement import HERE, Placement
 from platonic_ase.space.folders import packaged_folder
@@ -74,4 +74,5 @@ def quick_phonon_risk(
         np.array([case_vector(row.features.to_dict(), row.numbers) for row in rows]),
         [row.relative_error for row in rows],
         [-row.log_factor for row in rows],
+        [row.key for row in rows],
     )

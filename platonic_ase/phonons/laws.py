@@ -55,7 +55,7 @@ class StiffnessLaws:
         Parameters
         ----------
         known : mapping of str to float
-            See :func:`~platonic_ase.phonons.process.case_quantities`.
+            See :func:`~platonic_ase.phonons.cases.case_quantities`.
         octet : bool
             Whether the crystal is an octet binary.
 

@@ -111,29 +111,35 @@ def left_out_process(
         Both values and their standard deviations before they are scaled, shape (n, 2) both.
     """
     teachers = [case for case in cases if case.teaches]
-    everything = process_of(teachers)
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for k, case in enumerate(cases):
-        kind = "" if case.row.prototype in BINARY_PROTOTYPES else case.row.prototype
-        model = case.model if architecture else ""
-        groups.setdefault((model, case.row.anion, kind), []).append(k)
     means, deviations = np.empty((len(cases), 2)), np.empty((len(cases), 2))
-    for members in groups.values():
-        one = cases[members[0]]
-        kept = unseen(one, architecture=architecture)
-        process = everything.without(
-            np.array(
-                [
-                    not (kept(each) or (each.model == one.model and each.row.key in given))
-                    for each in teachers
-                ]
-            )
-        )
-        for model in {cases[k].model for k in members}:
-            those = [k for k in members if cases[k].model == model]
-            vectors = np.array([cases[k].vector for k in those])
-            octet = [cases[k].octet for k in those]
-            means[those], deviations[those] = process(vectors, model, octet)
+    for model in dict.fromkeys(case.model for case in cases):
+        own = [k for k, case in enumerate(cases) if case.model == model]
+        known = [
+            each
+            for each in teachers
+            if not architecture
+            or each.architecture != cases[own[0]].architecture
+            or (each.model == model and each.row.key in given)
+        ]
+        process = process_of(known)
+        counts = process.near(model)
+        process = process.taking(counts)
+        near = [each for each, kept in zip(known, counts, strict=True) if kept]
+        groups: dict[tuple[str, str], list[int]] = {}
+        for k in own:
+            row = cases[k].row
+            kind = "" if row.prototype in BINARY_PROTOTYPES else row.prototype
+            groups.setdefault((row.anion, kind), []).append(k)
+        for members in groups.values():
+            stays = unseen(cases[members[0]], architecture=False)
+            left_out = [
+                not (stays(each) or (each.model == model and each.row.key in given))
+                for each in near
+            ]
+            vectors = np.array([cases[k].vector for k in members])
+            octet = [cases[k].octet for k in members]
+            asked = process.without(np.array(left_out))
+            means[members], deviations[members] = asked(vectors, model, octet)
     return means, deviations
 
 

@@ -22,29 +22,21 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_masses
 
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.phonons.chemistry import ELEMENT_FEATURES, element_features
-from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES
+from platonic_ase.phonons.cases import CASE_FEATURES, CASE_GROUPS
 from platonic_ase.space.schema import ArraySchema, entries, list_of, number, record, text
 
-_GROUPS: tuple[tuple[tuple[str, ...], float, float], ...] = (
-    (("stiffness_excess", "log_stiffness"), 0.35, 0.15),
-    (STRUCTURE_FEATURES, 0.3, 0.07),
-    (ELEMENT_FEATURES, 0.5, 0.0),
-    (("force_odds", "neighbour_share", "log_softest"), 0.1, 0.0),
-)
-"""Quantities, with the weight of their distances and the slope, both shared out among a group."""
-CASE_FEATURES = tuple(name for names, _, _ in _GROUPS for name in names)
-"""What describes a crystal with a model."""
-_WEIGHTS = np.array([weight / len(names) ** 0.5 for names, weight, _ in _GROUPS for _ in names])
-_SLOPES = np.array([slope / len(names) ** 0.5 for names, _, slope in _GROUPS for _ in names])
+_WEIGHTS = np.array([weight / len(names) ** 0.5 for names, weight, _ in CASE_GROUPS for _ in names])
+_SLOPES = np.array([slope / len(names) ** 0.5 for names, _, slope in CASE_GROUPS for _ in names])
 _CENTRE = np.array([0.35, -0.1])
-_SOFTEST, _STEEPEST = 0.01, 6.0
+_STEEPEST = 6.0
 _POSITIVE = number(0, 10, above=True)
+OTHERS = 2
+"""Cases of other models that count, of a crystal that a model has no case of."""
 PROCESS = record(
     models=list_of(text),
+    crystals=list_of(text),
     constant=_POSITIVE,
     amplitude=_POSITIVE,
     own_share=number(0, 1),
@@ -58,42 +50,10 @@ PROCESS_ARRAYS = {
     "process.scale": ArraySchema(("q",), low=1e-12),
     "process.points": ArraySchema(("cases", "q"), low=-1e6, high=1e6),
     "process.owners": ArraySchema(("cases",), kind="i", low=0, high=10_000),
+    "process.places": ArraySchema(("cases",), kind="i", low=0, high=100_000),
     "process.values": ArraySchema(("cases", "values"), low=-10, high=10),
 }
 """What its arrays have to be."""
-
-
-def case_quantities(values: Mapping[str, float], numbers: np.ndarray) -> dict[str, float]:
-    """All that is known of a case, by name; NaN where a feature is missing.
-
-    Parameters
-    ----------
-    values : mapping of str to float
-        Features of the displaced supercells, by name.
-    numbers : ndarray of int, shape (n_atoms,)
-        Atomic numbers of the crystal.
-    """
-    softest = values["softest_curvature"]
-    stiffness = 2 * values["log_frequency"] + float(np.log(atomic_masses[numbers]).mean())
-    return {
-        **values,
-        **element_features(numbers),
-        "log_stiffness": stiffness,
-        "spectral_excess": stiffness - values["log_valence"] + 3 * values["log_bond"],
-        "log_softest": float(np.log(max(softest, _SOFTEST))) if np.isfinite(softest) else np.nan,
-    }
-
-
-def case_vector(values: Mapping[str, float], numbers: np.ndarray) -> np.ndarray:
-    """The quantities that describe a case to the process, shape (18,).
-
-    Parameters
-    ----------
-    values, numbers
-        See :func:`case_quantities`.
-    """
-    known = case_quantities(values, numbers)
-    return np.array([known[name] for name in CASE_FEATURES])
 
 
 @dataclass(frozen=True)
@@ -102,14 +62,14 @@ class ErrorProcess:
 
     Attributes
     ----------
-    models : tuple of str
-        Fingerprints of models, or their names.
+    models, crystals : tuple of str
+        Fingerprints of models, or their names; names of crystals.
     mean, scale : ndarray, shape (18,)
         Standardisation.
     points : ndarray, shape (n, 18)
         Cases of known error, see :func:`case_vector`.
-    owners : ndarray of int, shape (n,)
-        Which of the models each case is of.
+    owners, places : ndarray of int, shape (n,)
+        Which of the models, and which of the crystals, each case is of.
     values : ndarray, shape (n, 2)
         Square root of their relative error, and ln of the frequencies over the true ones.
     constant, amplitude, own_share, offset, noise : float
@@ -120,10 +80,12 @@ class ErrorProcess:
     """
 
     models: tuple[str, ...]
+    crystals: tuple[str, ...]
     mean: np.ndarray
     scale: np.ndarray
     points: np.ndarray
     owners: np.ndarray
+    places: np.ndarray
     values: np.ndarray
     constant: float = 0.15
     amplitude: float = 0.18
@@ -139,13 +101,17 @@ class ErrorProcess:
                 f"cases of shape {self.points.shape} with scales of shape {self.scale.shape}; "
                 f"(n, {q}) and ({q},) are needed"
             )
-        if not n or self.values.shape != (n, 2) or self.owners.shape != (n,):
+        if not n or self.values.shape != (n, 2) or {self.owners.shape, self.places.shape} != {(n,)}:
             raise SpaceFileError(
                 f"values of shape {self.values.shape} for {n} cases; ({n}, 2), and at least one "
                 "case, are needed"
             )
         if self.owners.min() < 0 or self.owners.max() >= len(self.models):
             raise SpaceFileError(f"cases of models beyond the {len(self.models)} that are named")
+        if self.places.min() < 0 or self.places.max() >= len(self.crystals):
+            raise SpaceFileError(
+                f"cases of crystals beyond the {len(self.crystals)} that are named"
+            )
 
     def knows(self, model: str) -> bool:
         """Whether there are cases of a model."""
@@ -201,7 +167,9 @@ class ErrorProcess:
         far = (vector < low) | (vector > high)
         return tuple(name for name, each in zip(CASE_FEATURES, far, strict=True) if each)
 
-    def joined(self, model: str, vectors: np.ndarray, values: np.ndarray) -> ErrorProcess:
+    def joined(
+        self, model: str, vectors: np.ndarray, values: np.ndarray, crystals: Sequence[str]
+    ) -> ErrorProcess:
         """With the cases of one model more.
 
         Parameters
@@ -209,13 +177,50 @@ class ErrorProcess:
         model : str
         vectors : ndarray, shape (m, 18)
         values : ndarray, shape (m, 2)
+        crystals : sequence of str, length m
         """
+        names = (*self.crystals, *dict.fromkeys(c for c in crystals if c not in self.crystals))
         return replace(
             self,
             models=(*self.models, model),
+            crystals=names,
             points=np.vstack([self.points, vectors]),
             owners=np.append(self.owners, np.full(len(vectors), len(self.models))),
+            places=np.append(self.places, [names.index(each) for each in crystals]),
             values=np.vstack([self.values, values]),
+        )
+
+    def near(self, model: str) -> np.ndarray:
+        """Which cases count for a model, bool, shape (n,).
+
+        Its own, and of crystals that it has no case of the first :data:`OTHERS` of other models:
+        what others do on a crystal of its own adds next to nothing, and makes every answer dear.
+
+        Parameters
+        ----------
+        model : str
+        """
+        kept = self._same(model)
+        seen = np.bincount(self.places[kept], minlength=len(self.crystals)) * OTHERS
+        for k in np.flatnonzero(~kept):
+            if seen[self.places[k]] < OTHERS:
+                seen[self.places[k]] += 1
+                kept[k] = True
+        return kept
+
+    def taking(self, kept: np.ndarray) -> ErrorProcess:
+        """Of some cases; the quantities of all stay in the standardisation.
+
+        Parameters
+        ----------
+        kept : ndarray of bool, shape (n,)
+        """
+        return replace(
+            self,
+            points=self.points[kept],
+            owners=self.owners[kept],
+            places=self.places[kept],
+            values=self.values[kept],
         )
 
     def without(self, left_out: np.ndarray) -> ErrorProcess:
@@ -229,9 +234,7 @@ class ErrorProcess:
         left_out : ndarray of bool, shape (n,)
         """
         kept = ~left_out
-        fewer = replace(
-            self, points=self.points[kept], owners=self.owners[kept], values=self.values[kept]
-        )
+        fewer = self.taking(kept)
         inverse = self._solved[0]
         across = inverse[np.ix_(kept, left_out)]
         among = inverse[np.ix_(left_out, left_out)]
@@ -243,6 +246,7 @@ class ErrorProcess:
         """Header and arrays to write to a file."""
         header = {
             "models": list(self.models),
+            "crystals": list(self.crystals),
             **{name: getattr(self, name) for name in _SIZES},
             "spreads": [list(each) for each in self.spreads],
         }
@@ -250,7 +254,9 @@ class ErrorProcess:
             f"process.{name}": np.asarray(getattr(self, name), dtype=np.float32)
             for name in ("mean", "scale", "points", "values")
         }
-        return header, {**arrays, "process.owners": self.owners.astype(np.int64)}
+        arrays["process.owners"] = self.owners.astype(np.int64)
+        arrays["process.places"] = self.places.astype(np.int64)
+        return header, arrays
 
     @classmethod
     def read(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> ErrorProcess:
@@ -261,7 +267,9 @@ class ErrorProcess:
         fitted |= {name: arrays[f"process.{name}"].astype(np.float64) for name in kept}
         return cls(
             models=tuple(header["models"]),
+            crystals=tuple(header["crystals"]),
             owners=arrays["process.owners"],
+            places=arrays["process.places"],
             spreads=((root[0], root[1]), (log[0], log[1])),
             **fitted,
         )
@@ -313,31 +321,3 @@ class ErrorProcess:
 
 
 _SIZES = ("constant", "amplitude", "own_share", "offset", "noise")
-
-
-def fit_process(models: Sequence[str], vectors: np.ndarray, values: np.ndarray) -> ErrorProcess:
-    """The process of cases of known error, its sizes as they are.
-
-    Parameters
-    ----------
-    models : sequence of str, length n
-        Fingerprint or name of the model of each case.
-    vectors : ndarray, shape (n, 18)
-    values : ndarray, shape (n, 2)
-
-    Raises
-    ------
-    ValueError
-        With fewer than five cases.
-    """
-    if len(vectors) < 5:
-        raise ValueError(f"{len(vectors)} cases; at least 5 are needed for a process")
-    names, owners = np.unique(np.array(models), return_inverse=True)
-    return ErrorProcess(
-        models=tuple(names.tolist()),
-        mean=vectors.mean(axis=0),
-        scale=vectors.std(axis=0) + 1e-9,
-        points=vectors,
-        owners=owners,
-        values=values,
-    )

@@ -33,6 +33,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
+from platonic_ase.phonons.cases import case_quantities, case_vector
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate
 from platonic_ase.phonons.estimate import ERROR_THRESHOLD, LOW_THRESHOLD, Z90, PhononRiskEstimate
@@ -42,13 +43,7 @@ from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
 from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
-from platonic_ase.phonons.process import (
-    PROCESS,
-    PROCESS_ARRAYS,
-    ErrorProcess,
-    case_quantities,
-    case_vector,
-)
+from platonic_ase.phonons.process import PROCESS, PROCESS_ARRAYS, ErrorProcess
 from platonic_ase.space.identity import ModelIdentity
 from platonic_ase.space.schema import (
     ArraySchema,
@@ -250,7 +245,8 @@ class UniversalRisk(PhononPack, Stored):
         return self._of(name, identity.fingerprint)
 
     def _of(self, name: str, model: str) -> UniversalRisk:
-        pack = replace(self, name=name, model=model)
+        process = self.process.taking(self.process.near(model))
+        pack = replace(self, name=name, model=model, process=process)
         object.__setattr__(pack, "_base", self)
         return pack
 
@@ -267,6 +263,7 @@ class UniversalRisk(PhononPack, Stored):
         vectors: np.ndarray,
         relative_errors: Sequence[float] | np.ndarray,
         log_ratios: Sequence[float] | np.ndarray,
+        crystals: Sequence[str],
     ) -> UniversalRisk:
         """With cases of a model, and bound to it.
 
@@ -274,9 +271,11 @@ class UniversalRisk(PhononPack, Stored):
         ----------
         identity : ModelIdentity
         vectors : ndarray, shape (n, 18), n at least 5
-            See :func:`~platonic_ase.phonons.process.case_vector`.
+            See :func:`~platonic_ase.phonons.cases.case_vector`.
         relative_errors, log_ratios : sequence of float, length n
             Of the frequencies, and ln of them over the true ones.
+        crystals : sequence of str, length n
+            Names, such as ``"NaCl rocksalt"``.
 
         Raises
         ------
@@ -288,10 +287,11 @@ class UniversalRisk(PhononPack, Stored):
                 f"{len(vectors)} crystals; at least {FEWEST} are needed to learn of a model"
             )
         values = np.column_stack([np.sqrt(relative_errors), log_ratios])
+        process = self.process.joined(identity.fingerprint, vectors, values, crystals)
         return replace(
             self,
             name=f"{self.name}; {identity.model} on {len(vectors)} more",
-            process=self.process.joined(identity.fingerprint, vectors, values),
+            process=process.taking(process.near(identity.fingerprint)),
             model=identity.fingerprint,
             identity=identity,
         )

@@ -10,15 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from platonic_ase.phonons.cases import case_quantities, case_vector
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.laws import StiffnessLaws
 from platonic_ase.phonons.linear import LinearPart, fit_logistic
-from platonic_ase.phonons.process import (
-    ErrorProcess,
-    case_quantities,
-    case_vector,
-    fit_process,
-)
+from platonic_ase.phonons.process import ErrorProcess
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.stiffness import (
     OF_BINARIES,
@@ -127,6 +123,39 @@ def fit_law(cases: Iterable[Case], octet: bool, sizes: Sizes | None = None) -> S
     return fit_stiffness(rows[:, 1:], rows[:, 0], quantity, names, sizes)
 
 
+def fit_process(
+    models: Sequence[str], crystals: Sequence[str], vectors: np.ndarray, values: np.ndarray
+) -> ErrorProcess:
+    """The process of cases of known error, its sizes as they are.
+
+    Parameters
+    ----------
+    models, crystals : sequence of str, length n
+        Fingerprint or name of the model of each case, and name of its crystal.
+    vectors : ndarray, shape (n, 18)
+    values : ndarray, shape (n, 2)
+
+    Raises
+    ------
+    ValueError
+        With fewer than five cases.
+    """
+    if len(vectors) < 5:
+        raise ValueError(f"{len(vectors)} cases; at least 5 are needed for a process")
+    names, owners = np.unique(np.array(models), return_inverse=True)
+    found, places = np.unique(np.array(crystals), return_inverse=True)
+    return ErrorProcess(
+        models=tuple(names.tolist()),
+        crystals=tuple(found.tolist()),
+        mean=vectors.mean(axis=0),
+        scale=vectors.std(axis=0) + 1e-9,
+        points=vectors,
+        owners=owners,
+        places=places,
+        values=values,
+    )
+
+
 def process_of(
     cases: Iterable[Case], fingerprints: Mapping[str, str] | None = None
 ) -> ErrorProcess:
@@ -142,6 +171,7 @@ def process_of(
     known = fingerprints or {}
     return fit_process(
         [known.get(case.model, case.model) for case in used],
+        [case.row.key for case in used],
         np.array([case.vector for case in used]),
         np.array([case.values for case in used]),
     )

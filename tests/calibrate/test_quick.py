@@ -26,9 +26,13 @@ def test_the_pack_knows_the_rows(monkeypatch, tmp_path):
     features = DisplacementFeatures(**dict.fromkeys(FEATURES, 1.0))
     rows = [
         SimpleNamespace(
-            log_factor=factor, relative_error=0.16, features=features, numbers=np.array([11, 17])
+            log_factor=factor,
+            relative_error=0.16,
+            features=features,
+            numbers=np.array([11, 17]),
+            key=f"salt {k}",
         )
-        for factor in factors
+        for k, factor in enumerate(factors)
     ]
     monkeypatch.setattr(quick, "label_crystals", lambda *_, **__: rows)
     pack = quick_phonon_risk(watched, tmp_path)

@@ -12,6 +12,7 @@ from ase.data import atomic_masses
 
 from platonic_ase import find_encoder
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
+from platonic_ase.phonons.cases import CASE_FEATURES, case_quantities, case_vector
 from platonic_ase.phonons.chemistry import element_features
 from platonic_ase.phonons.estimate import probability_above
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
@@ -21,16 +22,11 @@ from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.packs import QUICK, UNIVERSAL, resolve_phonon_risk
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
-from platonic_ase.phonons.process import (
-    CASE_FEATURES,
-    case_quantities,
-    case_vector,
-    fit_process,
-)
 from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES, fit_stiffness
 from platonic_ase.phonons.table import read_phonon_table
 from platonic_ase.phonons.universal import KIND, UniversalRisk
+from platonic_ase.phonons.universal_fit import fit_process
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.folders import identity_key, packaged_folder
 from platonic_ase.testing import MockCalculator, mock_anchors
@@ -59,6 +55,8 @@ def beyond():
     return fit_stiffness(x, x[:, 0], "spectral_excess", ("electronegativity", "log_bond"))
 
 
+CRYSTALS = [f"crystal {k}" for k in range(150)]
+NEW = [f"new {k}" for k in range(20)]
 KNOWN, ALLOY = "known", np.array([22, 28, 50])
 
 
@@ -69,7 +67,7 @@ def process():
     vectors = rng.normal(size=(150, len(CASE_FEATURES)))
     soft = 0.1 * (1 - vectors[:, 0])
     values = np.column_stack([0.3 + soft, -0.1 - soft])
-    return fit_process([KNOWN] * 150, vectors, values)
+    return fit_process([KNOWN] * 150, CRYSTALS, vectors, values)
 
 
 @pytest.fixture
@@ -102,14 +100,14 @@ def test_what_a_model_does_at_large_is_the_base_rate(process):
     means, deviations = process.base(KNOWN)
     assert means == pytest.approx(process.values.mean(axis=0))
     assert deviations == pytest.approx(process.values.std(axis=0), rel=0.02)
-    both = process.joined("good", process.points[:20], np.full((20, 2), [0.1, 0.0]))
+    both = process.joined("good", process.points[:20], np.full((20, 2), [0.1, 0.0]), NEW)
     assert both.base("good")[0] == pytest.approx([0.1, 0.0])
     assert both.base("stranger")[0][0] == pytest.approx(both.values[:, 0].mean())
 
 
 def test_cases_of_a_model_outweigh_those_of_others(process):
     """Twenty crystals on which a new model is right are enough to trust it on others."""
-    good = process.joined("good", process.points[:20], np.full((20, 2), [0.1, 0.0]))
+    good = process.joined("good", process.points[:20], np.full((20, 2), [0.1, 0.0]), NEW)
     new = process.points[100:]
     octet = np.zeros(50, bool)
     before, unsure = process(new, "good", octet)
@@ -121,11 +119,11 @@ def test_cases_of_a_model_outweigh_those_of_others(process):
 
 
 def test_cases_that_are_forgotten_leave_no_trace(process):
-    both = process.joined("good", process.points[:20], np.full((20, 2), [0.1, 0.0]))
+    both = process.joined("good", process.points[:20], np.full((20, 2), [0.1, 0.0]), NEW)
     forgotten = np.arange(170) % 3 == 0
     anew = replace(
         both, points=both.points[~forgotten], owners=both.owners[~forgotten],
-        values=both.values[~forgotten],
+        places=both.places[~forgotten], values=both.values[~forgotten],
     )  # fmt: skip
     asked = process.points[:7] + 0.1
     for mine, theirs in zip(
@@ -134,6 +132,25 @@ def test_cases_that_are_forgotten_leave_no_trace(process):
         strict=True,
     ):
         assert mine == pytest.approx(theirs, abs=1e-9)
+
+
+def test_of_other_models_a_few_cases_count(process):
+    """All of its own, and two of others on each crystal that it lacks."""
+    three = process
+    for model in ("second", "third", "fourth"):
+        three = three.joined(model, process.points[:30], process.values[:30], CRYSTALS[10:40])
+    kept = three.near("second")
+    owner = np.array(three.models)[three.owners]
+    assert kept[owner == "second"].all()
+    shared = np.isin(three.places, three.places[owner == "second"])
+    assert not kept[shared & (owner != "second")].any()
+    assert kept[~shared].all()  # one case of each other crystal
+    stranger = three.near("stranger")
+    counts = np.bincount(three.places[stranger])
+    assert sorted(counts) == [1] * 120 + [2] * 30
+    fewer = three.taking(kept)
+    assert fewer.count("second") == 30
+    assert np.array_equal(fewer.mean, three.mean)
 
 
 def test_left_out_scatter_widens_what_is_said(process):
@@ -261,7 +278,9 @@ def test_a_factor_is_offered_where_it_is_known_well_enough(pack):
     around = middle + 0.05 * rng.normal(size=(200, len(middle)))
     for softening, sure in ((-0.4, True), (-0.02, False)):
         values = np.column_stack([np.full(200, 0.5), np.full(200, softening)])
-        pack = replace(pack, process=fit_process([KNOWN] * 200, around, values))
+        pack = replace(
+            pack, process=fit_process([KNOWN] * 200, [str(k) for k in range(200)], around, values)
+        )
         assert "0 cases of this model" in pack.correct(crystal(), ALLOY).reason
         few = replace(pack, model=KNOWN, process=pack.process.without(np.arange(200) >= 99))
         assert "99 cases of this model, and 100 are needed" in few.correct(crystal(), ALLOY).reason
@@ -303,7 +322,7 @@ def test_the_interval_is_the_shortest_that_holds_the_share():
 def test_cases_of_a_model_sharpen(pack):
     identity = find_encoder(MockCalculator()).identity
     vectors = pack.process.points[:15]
-    sharp = pack.sharpened(identity, vectors, np.full(15, 0.04), np.full(15, -0.2))
+    sharp = pack.sharpened(identity, vectors, np.full(15, 0.04), np.full(15, -0.2), NEW[:15])
     assert sharp.known
     assert not pack.known
     assert sharp.identity == identity
@@ -312,7 +331,7 @@ def test_cases_of_a_model_sharpen(pack):
     assert far.relative_error == pytest.approx(0.04, abs=0.001)
     assert sharp.for_model(identity) is sharp
     with pytest.raises(ValueError, match="at least 5"):
-        pack.sharpened(identity, vectors[:4], np.full(4, 0.04), np.full(4, -0.2))
+        pack.sharpened(identity, vectors[:4], np.full(4, 0.04), np.full(4, -0.2), NEW[:4])
 
 
 def test_files_keep_everything(pack, law, beyond, tmp_path):
@@ -321,7 +340,9 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
     fingerprint = encoder.identity.fingerprint
     full = UniversalRisk(
         "full", StiffnessLaws(law, beyond, (0.9, 1.1)), (1.1, 1.2), pack.mismatches, replace(
-            pack.process.joined(fingerprint, pack.process.points[:9], pack.process.values[:9] / 2),
+            pack.process.joined(
+                fingerprint, pack.process.points[:9], pack.process.values[:9] / 2, NEW[:9]
+            ),
             spreads=((0.8, 1.1), (0.7, 1.2)),
         ), modes, 0.1, provenance={"licence": "none"},
     )  # fmt: skip
@@ -358,6 +379,7 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
         ({"process.scale": np.zeros(18)}, "process.scale"),
         ({"process.points": np.zeros((3, 18))}, "cases"),
         ({"process.owners": np.zeros(150)}, "int64"),
+        ({"process": {"crystals": ["one"]}}, "beyond the 1"),
         ({"process.values": np.zeros((150, 3))}, "(150, 2)"),
         (
             {
@@ -421,7 +443,11 @@ def test_a_quick_pack_is_found_and_bound_to_its_model(pack, tmp_path, monkeypatc
     anchors = mock_anchors(encoder)
     assert not resolve_phonon_risk(anchors).known
     sharp = pack.sharpened(
-        encoder.identity, pack.process.points[:15], np.full(15, 0.04), np.linspace(-0.2, -0.1, 15)
+        encoder.identity,
+        pack.process.points[:15],
+        np.full(15, 0.04),
+        np.linspace(-0.2, -0.1, 15),
+        NEW[:15],
     )
     sharp.save(tmp_path / f"mock-{identity_key(encoder.identity)}.{QUICK}.safetensors")
     assert resolve_phonon_risk(anchors).known
