@@ -31,7 +31,7 @@ from platonic_ase.space.identity import ModelIdentity
 
 ENOUGH = 150, 40
 """Rows that a calibration of one's own takes, and how many of them have to break and to stay. With
-70 and 100 the universal one foretold families of crystals that were left out better."""
+100 the universal one foretold families of crystals that were left out better."""
 
 
 def build_symmetry_risk(table: Mapping[str, Any], folder: Path) -> Path | None:
