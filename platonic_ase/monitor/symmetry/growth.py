@@ -17,6 +17,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+SEEN = 2e-3
+"""Å: a smaller asymmetry, and the curvature along it, is rounding."""
+
 
 @dataclass
 class Growth:
@@ -29,7 +32,8 @@ class Growth:
     steep : float
         Where it is below minus this, one geometry is enough, and :attr:`near`, eV/Å².
     leap : float
-        And so it is where the largest displacement is this many times that of the geometry before.
+        And so it is where the largest displacement is this many times that of the geometry before,
+        unless that was symmetric: one that was displaced on purpose is no leap.
     rises : int
         Else so many in a row.
     displacement, near : float
@@ -60,7 +64,8 @@ class Growth:
         self._curvature = curvature
         self.downhill = self.downhill + 1 if curvature < -self.softening else 0
         self.least = min(self.least, largest)
-        self._leaps, self._last = largest >= self.leap * self._last, largest
+        self._leaps = self._last >= SEEN and largest >= self.leap * self._last
+        self._last = largest
 
     def level(self, largest: float) -> float:
         """One or more where the structure is breaking.

@@ -14,7 +14,7 @@ from platonic_ase.monitor.symmetry.begun import NOTICE, is_displaced
 from platonic_ase.monitor.symmetry.breaking import average_signal, structure_signal
 from platonic_ase.monitor.symmetry.curvature import Asymmetry, asymmetry_of
 from platonic_ase.monitor.symmetry.evidence import SymmetryEvidence
-from platonic_ase.monitor.symmetry.growth import Growth
+from platonic_ase.monitor.symmetry.growth import SEEN, Growth
 from platonic_ase.monitor.symmetry.kinds import is_displaced_copy
 from platonic_ase.monitor.symmetry.members import model_signal, orbit_splitting
 from platonic_ase.monitor.symmetry.operations import operations_of
@@ -30,10 +30,6 @@ from platonic_ase.monitor.symmetry.state import Seen, State
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-_SEEN = 2e-3
-"""Å: below, a curvature along the asymmetry is rounding."""
-
 
 _STRAIN = 1e-4
 """Asymmetry of the cell below which splitting is the model's."""
@@ -219,7 +215,7 @@ class OrbitSplitting(Diagnostic):
             )
         if not frame.revisited:
             state.growth.add(broken.curvature, broken.largest)
-        if broken.largest >= _SEEN:
+        if broken.largest >= SEEN:
             seen.scalars["asymmetry_curvature"] = broken.curvature
 
     def _is_quiet(self, frame: Frame, state: State, seen: Seen) -> bool:

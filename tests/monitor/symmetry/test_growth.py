@@ -71,3 +71,4 @@ def test_a_leap_is_fast():
 
 def test_from_an_exactly_symmetric_structure():
     assert levels([math.nan, -1.0], [0.0, 0.05]) == [0.0, 1.0]
+    assert alarm([math.nan, -0.1], [0.0, 0.05]) is None  # displaced on purpose, no leap
