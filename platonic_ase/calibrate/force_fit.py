@@ -9,8 +9,9 @@ The pinball loss at the level :math:`\tau`
 
 (smoothed at zero) is minimised over t, γ, b and c, each compound counting as one: its strained and
 rattled copies, or the frames of its trajectory, are not independent. See
-:mod:`~platonic_ase.monitor.error_scale` for the terms. The widening w is not fitted: labels of the
-calibration cannot say how errors grow beyond it. Ratios of errors to sizes come from compounds
+:mod:`~platonic_ase.monitor.error_scale` for the terms. The widening w is not fitted here: labels of
+the calibration cannot say how errors grow beyond it, those of another kind can (see
+:mod:`~platonic_ase.calibrate.force_width`). Ratios of errors to sizes come from compounds
 left out of the fit in turn (cross-conformal: Vovk, Ann. Math. Artif. Intell. 74, 9 (2015)), and
 distances are always to references of other compounds.
 """
@@ -26,6 +27,7 @@ import numpy as np
 
 from platonic_ase.calibrate.force_reference import choose_references, distances_to_others
 from platonic_ase.calibrate.force_table import GROUP_REMEDY, ForceErrors, deal
+from platonic_ase.calibrate.force_width import POOLED, Growth, learn_growth, unit_of_reach
 from platonic_ase.errors import CalibrationError
 from platonic_ase.monitor.error_scale import ErrorScale, components, unfamiliarity, widths
 from platonic_ase.monitor.force_bound import ForceBound
@@ -33,8 +35,6 @@ from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.reference import conformal_quantile
 
 LEVEL = 0.9
-REACH_LEVEL = 0.97
-"""Share of the calibration's compounds, or rather of their atoms, within the reach."""
 N_COMPONENTS = 32
 FOLDS = 5
 RATIOS = 501
@@ -80,6 +80,7 @@ def fit_force_bound(
     level: float = LEVEL,
     folds: int = FOLDS,
     seed: int = 0,
+    growth: Growth = POOLED,
     provenance: Mapping[str, Any] | None = None,
 ) -> ForceBound:
     """Fit a bound and its conformal quantile.
@@ -97,6 +98,8 @@ def fit_force_bound(
         How many times a part of the compounds is left out for the ratios.
     seed : int
         Of the deal of compounds to folds.
+    growth : Growth
+        Of :func:`growth_beyond`, or that of other models.
     provenance : mapping, optional
         Recorded.
 
@@ -105,7 +108,7 @@ def fit_force_bound(
     CalibrationError
         With too few compounds for the level.
     """
-    fitted = fit_errors(table, level, folds, seed)
+    fitted = fit_errors(table, level, folds, seed, growth)
     present = np.unique(table.structures)
     compounds = len(set(table.groups[present]))
     needed = fewest_compounds(level) + 1
@@ -127,6 +130,7 @@ def fit_force_bound(
             "structures": len(present),
             "atoms": len(table),
             "compounds": compounds,
+            "growth": {"onset": growth.onset, "power": growth.power},
             **(provenance or {}),
         },
     )
@@ -137,8 +141,36 @@ def fewest_compounds(level: float) -> int:
     return math.ceil(round(level / (1 - level), 9))
 
 
+def growth_beyond(
+    table: ForceErrors, beyond: Sequence[ForceErrors], level: float = LEVEL
+) -> Growth:
+    """How widths grow, learnt from labels of other kinds; that of other models without any.
+
+    Parameters
+    ----------
+    table : ForceErrors
+        In kind.
+    beyond : sequence of ForceErrors
+        One for each other kind.
+    level : float
+    """
+    if not beyond:
+        return POOLED
+    references = choose_references(table)
+    known = table.embeddings[references], table.numbers[references]
+
+    def fit(width: np.ndarray, reach: float, power: float) -> ErrorScale:
+        return _fit(table, width, reach, power, known)
+
+    return learn_growth(table, beyond, level, fit)
+
+
 def fit_errors(
-    table: ForceErrors, level: float = LEVEL, folds: int = FOLDS, seed: int = 0
+    table: ForceErrors,
+    level: float = LEVEL,
+    folds: int = FOLDS,
+    seed: int = 0,
+    growth: Growth = POOLED,
 ) -> FittedErrors:
     """Fit the size of the error, and the ratios of errors to sizes on compounds left out.
 
@@ -151,6 +183,8 @@ def fit_errors(
         How many times a part of the compounds is left out.
     seed : int
         Of the deal of compounds to folds.
+    growth : Growth
+        Of the widths.
 
     Raises
     ------
@@ -160,23 +194,20 @@ def fit_errors(
     fold = deal(table, folds, seed)
     references = choose_references(table)
     unfamiliar = unfamiliarity(distances_to_others(table, references), table.structures)
-    reach = conformal_quantile(unfamiliar, REACH_LEVEL, table.compounds)
-    if not math.isfinite(reach):  # few compounds
-        reach = float(unfamiliar.max())
-    reach = max(reach, 1e-12)  # all environments are one
-    width = widths(unfamiliar, reach)
+    reach = growth.onset * unit_of_reach(unfamiliar, table.compounds)
+    width = widths(unfamiliar, reach, growth.power)
     known = table.embeddings[references], table.numbers[references]
     sizes = np.empty(len(table))
     for k in range(int(fold.max()) + 1):
         own = fold == k
-        part = _fit(table.take(~own), width[~own], reach, known)
+        part = _fit(table.take(~own), width[~own], reach, growth.power, known)
         sizes[own] = part.at(table.forces[own], table.platonic[own], width[own])
     ratios = table.errors / sizes
     order = np.argsort(ratios, kind="stable")
     share = np.cumsum(table.weights[order])
     asked = np.linspace(0, share[-1], RATIOS)
     return FittedErrors(
-        _fit(table, width, reach, known),
+        _fit(table, width, reach, growth.power, known),
         ratios[order][np.minimum(np.searchsorted(share, asked), len(order) - 1)],
         conformal_quantile(ratios, level, table.compounds),
     )
@@ -202,7 +233,11 @@ def pinball(residuals: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _fit(
-    table: ForceErrors, width: np.ndarray, reach: float, known: tuple[np.ndarray, np.ndarray]
+    table: ForceErrors,
+    width: np.ndarray,
+    reach: float,
+    power: float,
+    known: tuple[np.ndarray, np.ndarray],
 ) -> ErrorScale:
     """Quantile regression of the logarithm of the error; see the top of this file."""
     from scipy.optimize import minimize
@@ -214,12 +249,12 @@ def _fit(
     weights = table.weights / table.weights.sum()
 
     def objective(t: np.ndarray) -> tuple[float, np.ndarray]:
-        floor, power = np.exp(t[1]), t[2]
+        floor, slope_of_force = np.exp(t[1]), t[2]
         logarithm = np.log(floor + size)
-        loss, slope = pinball(target - t[0] - power * logarithm - x @ t[3:], LEVEL)
+        loss, slope = pinball(target - t[0] - slope_of_force * logarithm - x @ t[3:], LEVEL)
         pull = weights * slope
         inner = -np.array(
-            [pull.sum(), power * floor * (pull / (floor + size)).sum(), pull @ logarithm]
+            [pull.sum(), slope_of_force * floor * (pull / (floor + size)).sum(), pull @ logarithm]
         )
         value = float(weights @ loss + _PENALTY * (t[3:] ** 2).sum())
         return value, np.concatenate([inner, -(x.T @ pull) + 2 * _PENALTY * t[3:]])
@@ -238,6 +273,7 @@ def _fit(
         references=known[0],
         reference_numbers=known[1],
         reach=reach,
+        growth=power,
     )
 
 
@@ -247,6 +283,7 @@ def left_out_bounds(
     barred: Sequence[np.ndarray] | None = None,
     *,
     level: float = LEVEL,
+    growth: Growth = POOLED,
     progress: bool = False,
 ) -> np.ndarray:
     """Bounds of each part by a pack that was fitted *and* conformalised without it.
@@ -259,6 +296,8 @@ def left_out_bounds(
     barred : sequence of ndarray of bool, shape (n,), length P, optional
         Atoms that the pack of each part must not see; those of the part by default.
     level : float
+    growth : Growth
+        Of the widths.
     progress : bool
         Whether to show a progress bar.
 
@@ -277,7 +316,7 @@ def left_out_bounds(
         unseen = own if barred is None else barred[part] | own
         rest = table.take(~unseen)
         if len(set(rest.groups[rest.structures])) >= 2:
-            fitted = fit_errors(rest, level)
+            fitted = fit_errors(rest, level, growth=growth)
             if math.isfinite(fitted.quantile):
                 bounds[own] = fitted.quantile * fitted.sizes(table.take(own))
     return bounds

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from platonic_ase.calibrate.force_fit import LEVEL, fewest_compounds, left_out_bounds
+from platonic_ase.calibrate.force_fit import (
+    LEVEL,
+    fewest_compounds,
+    fit_errors,
+    growth_beyond,
+    left_out_bounds,
+)
 from platonic_ase.calibrate.force_table import ForceErrors, deal
+from platonic_ase.calibrate.force_width import POOLED, Growth
 from platonic_ase.phonons.scores import auroc
 
 ANIONS = ("F", "O", "N", "Cl", "Br", "I", "S", "Se", "Te", "C", "P", "As", "Sb", "H")
@@ -96,7 +104,12 @@ def chemistries(table: ForceErrors) -> tuple[np.ndarray, list[np.ndarray], list[
 
 
 def bounds_left_out(
-    table: ForceErrors, *, level: float = LEVEL, folds: int = 5, progress: bool = False
+    table: ForceErrors,
+    *,
+    level: float = LEVEL,
+    growth: Growth = POOLED,
+    folds: int = 5,
+    progress: bool = False,
 ) -> dict[str, np.ndarray]:
     """Bounds by packs that were fitted and conformalised without what they bound.
 
@@ -104,6 +117,8 @@ def bounds_left_out(
     ----------
     table : ForceErrors
     level : float
+    growth : Growth
+        Of the widths.
     folds : int
         Parts that compounds are dealt to at random.
     progress : bool
@@ -120,9 +135,46 @@ def bounds_left_out(
     if compounds - -(-compounds // folds) < fewest_compounds(level):
         folds = compounds  # too few to leave several out
     fold = deal(table, folds, seed=1)
-    found = {"compounds": left_out_bounds(table, fold, level=level, progress=progress)}
+    found = {
+        "compounds": left_out_bounds(table, fold, level=level, growth=growth, progress=progress)
+    }
     if barred:
-        by_anion = left_out_bounds(table, parts, barred, level=level, progress=progress)
+        by_anion = left_out_bounds(
+            table, parts, barred, level=level, growth=growth, progress=progress
+        )
         if not np.isnan(by_anion).all():
             found["anions"] = by_anion
+    return found
+
+
+def bounds_beyond(
+    table: ForceErrors, beyond: Mapping[str, ForceErrors], *, level: float = LEVEL
+) -> dict[str, np.ndarray]:
+    """Bounds of each other kind by a pack that has seen neither the kind nor its compounds.
+
+    Parameters
+    ----------
+    table : ForceErrors
+        In kind.
+    beyond : mapping of str to ForceErrors
+        One for each other kind. The growth of the widths is learnt from the others of them; of
+        a single kind the growth of other models is what is scored.
+    level : float
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        eV/Å, of the atoms of each kind; NaN where too few compounds are left.
+    """
+    found = {}
+    for name, asked in beyond.items():
+        known = table.without(asked.present)
+        others = [each.without(asked.present) for key, each in beyond.items() if key != name]
+        bounds = np.full(len(asked), np.nan)
+        if len(known.present) >= 2:
+            growth = growth_beyond(known, [each for each in others if len(each)], level)
+            fitted = fit_errors(known, level, growth=growth)
+            if np.isfinite(fitted.quantile):
+                bounds = fitted.quantile * fitted.sizes(asked)
+        found[name] = bounds
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,15 @@ class ForceErrors:
         compounds = self.compounds
         return np.asarray(1 / np.bincount(compounds)[compounds])
 
+    def without(self, groups: Iterable[str]) -> ForceErrors:
+        """Without the compounds of these names."""
+        return self.take(~np.isin(self.groups[self.structures], list(groups)))
+
+    @property
+    def present(self) -> set[str]:
+        """Names of the compounds that atoms are of."""
+        return set(self.groups[np.unique(self.structures)].tolist())
+
     def take(self, kept: np.ndarray) -> ForceErrors:
         """Only the atoms where ``kept``, a mask of shape (n,), is true."""
         return ForceErrors(
@@ -88,6 +98,24 @@ class ForceErrors:
             self.structures[kept],
             self.groups,
         )
+
+
+def join(tables: Sequence[ForceErrors]) -> ForceErrors:
+    """Several tables as one; equal names of compounds are one compound."""
+    offsets = np.cumsum([0, *(len(each.groups) for each in tables)])
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(each, name) for each in tables])
+
+    return ForceErrors(
+        column("platonic"),
+        column("embeddings"),
+        column("forces"),
+        column("true_forces"),
+        column("numbers"),
+        np.concatenate([each.structures + k for each, k in zip(tables, offsets, strict=False)]),
+        column("groups"),
+    )
 
 
 def deal(table: ForceErrors, folds: int, seed: int = 0) -> np.ndarray:

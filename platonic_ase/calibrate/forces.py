@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from platonic_ase.calibrate.evaluation import EvaluationSet
 from platonic_ase.calibrate.force_fit import LEVEL, fit_force_bound
-from platonic_ase.calibrate.force_scores import score_bounds
+from platonic_ase.calibrate.force_scores import bounds_beyond, score_bounds
 from platonic_ase.calibrate.force_table import ForceErrors
+from platonic_ase.calibrate.force_width import POOLED, Growth
 from platonic_ase.crystals.groups import group_of
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.space.anchors import AnchorSet
@@ -59,6 +61,8 @@ def build_force_bound(
     left_out: Mapping[str, np.ndarray],
     *,
     level: float = LEVEL,
+    growth: Growth = POOLED,
+    beyond: Mapping[str, ForceErrors] = MappingProxyType({}),
 ) -> ForceBound:
     """Fit the force bound of a model.
 
@@ -73,6 +77,11 @@ def build_force_bound(
         recorded.
     level : float
         Share of atoms that the bound is to cover.
+    growth : Growth
+        Of the widths, from :func:`~platonic_ase.calibrate.force_fit.growth_beyond`.
+    beyond : mapping of str to ForceErrors
+        Other kinds that it was learnt from. Scores of each, the kind and its compounds left out,
+        are recorded.
 
     Raises
     ------
@@ -85,6 +94,7 @@ def build_force_bound(
         table,
         anchors,
         level=level,
+        growth=growth,
         provenance={
             "source": source,
             "error": "length of the difference of the model's force and the label",
@@ -92,6 +102,12 @@ def build_force_bound(
                 name: score_bounds(table, found)
                 for name, found in left_out.items()
                 if not np.isnan(found).all()  # too few compounds: the fit below refuses them
+            },
+            "growth_learnt_from": list(beyond) or "other models",
+            "beyond": {
+                name: score_bounds(beyond[name], found)
+                for name, found in bounds_beyond(table, beyond, level=level).items()
+                if not np.isnan(found).all()
             },
         },
     )

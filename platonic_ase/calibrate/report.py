@@ -80,7 +80,13 @@ def write_force_bound(
             "Structures": number(bound.provenance["structures"]),
             "Atoms": number(bound.provenance["atoms"]),
             "Compounds": number(bound.provenance["compounds"]),
-            "Reach": f"{bound.scale.reach:.3g} in units of the embedding",
+            "Reach": f"{bound.scale.reach:.3g} in units of the embedding; beyond, errors grow with "
+            f"the distance to the power {bound.scale.growth:.2g}"
+            + (
+                ", as those of other models do"
+                if isinstance(bound.provenance["growth_learnt_from"], str)
+                else ""
+            ),
             "platonic_ase": __version__,
         }
     )
@@ -124,11 +130,14 @@ def _scores(bound: ForceBound) -> str:
         ("AUROC, worst tenth", "n"),
     ]  # fmt: skip
     rows = []
-    for name, score in bound.provenance["left_out"].items():
+    made = bound.provenance
+    scores = {_TESTS[name]: score for name, score in made["left_out"].items()}
+    scores |= {f"another kind, {name}": score for name, score in made["beyond"].items()}
+    for name, score in scores.items():
         low, high = score["coverage_interval"]
         rows.append(
             (
-                escape(_TESTS[name]),
+                escape(name),
                 number(score["compounds"]),
                 f"{score['coverage']:.3f}",
                 f"{low:.3f}–{high:.3f}",

@@ -18,7 +18,7 @@ import numpy as np
 
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.calibrate.evaluate import evaluate_structures, structures_digest
-from platonic_ase.calibrate.force_fit import LEVEL
+from platonic_ase.calibrate.force_fit import LEVEL, growth_beyond
 from platonic_ase.calibrate.force_scores import bounds_left_out
 from platonic_ase.calibrate.forces import build_force_bound, force_errors
 from platonic_ase.calibrate.label_crystals import taught
@@ -52,6 +52,8 @@ CRYSTALS = 60
 """Of a teacher, by default."""
 FEWEST_FRAMES = 99
 """Fewer cannot show whether a level of 90 % is kept."""
+FEWEST_BEYOND = 20
+"""Of another kind."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def calibrate(
     folder: PathLike,
     *,
     data: Sequence[PathLike] = (),
+    beyond: Sequence[PathLike] = (),
     forces_key: str | None = None,
     source: str = "",
     generated: bool = True,
@@ -136,6 +139,10 @@ def calibrate(
         For the result; it may hold calibrations of other models.
     data : sequence of path-like
         Structures with DFT forces, for the force bound and the reference manifold.
+    beyond : sequence of path-like
+        Structures of other kinds with DFT forces, a file a kind: hotter ones, or squeezed ones. The
+        force bound learns from them how errors grow beyond ``data``; without them they are taken
+        to grow as those of other models do. They are in no reference.
     forces_key : str, optional
         See :func:`~platonic_ase.calibrate.labelled.read_labelled`.
     source : str
@@ -181,6 +188,24 @@ def calibrate(
     frames = read_labelled(data, forces_key) if data else None
     if frames is not None:
         require_enough(frames, FEWEST_FRAMES, taught=teacher is not None)
+    elif beyond:
+        raise CalibrationError(
+            "structures of other kinds were given, but none that a force bound is fitted to; give "
+            "those as data (--data)"
+        )
+    kinds = {Path(path).stem: read_labelled([path], forces_key) for path in beyond}
+    if len(kinds) < len(beyond):
+        raise CalibrationError(
+            f"{len(beyond)} files of other kinds are named {', '.join(kinds)}; give each a name of "
+            "its own, or join what is of one kind"
+        )
+    for name, kind in kinds.items():
+        if len(kind.labelled) < FEWEST_BEYOND:
+            raise CalibrationError(
+                f"{len(kind.labelled)} of {len(kind.structures)} frames of {name} have forces; at "
+                f"least {FEWEST_BEYOND} are needed to say how errors grow there. Add frames, or "
+                "name the array with the forces (--forces-key)."
+            )
     materials = None if spectra is None else read_materials(spectra)
 
     encoder, folder = find_encoder(calculator, layer), Path(folder)
@@ -199,8 +224,18 @@ def calibrate(
         origins.append(source or ", ".join(Path(each).name for each in data))
         labels, truth = _labels(frames, origins[0], teacher, work, placement, progress)
         table = force_errors(evaluated, frames.structures, labels, anchors)
-        left_out = bounds_left_out(table, level=level, progress=progress)
-        bound = build_force_bound(table, anchors, truth, left_out, level=level)
+        others = {}
+        for name, kind in kinds.items():
+            path = work / f"{stem}.beyond-{name}.safetensors"
+            found = evaluate_structures(
+                encoder, kind.structures, path, placement=placement, progress=progress
+            )
+            others[name] = force_errors(found, kind.structures, kind.forces, anchors)
+        growth = growth_beyond(table, list(others.values()), level)
+        left_out = bounds_left_out(table, level=level, growth=growth, progress=progress)
+        bound = build_force_bound(
+            table, anchors, truth, left_out, level=level, growth=growth, beyond=others
+        )
         bound.save(folder / f"{stem}.forces.safetensors")
         report = write_force_bound(bound, table, left_out["compounds"], folder / f"{stem}.html")
         result = replace(result, force_bound=bound, report=report)
@@ -294,9 +329,13 @@ def _watched(calculator: Any, layer: str | None, anchors: AnchorSet) -> Platonic
 def _describe_bound(bound: ForceBound) -> str:
     known = bound.provenance["left_out"]["compounds"]
     low, high = known["coverage_interval"]
+    elsewhere = "".join(
+        f"; of {name}, not learnt from, {100 * score['coverage']:.1f} %"
+        for name, score in bound.provenance["beyond"].items()
+    )
     return (
         f"{bound.name}; of compounds left out it covers {100 * known['coverage']:.1f} % "
         f"[{100 * low:.1f}, {100 * high:.1f}], aimed at {100 * bound.level:g} %; median bound "
         f"{known['median_bound_eV_per_A']:.3f} eV/Å, {known['median_ratio']:.2f} times the median "
-        "error"
+        f"error{elsewhere}"
     )

@@ -21,6 +21,14 @@ def calibrate(
             metavar="FILE", help="Structures with DFT forces, such as extxyz; may be given again."
         ),
     ] = None,
+    beyond: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="The same of another kind, such as hot or squeezed ones, to learn how the force "
+            "bound grows beyond the data; may be given again, a file a kind.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -90,12 +98,16 @@ def calibrate(
 
     name = model.calculator.replace(":", "-").replace("/", "-")
     folder = output or Path(f"{name}-calibration")
-    check_outputs({"folder": folder}, [*(data or ()), *([] if spectra is None else [spectra])])
+    check_outputs(
+        {"folder": folder},
+        [*(data or ()), *(beyond or ()), *([] if spectra is None else [spectra])],
+    )
     try:
         made = run(
             model.load(),
             folder,
             data=data or (),
+            beyond=beyond or (),
             forces_key=forces_key,
             source=source,
             generated=generated,

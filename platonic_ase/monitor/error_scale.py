@@ -3,16 +3,18 @@ r"""Size of the force error of an atom, from its force and from how unfamiliar i
 .. math::
 
     s_i = e^{t} \, (b + \|F_i\|)^\gamma \, e^{c \cdot x_i / w_i^2} \, w_i,
-    \qquad w_i = 1 + \frac{r_i^2 + \langle r^2 \rangle}{2 r_0^2}
+    \qquad w_i = \max\left(1, \frac{u_i}{r_0}\right)^p,
+    \qquad u_i^2 = \frac{r_i^2 + \langle r^2 \rangle}{2}
 
 with :math:`F_i` the model's own force, :math:`x_i` the leading principal components of the Platonic
 coordinates (standardised and clipped), :math:`r_i` the distance of the embedding to the nearest
-reference embeddings of the element, and its mean over the structure. Where the structure is like
-those of the calibration, :math:`w \approx 1` and the force and the kind of environment decide.
-Beyond the reach :math:`r_0`, the width grows with the distance, and what was learnt about kinds of
-environments is no longer used. Distances are between embeddings and not between Platonic
-coordinates, because cosines do not see that an embedding grows, and it does where atoms are
-squeezed.
+reference embeddings of the element, and its mean over the structure. Within the reach :math:`r_0`
+:math:`w = 1`, and the force and the kind of environment decide. Beyond it the width grows with the
+distance, in proportion where :math:`p = 1`, and what was learnt about kinds of environments is no
+longer used. Reach and growth are learnt from labels of another kind of structure, see
+:mod:`~platonic_ase.calibrate.force_width`. Distances are between embeddings and not between
+Platonic coordinates, because cosines do not see that an embedding grows, and it does where atoms
+are squeezed.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from platonic_ase.space.reference import NEIGHBOURS
 if TYPE_CHECKING:
     from platonic_ase.space.anchors import AnchorSet
 
-_BALL = 0.1
+_BALL = 0.2
 """Radius of a ball over the reach."""
 _CLIP = 4.0  # standard deviations: an exponential must not extrapolate far
 
@@ -59,7 +61,9 @@ class ErrorScale:
     reference_numbers : ndarray of int, shape (M,)
         Their atomic numbers.
     reach : float
-        r_0, in units of the embedding: 97 % of the calibration's structures are nearer.
+        r_0, in units of the embedding: nearer than this, nothing is unfamiliar.
+    growth : float
+        p, by which errors grow beyond the reach.
     """
 
     intercept: float
@@ -71,6 +75,7 @@ class ErrorScale:
     references: np.ndarray
     reference_numbers: np.ndarray
     reach: float
+    growth: float
 
     def __post_init__(self) -> None:
         width, count = len(self.mean), len(self.coefficients)
@@ -84,7 +89,7 @@ class ErrorScale:
                 f"reference embeddings of shape {self.references.shape} with atomic numbers of "
                 f"shape {self.reference_numbers.shape}: (M, d) and (M,) are needed"
             )
-        for name in ("floor", "power", "reach"):
+        for name in ("floor", "power", "reach", "growth"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise SpaceFileError(f"{name} = {value}; a positive number is needed")
@@ -119,8 +124,12 @@ class ErrorScale:
         return self.at(forces, platonic, self.widths(embeddings, numbers))
 
     def widths(self, embeddings: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """W of each atom of one structure, shape (n_atoms,), dimensionless; about 1 in kind."""
-        return widths(unfamiliarity(self.distances(embeddings, numbers)), self.reach)
+        """W of each atom of one structure, shape (n_atoms,), dimensionless; 1 within reach."""
+        return self.widths_at(self.distances(embeddings, numbers))
+
+    def widths_at(self, distances: np.ndarray) -> np.ndarray:
+        """The same, of known :meth:`distances`."""
+        return widths(unfamiliarity(distances), self.reach, self.growth)
 
     def distances(self, embeddings: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """R of each atom of one structure, shape (n_atoms,), in units of the embedding."""
@@ -163,8 +172,7 @@ class ErrorScale:
             return None
         radius = _BALL * self.reach
         near, far = (
-            widths(unfamiliarity(np.maximum(distances + step, 0.0)), self.reach)
-            for step in (-radius, radius)
+            self.widths_at(np.maximum(distances + step, 0.0)) for step in (-radius, radius)
         )
         lengths = anchors.lengths(frame.embeddings)
         turn = 2 * radius / np.maximum(2 * lengths - radius, 1e-9)
@@ -210,9 +218,20 @@ def unfamiliarity(distances: np.ndarray, structures: np.ndarray | None = None) -
     return np.asarray(np.sqrt(0.5 * (square + shared)))
 
 
-def widths(unfamiliar: np.ndarray, reach: float) -> np.ndarray:
-    """Factor by which unfamiliar surroundings widen the error; same shape."""
-    return np.asarray(1 + (unfamiliar / reach) ** 2)
+def widths(unfamiliar: np.ndarray, reach: float, growth: float) -> np.ndarray:
+    """Factor by which unfamiliar surroundings widen the error; same shape.
+
+    Parameters
+    ----------
+    unfamiliar : ndarray
+        Of :func:`unfamiliarity`.
+    reach : float
+        In the same units; nearer than this the factor is 1.
+    growth : float
+        Power of the distance over the reach beyond.
+    """
+    ratio = np.maximum(unfamiliar / reach, 1.0)
+    return np.asarray(ratio if growth == 1 else ratio**growth)
 
 
 def components(platonic: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ conformal prediction of a normalised error (Papadopoulos et al. 2002; Lei et al.
 Assoc. 113, 1094 (2018)), with each structure counting as one (Lee, Barber and Willett,
 arXiv:2306.06342). The level is meant for an atom picked at random in a structure picked at random
 among structures *like those of the calibration*. Elsewhere it rests on the widening with the
-latent distance, which no label of another kind of structure was used for: see the benchmarks.
+latent distance, which is learnt from labels of other kinds of structures and promises no level
+for a kind that it has not seen: see the benchmarks.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ SCHEMA = PackSchema(
         "floor": number(0),
         "power": number(0, 1, above=True),
         "reach": number(0, above=True),
+        "growth": number(0, above=True),
         "quantile": number(0, above=True),
         "level": number(0, 1, above=True),
         "elements": list_of(atomic_number),
@@ -70,7 +72,7 @@ SCHEMA = PackSchema(
         "provenance": mapping,
     },
 )
-_NUMBERS = ("intercept", "floor", "power", "reach")
+_NUMBERS = ("intercept", "floor", "power", "reach", "growth")
 _ARRAYS = ("mean", "directions", "coefficients", "references")
 
 

@@ -10,7 +10,6 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import ForceErrorWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Signal
-from platonic_ase.monitor.error_scale import unfamiliarity, widths
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.frame import Balls, Frame
 from platonic_ase.monitor.lasting import lasting_level, worst_first
@@ -169,8 +168,7 @@ class ForceErrorBound(Diagnostic):
             return bound.sizes(forces, frame.platonic, frame.embeddings, numbers), None
         scale = bound.scale
         distances = scale.distances(frame.embeddings, numbers)
-        width = widths(unfamiliarity(distances), scale.reach)
-        return scale.at(forces, frame.platonic, width), distances
+        return scale.at(forces, frame.platonic, scale.widths_at(distances)), distances
 
     def _bounded(
         self, frame: Frame, state: _State, recent: list[float], sizes: np.ndarray

@@ -222,6 +222,38 @@ def test_a_teacher_labels_data_that_have_no_forces(tmp_path, monkeypatch):
     np.testing.assert_allclose(bound.bounds(sizes), [0.1, 0.2], rtol=0.25)
 
 
+def test_growth_is_learnt_from_frames_of_another_kind(few, tmp_path):
+    """Squeezed by a tenth, with a label that the mock misses by five times as much."""
+    rng, squeezed = np.random.default_rng(1), structures(120)
+    for k, atoms in enumerate(squeezed):
+        atoms.set_cell(0.9 * atoms.cell, scale_atoms=True)
+        atoms.info["group"] = f"squeezed {k // 3}"
+        atoms.arrays["REF_forces"] = labels_of(atoms, rng, 5.0)
+    write(tmp_path / "squeezed.xyz", squeezed, format="extxyz")
+    options = {"data": [few], "generated": False, "progress": False}
+    beyond = [tmp_path / "squeezed.xyz"]
+    result = calibrate(MockCalculator(), tmp_path / "made", beyond=beyond, **options)
+    made = result.force_bound.provenance
+    assert made["growth_learnt_from"] == ["squeezed"]
+    assert made["beyond"]["squeezed"]["structures"] == 120
+    assert "of squeezed, not learnt from" in result.describe()
+    assert "another kind, squeezed" in result.report.read_text(encoding="utf-8")
+    plain = calibrate(MockCalculator(), tmp_path / "plain", **options).force_bound
+    assert plain.provenance["growth_learnt_from"] == "other models"
+    assert plain.provenance["beyond"] == {}
+    assert made["growth"] != plain.provenance["growth"]
+
+
+def test_frames_of_another_kind_that_say_nothing_are_refused(few, tmp_path):
+    write(tmp_path / "bare.xyz", structures(30))
+    with pytest.raises(CalibrationError, match=r"0 of 30 frames of bare have forces; at least 20"):
+        refuse(few, beyond=[tmp_path / "bare.xyz"])
+    with pytest.raises(CalibrationError, match=r"none that a force bound is fitted to.*--data"):
+        refuse(few, data=[], beyond=[few])
+    with pytest.raises(CalibrationError, match=r"2 files of other kinds are named few"):
+        refuse(few, beyond=[few, few])
+
+
 def test_teacher_and_pupil_both_compute_the_crystals(tmp_path, monkeypatch):
     """With EMT for both, on the one alloy that is asked for: too few for a pack, and said so."""
     alloy = Material("AlPd", "cesiumchloride")

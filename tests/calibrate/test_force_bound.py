@@ -7,16 +7,24 @@ import pytest
 from scipy.stats import binom
 
 from platonic_ase.calibrate.force_fit import (
+    fit_errors,
     fit_force_bound,
+    growth_beyond,
     left_out_bounds,
     pinball,
     principal_components,
 )
 from platonic_ase.calibrate.force_reference import choose_references, distances_to_others
-from platonic_ase.calibrate.force_scores import bounds_left_out, chemistries, score_bounds
-from platonic_ase.calibrate.force_table import ForceErrors, deal
+from platonic_ase.calibrate.force_scores import (
+    bounds_beyond,
+    bounds_left_out,
+    chemistries,
+    score_bounds,
+)
+from platonic_ase.calibrate.force_table import ForceErrors, deal, join
+from platonic_ase.calibrate.force_width import POOLED, SHORTEST, Growth, unit_of_reach
 from platonic_ase.errors import ModelMismatchError, SpaceFileError
-from platonic_ase.monitor.error_scale import ErrorScale
+from platonic_ase.monitor.error_scale import ErrorScale, unfamiliarity, widths
 from platonic_ase.monitor.force_bound import ForceBound, exceedance
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import file_stem
@@ -112,6 +120,7 @@ def make_scale(**changes):
         "intercept": np.log(0.5), "floor": 0.25, "power": 0.5, "mean": np.zeros(K),
         "directions": np.eye(K)[:, :1], "coefficients": np.array([np.log(2.0)]),
         "references": np.zeros((1, 4)), "reference_numbers": np.array([6]), "reach": 2.0,
+        "growth": 1.0,
     }  # fmt: skip
     return ErrorScale(**{**values, **changes})
 
@@ -123,20 +132,22 @@ def test_the_size_of_an_error_is_the_formula():
     carbon, at_references = np.array([6, 6]), np.zeros((2, 4))
     sizes = make_scale()(forces, platonic, at_references, carbon)
     np.testing.assert_allclose(sizes, [0.5 * 0.5, 0.5 * 1.0 * 2.0])
-    # both atoms two reaches away: w = 1 + 4, and the kind of environment counts for 1/25
+    # both atoms two reaches away: w = 2 ** p, and the kind of environment counts for 1 / w ** 2
     far = np.zeros((2, 4))
     far[:, 3] = 4.0
     sizes = make_scale()(forces, platonic, far, carbon)
-    np.testing.assert_allclose(sizes, [5 * 0.25, 5 * 0.5 * 2 ** (1 / 25)])
+    np.testing.assert_allclose(sizes, [2 * 0.25, 2 * 0.5 * 2 ** (1 / 4)])
+    sizes = make_scale(growth=2.0)(forces, platonic, far, carbon)
+    np.testing.assert_allclose(sizes, [4 * 0.25, 4 * 0.5 * 2 ** (1 / 16)])
 
 
 def test_one_unfamiliar_atom_widens_its_own_bound_most():
     embeddings = np.zeros((8, 4))
     embeddings[3, 0] = 4.0
     width = make_scale().widths(embeddings, np.full(8, 6))
-    # w = 1 + (r² + mean r²) / 2 r_0²
-    np.testing.assert_allclose(width[3], 1 + (16 + 2) / 8)
-    np.testing.assert_allclose(np.delete(width, 3), 1 + 2 / 8)
+    # u² = (r² + mean r²) / 2: 9 there and 1 elsewhere, where the reach is 2
+    np.testing.assert_allclose(width[3], 3 / 2)
+    np.testing.assert_array_equal(np.delete(width, 3), 1.0)
 
 
 def test_an_unknown_element_is_as_far_as_the_nearest_of_any():
@@ -174,7 +185,7 @@ def test_bound_and_probability_are_one_statement():
     assert stated[0] == pytest.approx(0.1, abs=0.01)
 
 
-def test_far_from_the_calibration_bounds_grow_with_the_square_of_the_distance():
+def test_far_from_the_calibration_bounds_grow_with_a_power_of_the_distance():
     """So errors that do are covered, though no label of the fit shows any."""
     table = make_table(400, seed=1)
     rng = np.random.default_rng(3)
@@ -186,7 +197,8 @@ def test_far_from_the_calibration_bounds_grow_with_the_square_of_the_distance():
         ForceErrors(**{**vars(fresh), "embeddings": fresh.embeddings + step * np.eye(4)[0]})
         for step in (100 * pack.scale.reach, 200 * pack.scale.reach)
     )
-    np.testing.assert_allclose(bounds_of(pack, farther), 4 * bounds_of(pack, away), rtol=0.1)
+    steeper = 2**POOLED.power * bounds_of(pack, away)
+    np.testing.assert_allclose(bounds_of(pack, farther), steeper, rtol=0.1)
     growth = (bounds_of(pack, away) / bounds_of(pack, fresh))[:, None]
     wrong = fresh.forces + growth * (fresh.true_forces - fresh.forces)
     covered = score_bounds(
@@ -194,6 +206,80 @@ def test_far_from_the_calibration_bounds_grow_with_the_square_of_the_distance():
     )["coverage"]
     assert covered > 0.8
     assert score_bounds(away, bounds_of(pack, fresh))["coverage"] == pytest.approx(covered)
+
+
+def make_kinds(growth, seed=0):
+    """A table in kind, and two of other kinds, whose errors grow by a law that is known."""
+    made = [make_table(n, seed=seed + k) for k, n in enumerate((400, 300, 300))]
+    rng = np.random.default_rng(seed)
+    for k, table in enumerate(made):
+        step = 3.0 * k * np.linspace(0, 1, len(table.groups))[table.structures]
+        away = step[:, None] * np.eye(4)[k] + rng.normal(size=table.embeddings.shape)
+        made[k] = ForceErrors(
+            **{
+                **vars(table),
+                "platonic": 0 * table.platonic,
+                "embeddings": table.embeddings + away,
+                "groups": np.array([f"kind {k}, {name}" for name in table.groups]),
+            }
+        )
+    whole, ends = join(made), np.cumsum([len(table) for table in made])[:-1]
+    distances = distances_to_others(whole, choose_references(made[0]))
+    parts = np.split(unfamiliarity(distances, whole.structures), ends)
+    reach = growth.onset * unit_of_reach(parts[0], made[0].compounds)
+    for k, (table, part) in enumerate(zip(made, parts, strict=True)):
+        w = widths(part, reach, growth.power)[:, None]
+        wrong = table.forces + w * (table.true_forces - table.forces)
+        made[k] = ForceErrors(**{**vars(table), "true_forces": wrong})
+    return made[0], made[1:]
+
+
+@pytest.mark.parametrize("growth", [Growth(0.8, 1.0), Growth(SHORTEST, 2.0)])
+def test_a_law_of_growth_is_found_again(growth):
+    table, others = make_kinds(growth)
+    found = growth_beyond(table, others)
+    assert found.onset == pytest.approx(growth.onset, rel=0.2)
+    assert found.power == pytest.approx(growth.power, rel=0.2)
+    # the nearer kind is covered by what is learnt on the farther, and the level in kind stays
+    nearer = bounds_beyond(table, {"near": others[0], "far": others[1]})["near"]
+    assert 0.85 < score_bounds(others[0], nearer)["coverage"] < 0.95
+    in_kind = bounds_left_out(table, growth=found)["compounds"]
+    assert 0.87 < score_bounds(table, in_kind)["coverage"] < 0.93
+
+
+def test_too_little_growth_is_seen_by_the_score():
+    table, others = make_kinds(Growth(SHORTEST, 2.0))
+    fitted = fit_errors(table, growth=Growth(2.0, 1.0))
+    bounds = fitted.quantile * fitted.sizes(others[1])
+    assert score_bounds(others[1], bounds)["coverage"] < 0.8
+
+
+def test_errors_that_do_not_grow_need_no_width():
+    table, others = make_kinds(Growth(100.0, 1.0))
+    assert growth_beyond(table, others).onset > 2
+
+
+def test_without_labels_of_another_kind_growth_is_that_of_other_models():
+    assert growth_beyond(make_table(40), []) == POOLED
+
+
+def test_a_kind_does_not_tell_its_own_bounds():
+    """Neither by its labels, nor by those of its compounds in the other tables."""
+    table, (one, two) = make_kinds(Growth(0.8, 1.0))
+    shared = {
+        **vars(table),
+        "groups": np.where(table.groups == "kind 0, compound 3", two.groups[0], table.groups),
+    }
+    table = ForceErrors(**shared)
+    before = bounds_beyond(table, {"one": one, "two": two})["two"]
+    changed = ForceErrors(**{**vars(two), "true_forces": two.true_forces + 100.0})
+    own = table.groups[table.structures] == two.groups[0]
+    assert own.any()
+    spoiled = ForceErrors(
+        **{**vars(table), "true_forces": table.true_forces + 100.0 * own[:, None]}
+    )
+    after = bounds_beyond(spoiled, {"one": one, "two": changed})["two"]
+    np.testing.assert_array_equal(before, after)
 
 
 def test_distances_are_to_other_compounds():
@@ -370,7 +456,7 @@ def test_impossible_values_are_refused(change, message):
     pack = fit_force_bound("mock", make_table(200), make_anchors())
     with pytest.raises(SpaceFileError, match=message):
         ForceBound(**{**vars(pack), **change})
-    for name in ("floor", "power", "reach"):
+    for name in ("floor", "power", "reach", "growth"):
         with pytest.raises(SpaceFileError, match=name):
             make_scale(**{name: 0.0})
     with pytest.raises(SpaceFileError, match=r"\(M, d\) and \(M,\)"):
