@@ -24,7 +24,7 @@ from platonic_ase.phonons.scores import auroc
 from platonic_ase.space.files import read_arrays
 
 HERE = Path(__file__).parent
-DRAWS = 200
+DRAWS = 100
 WORST = 0.1
 LIMIT = 0.5  # eV/Å
 

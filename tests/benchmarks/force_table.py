@@ -6,9 +6,10 @@
 Sizes of errors are fitted to the first file only. Atoms of the first file are bounded by packs that
 have not seen their compound (five parts); those of the other files by packs that have seen neither
 their compound nor any frame of their kind. "learnt" learns the growth of the widths from the
-other of the two other kinds (in kind from both); "of other models" takes the mean growth of the
-models in force_growth.json, the model itself and the kind left out. The other variants leave out
-parts of the bound, or put the difference of the forces of two models in the place of the force.
+other of the two other kinds (in kind from both, all compounds); "of other models" takes the mean
+growth of the models in force_growth.json, the model itself and the kind left out. The other
+variants leave out parts of the bound, or put the difference of the forces of two models in the
+place of the force.
 What the store holds is not evaluated again. `--growth` only writes the model's own growth into
 force_growth.json: first for all models, then the tables.
 """
@@ -41,7 +42,6 @@ from platonic_ase.space.folders import file_stem, packaged_folder
 GROWTH = Path(__file__).with_name("force_growth.json")
 KINDS = ("in kind", "high stress", "other T and p")
 FOLDS = 5
-NO_WIDTH = Growth(1e9, 1.0)
 
 Tables = list[ForceErrors]
 
@@ -84,18 +84,23 @@ def with_forces(table: ForceErrors, forces: np.ndarray) -> ForceErrors:
     return replace(table, forces=forces, true_forces=table.true_forces + forces - table.forces)
 
 
-def learnt(known: ForceErrors, others: Tables, _left_out: int) -> Growth:
-    return growth_beyond(known, others)
+def stored_growth() -> dict[str, dict[str, list[float]]]:
+    return json.loads(GROWTH.read_text()) if GROWTH.exists() else {}
 
 
-def of_other_models(model: str) -> Callable[[ForceErrors, Tables, int], Growth]:
+def own_growth(model: str) -> Callable[[ForceErrors, Tables, int], Growth]:
+    """Learnt here, from the kind that is not left out; in kind, where none is, as stored."""
+    stored = Growth(*stored_growth()[model]["both"])
+    return lambda known, others, left_out: growth_beyond(known, others) if left_out else stored
+
+
+def growth_of_other_models(model: str) -> Callable[[ForceErrors, Tables, int], Growth]:
     """Geometric mean of onsets and mean of powers."""
-    each = json.loads(GROWTH.read_text())
+    others = [entry for name, entry in stored_growth().items() if name != model]
 
     def growth(_known: ForceErrors, _others: Tables, left_out: int) -> Growth:
-        learnt_from = ["both", "other T and p", "high stress"][left_out]
-        found = [entry[learnt_from] for name, entry in each.items() if name != model]
-        onsets, powers = np.array(found).T
+        learnt_from = ("both", "other T and p", "high stress")[left_out]
+        onsets, powers = np.array([each[learnt_from] for each in others]).T
         return Growth(float(np.exp(np.log(onsets).mean())), float(powers.mean()))
 
     return growth
@@ -120,17 +125,23 @@ def left_out(tables: Tables, growth: Callable[[ForceErrors, Tables, int], Growth
 
 def variants(tables: Tables, second: Tables | None, model: str):
     """Tables that know less, and how widths grow. The errors are the same in all of them."""
-    plain, distant = map(without_latent, tables), map(without_platonic, tables)
-    yield "learnt", tables, learnt
-    yield "of other models", tables, of_other_models(model)
-    yield "no width", tables, lambda *_: NO_WIDTH
-    yield "force alone", list(plain), lambda *_: NO_WIDTH
-    still = [with_forces(each, np.zeros((len(each), 3))) for each in distant]
-    yield "distance alone", still, learnt
+    plain = [without_latent(each) for each in tables]
+    yield "learnt", tables, own_growth(model)
+    yield "force and kind of environment", tables, no_width
+    yield "force alone", plain, no_width
     if second is not None:
-        pairs = zip(map(without_latent, tables), second, strict=True)
-        apart = [with_forces(each, each.forces - other.forces) for each, other in pairs]
-        yield "second model", apart, lambda *_: NO_WIDTH
+        still = [with_forces(without_platonic(each), 0 * each.forces) for each in tables]
+        yield "distance alone", still, own_growth(model)
+        apart = [
+            with_forces(each, each.forces - other.forces)
+            for each, other in zip(plain, second, strict=True)
+        ]
+        yield "second model", apart, no_width
+    yield "of other models", tables, growth_of_other_models(model)
+
+
+def no_width(*_: object) -> Growth:
+    return Growth(1e9, 1.0)
 
 
 def doubtful(tables: Tables, second: Tables) -> np.ndarray:
@@ -209,7 +220,7 @@ def main() -> None:
     where = (options.frames, options.store, options.max_atoms)
     tables = evaluate(options.calculator, options.weights, *where)
     if options.growth:
-        known = json.loads(GROWTH.read_text()) if GROWTH.exists() else {}
+        known = stored_growth()
         learners = {"both": tables[1:], "high stress": tables[1:2], "other T and p": tables[2:]}
         found = {name: growth_beyond(tables[0], each) for name, each in learners.items()}
         known[options.calculator] = {
