@@ -54,7 +54,7 @@ LAYERED = (
     "monolayer-bn",
 )  # fmt: skip
 """Prototypes that have no part in the universal pack."""
-OTHER_FUNCTIONAL = ("chgnet-r2scan",)
+OTHER_FUNCTIONAL = ("chgnet-r2scan", "tensornet-matpes-r2scan-v2025.1-pes")
 """Models of another functional than PBE, the truth of the table: no correction towards PBE, and no
 part in the universal pack."""
 

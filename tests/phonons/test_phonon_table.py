@@ -14,6 +14,7 @@ from platonic_ase.phonons import packaging as phonon_packaging
 from platonic_ase.phonons.left_out import left_out_process
 from platonic_ase.phonons.packaging import (
     LAYERED,
+    OTHER_FUNCTIONAL,
     build_phonon_pack,
     build_universal_pack,
     universal_cases,
@@ -37,8 +38,11 @@ TABLE = BENCHMARKS / "phonon_table.json"
 SPECTRA = Path(__file__).parents[3] / "shared" / "data" / "phonondb_pbe_73.json"
 MODELS = (
     "chgnet-0.3.0", "chgnet-0.2.0", "chgnet-r2scan", "7net-0", "7net-l3i5", "7net-mf-0",
-    "nequix-mp-1", "tensornet-matpes-pbe-v2025.1-pes",
+    "nequix-mp-1", "nequix-mp-1-pft", "tensornet-matpes-pbe-v2025.1-pes",
+    "tensornet-matpes-r2scan-v2025.1-pes",
 )  # fmt: skip
+GOOD = ("nequix-mp-1-pft", "tensornet-matpes-r2scan-v2025.1-pes")
+"""Models whose errors, below 3 % and 6 % in the median, nothing orders or mends well."""
 WHOLE = ("disagreement", "committee")  # baselines that need a second phonon calculation
 
 
@@ -124,7 +128,7 @@ def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_p
     (stored,) = [pack for name, pack in shipped.items() if name.startswith(f"{table.title}, ")]
     refit = PhononRisk.load(build_phonon_pack(stored.identity, model, tables, tmp_path))
     same(refit, stored)
-    assert (stored.factor is None) == (model == "chgnet-r2scan")
+    assert (stored.factor is None) == (model in OTHER_FUNCTIONAL)
     assert stored.octet
 
 
@@ -157,8 +161,9 @@ def test_the_universal_pack_holds_the_cases_of_all_tables(of_universal):
         assert mine.points == pytest.approx(theirs.points, abs=1e-6)
         assert mine.values == pytest.approx(theirs.values, abs=1e-6)
     assert stored.identity is None
-    assert "chgnet-r2scan" not in stored.provenance["models"]
-    assert fingerprints["chgnet-r2scan"] not in stored.process.models
+    for model in OTHER_FUNCTIONAL:
+        assert model not in stored.provenance["models"]
+        assert fingerprints[model] not in stored.process.models
     for case in everything:
         assert case.row.prototype not in LAYERED
 
@@ -210,7 +215,8 @@ def test_the_benchmark_agrees_with_the_packs(benchmark, tables, shipped):
         assert 0 <= low <= value <= high <= 1
         # cheaper than a whole second phonon calculation, and no better
         cheap = {n: b for n, b in each["baselines"].items() if n.split()[0] not in WHOLE}
-        assert all(value > (other["auroc"][0] or 0) for other in cheap.values())
+        best = all(value > (other["auroc"][0] or 0) for other in cheap.values())
+        assert best == (model not in GOOD)
         assert model in text
         assert found["left_out"] == scores["left_out"]
 
@@ -225,7 +231,8 @@ def test_corrections_are_better_than_none(tables, monkeypatch, capsys):
     found = json.loads(capsys.readouterr().out)["models"]
     for model, table in tables.items():
         w1 = {name: value for name, (value, _, _) in found[model]["mean_w1_THz"].items()}
-        assert w1["best factor of each crystal"] < w1["predicted"] < w1["one constant"] < w1["raw"]
+        assert w1["best factor of each crystal"] < w1["predicted"] < w1["raw"]
+        assert model in GOOD or w1["predicted"] < w1["one constant"] < w1["raw"]
         spectra = {f"{m.formula} {m.prototype}": m.truth for m in read_materials(SPECTRA)}
         for row in table.rows:
             assert row.relative_error == pytest.approx(
