@@ -162,7 +162,7 @@ def growth_beyond(
     def fit(width: np.ndarray, reach: float, power: float) -> ErrorScale:
         return _fit(table, width, reach, power, known)
 
-    return learn_growth(table, beyond, level, fit)
+    return learn_growth(table, beyond, references, level, fit)
 
 
 def fit_errors(

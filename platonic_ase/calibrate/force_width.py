@@ -25,7 +25,7 @@ from functools import partial
 
 import numpy as np
 
-from platonic_ase.calibrate.force_reference import choose_references, distances_to_others
+from platonic_ase.calibrate.force_reference import distances_to_others
 from platonic_ase.calibrate.force_table import ForceErrors, join
 from platonic_ase.monitor.error_scale import ErrorScale, unfamiliarity, widths
 from platonic_ase.space.reference import conformal_quantile
@@ -77,7 +77,11 @@ def unit_of_reach(unfamiliar: np.ndarray, compounds: np.ndarray) -> float:
 
 
 def learn_growth(
-    table: ForceErrors, beyond: Sequence[ForceErrors], level: float, fit: Fit
+    table: ForceErrors,
+    beyond: Sequence[ForceErrors],
+    references: np.ndarray,
+    level: float,
+    fit: Fit,
 ) -> Growth:
     """Learn the growth of widths.
 
@@ -87,6 +91,8 @@ def learn_growth(
         In kind.
     beyond : sequence of ForceErrors
         One for each other kind; each compound of one counts as one, and the kinds as equals.
+    references : ndarray of int
+        Rows of reference environments of ``table``.
     level : float
         Share that bounds are to cover.
     fit : callable
@@ -95,7 +101,7 @@ def learn_growth(
     kinds = [table, *beyond]
     whole = join(kinds)
     ends = np.cumsum([len(each) for each in kinds])[:-1]
-    distances = distances_to_others(whole, choose_references(table))
+    distances = distances_to_others(whole, references)
     parts = np.split(unfamiliarity(distances, whole.structures), ends)
     unit = unit_of_reach(parts[0], table.compounds)
     growth = POOLED

@@ -19,7 +19,7 @@ import numpy as np
 from platonic_ase.calibrate.label_crystals import label_crystals
 from platonic_ase.calibrate.materials import Material, read_materials
 from platonic_ase.errors import CalibrationError
-from platonic_ase.phonons.cases import case_vector
+from platonic_ase.phonons.cases import case_quantities, case_vector
 from platonic_ase.phonons.packs import UNIVERSAL
 from platonic_ase.phonons.universal import UniversalRisk
 from platonic_ase.runs.placement import HERE, Placement
@@ -71,7 +71,7 @@ def quick_phonon_risk(
     universal = UniversalRisk.load(packaged_folder() / UNIVERSAL)
     return universal.sharpened(
         calculator.encoder.identity,
-        np.array([case_vector(row.features.to_dict(), row.numbers) for row in rows]),
+        np.array([case_vector(case_quantities(r.features.to_dict(), r.numbers)) for r in rows]),
         [row.relative_error for row in rows],
         [-row.log_factor for row in rows],
         [row.key for row in rows],

@@ -43,13 +43,12 @@ def case_quantities(values: Mapping[str, float], numbers: np.ndarray) -> dict[st
     }
 
 
-def case_vector(values: Mapping[str, float], numbers: np.ndarray) -> np.ndarray:
+def case_vector(known: Mapping[str, float]) -> np.ndarray:
     """The quantities that describe a case to the process, shape (18,).
 
     Parameters
     ----------
-    values, numbers
-        See :func:`case_quantities`.
+    known : mapping of str to float
+        Of :func:`case_quantities`.
     """
-    known = case_quantities(values, numbers)
     return np.array([known[name] for name in CASE_FEATURES])

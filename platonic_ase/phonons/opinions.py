@@ -22,7 +22,7 @@ from platonic_ase.phonons.possible import possible_errors
 
 OFFSET, SPREAD = -0.05, 0.25
 """Of ln of the frequencies of a model of which nothing is known over the true ones: somewhat soft,
-anything from 0.6 to 1.4 of the truth. A choice, not a fit: five architectures are too few to learn
+anything from 0.6 to 1.4 of the truth. A choice, not a fit: four architectures are too few to learn
 it from."""
 _CONTRADICTION = 3.0
 

@@ -67,7 +67,7 @@ class ErrorProcess:
     mean, scale : ndarray, shape (18,)
         Standardisation.
     points : ndarray, shape (n, 18)
-        Cases of known error, see :func:`case_vector`.
+        Cases of known error, see :func:`~platonic_ase.phonons.cases.case_vector`.
     owners, places : ndarray of int, shape (n,)
         Which of the models, and which of the crystals, each case is of.
     values : ndarray, shape (n, 2)

@@ -153,12 +153,11 @@ class UniversalRisk(PhononPack, Stored):
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
         """See :class:`PhononPack`."""
-        values = features.to_dict()
-        known, octet = case_quantities(values, numbers), not why_no_octet(numbers)
+        known, octet = case_quantities(features.to_dict(), numbers), not why_no_octet(numbers)
         probability = self._imaginary(known, octet, unlike)
         if self.by_law(unlike):
             return self._by_law(known, octet, probability)
-        mean, deviation, outside = self._of_process(values, numbers, unlike)
+        mean, deviation, outside = self._of_process(known, octet, unlike)
         root, sure = float(mean[0]), float(deviation[0])
         if not math.isfinite(root):
             return PhononRiskEstimate()
@@ -192,13 +191,13 @@ class UniversalRisk(PhononPack, Stored):
         )
 
     def _of_process(
-        self, values: Mapping[str, float], numbers: np.ndarray, unlike: tuple[str, ...]
+        self, known: Mapping[str, float], octet: bool, unlike: tuple[str, ...]
     ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         """Both values of the process, their deviations, and why the crystal is outside."""
         if unlike:
             return *self.process.base(self.model), unlike
-        vector = case_vector(values, numbers)
-        usual = not (why_no_octet(numbers) or self.laws.binaries.outside(values))
+        vector = case_vector(known)
+        usual = octet and not self.laws.binaries.outside(known)
         mean, deviation = self.process(vector[None], self.model, [usual])
         return mean[0], deviation[0], self.process.outside(vector)
 
@@ -219,8 +218,8 @@ class UniversalRisk(PhononPack, Stored):
                 reason=f"the pack {self.name!r} has {cases} cases of this model, and {ENOUGH} are "
                 "needed"
             )
-        values = features.to_dict()
-        means, deviations, outside = self._of_process(values, numbers, unlike)
+        known, octet = case_quantities(features.to_dict(), numbers), not why_no_octet(numbers)
+        means, deviations, outside = self._of_process(known, octet, unlike)
         log_factor, deviation = -float(means[1]), float(deviations[1])
         if not math.isfinite(log_factor):
             reason = "a feature could not be computed"

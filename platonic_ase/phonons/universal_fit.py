@@ -48,6 +48,12 @@ class Case:
         return self.model.split("-")[0]
 
     @property
+    def group(self) -> tuple[str, str]:
+        """What cases share that are left out together: anion, and prototype beyond the binaries."""
+        row = self.row
+        return row.anion, "" if row.prototype in BINARY_PROTOTYPES else row.prototype
+
+    @property
     def log_ratio(self) -> float:
         """Ln of the model's frequencies over the true ones; NaN where no factor mends them."""
         return -self.row.log_factor
@@ -66,7 +72,7 @@ class Case:
     @cached_property
     def vector(self) -> np.ndarray:
         """What describes it for the process, shape (18,)."""
-        return case_vector(self.row.features.to_dict(), self.row.numbers)
+        return case_vector(self.quantities)
 
     @property
     def values(self) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """Force bounds: the level that they promise, on data whose errors are known exactly."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +35,8 @@ from platonic_ase.space.packs import find_pack, resolve_pack
 
 K = 6
 IDENTITY = ModelIdentity("mock", "1", "mock", "ab12", "last", 4, "float64", {})
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def make_anchors(seed=0):
@@ -261,6 +265,10 @@ def test_errors_that_do_not_grow_need_no_width():
 
 def test_without_labels_of_another_kind_growth_is_that_of_other_models():
     assert growth_beyond(make_table(40), []) == POOLED
+    learnt = json.loads((BENCHMARKS / "force_growth.json").read_text())
+    onset, power = np.mean([each["both"] for each in learnt.values()], axis=0)
+    assert len(learnt) == 6
+    assert (POOLED.onset, POOLED.power) == (pytest.approx(onset, abs=0.05), round(power, 1))
 
 
 def test_a_kind_does_not_tell_its_own_bounds():

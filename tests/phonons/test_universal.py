@@ -260,9 +260,9 @@ def test_of_a_known_model_process_and_law_speak_together(pack):
     known = replace(pack, model=KNOWN, pool_spreads=(1.5, 2.0))
     assert not known.by_law()
     for numbers, octet in ((ALLOY, False), (SALT, True)):
-        vector = case_vector(one.to_dict(), numbers)[None]
-        (mean,), (deviation,) = known.process(vector, KNOWN, [octet])
         quantities = case_quantities(one.to_dict(), numbers)
+        vector = case_vector(quantities)[None]
+        (mean,), (deviation,) = known.process(vector, KNOWN, [octet])
         law = root_error(*known.laws.softening(quantities, octet), known.mismatches)
         root, sure = pooled((mean[0], deviation[0]), law)
         risk = known.predict(one, numbers)
@@ -274,7 +274,7 @@ def test_of_a_known_model_process_and_law_speak_together(pack):
 
 def test_a_factor_is_offered_where_it_is_known_well_enough(pack):
     rng = np.random.default_rng(2)
-    middle = case_vector(crystal().to_dict(), ALLOY)
+    middle = case_vector(case_quantities(crystal().to_dict(), ALLOY))
     around = middle + 0.05 * rng.normal(size=(200, len(middle)))
     for softening, sure in ((-0.4, True), (-0.02, False)):
         values = np.column_stack([np.full(200, 0.5), np.full(200, softening)])
@@ -519,7 +519,7 @@ def test_outside_of_the_shipped_packs_is_wider(shipped, name, sign):
         said = own.predict(moved, row.numbers)
         assert said.calibration == own.beyond.name
         inside, outside = (
-            own.beyond._of_process(each.to_dict(), row.numbers, ())[1][0]
+            own.beyond._of_process(case_quantities(each.to_dict(), row.numbers), True, ())[1][0]
             for each in (row.features, moved)
         )
         assert outside > 1.1 * inside
