@@ -9,7 +9,6 @@ import numpy as np
 from platonic_ase.phonons.opinions import pooled, root_error, softening
 from platonic_ase.phonons.stiffness import Sizes, StiffnessLaw
 from platonic_ase.phonons.universal_fit import (
-    BINARY_PROTOTYPES,
     Case,
     fit_law,
     mismatches_of,
@@ -26,12 +25,12 @@ def unseen(case: Case, *, architecture: bool = True) -> Callable[[Case], bool]:
     architecture : bool
         False where those of its own architecture may stay.
     """
-    row = case.row
+    anion, prototype = case.group
 
     def kept(other: Case) -> bool:
         return (
-            other.row.anion != row.anion
-            and (row.prototype in BINARY_PROTOTYPES or other.row.prototype != row.prototype)
+            other.row.anion != anion
+            and not (prototype and other.row.prototype == prototype)
             and not (architecture and other.architecture == case.architecture)
         )
 
@@ -53,27 +52,26 @@ def left_out_laws(cases: Sequence[Case], everything: Sequence[Case]) -> np.ndarr
 
     Returns
     -------
-    ndarray, shape (n, 2)
-        ln of the model's frequencies over the true ones, and its standard deviation before it is
-        scaled.
+    ndarray, shape (n, 3)
+        ln of the model's frequencies over the true ones, its standard deviation before it is
+        scaled, and the share of the variance among crystals that the law explains.
     """
     sizes: dict[tuple[str, bool], Sizes] = {}
     laws: dict[tuple[str, str, str, bool], StiffnessLaw] = {}
-    found = np.empty((len(everything), 2))
+    found = np.empty((len(everything), 3))
     for k, case in enumerate(everything):
-        row, octet = case.row, case.octet
+        octet = case.octet
         known = cases if octet else everything
         one = (case.architecture, octet)
         if one not in sizes:
             others = (each for each in known if each.architecture != case.architecture)
             sizes[one] = fit_law(others, octet).sizes
-        kind = "" if row.prototype in BINARY_PROTOTYPES else row.prototype
-        key = (case.architecture, row.anion, kind, octet)
+        key = (case.architecture, *case.group, octet)
         if key not in laws:
             laws[key] = fit_law(filter(unseen(case), known), octet, sizes[one])
         law = laws[key]
-        true, deviation, _ = law(case.quantities)
-        found[k] = (case.quantities[law.quantity] - true) / 2, deviation / 2
+        true, deviation, share = law(case.quantities)
+        found[k] = (case.quantities[law.quantity] - true) / 2, deviation / 2, share
     return found
 
 
@@ -85,7 +83,7 @@ def law_spreads(
     for octet in (True, False):
         z = [
             (case.log_ratio - own) / deviation
-            for case, (own, deviation) in zip(cases, laws, strict=True)
+            for case, (own, deviation, _) in zip(cases, laws, strict=True)
             if case.teaches and case.octet == octet and use(case)
         ]
         spreads.append(float(np.sqrt(np.mean(np.square(z)))) if len(z) >= 5 else 1.0)
@@ -127,9 +125,7 @@ def left_out_process(
         near = [each for each, kept in zip(known, counts, strict=True) if kept]
         groups: dict[tuple[str, str], list[int]] = {}
         for k in own:
-            row = cases[k].row
-            kind = "" if row.prototype in BINARY_PROTOTYPES else row.prototype
-            groups.setdefault((row.anion, kind), []).append(k)
+            groups.setdefault(cases[k].group, []).append(k)
         for members in groups.values():
             stays = unseen(cases[members[0]], architecture=False)
             left_out = [
@@ -174,7 +170,7 @@ def left_out_pools(
     cases : sequence of Case
     process : tuple of ndarray
         Of :func:`left_out_process`.
-    laws : ndarray, shape (n, 2)
+    laws : ndarray, shape (n, 3)
         Of :func:`left_out_laws`.
     use : callable
         Which cases tell by how much others scatter more than stated, and what no factor mends.
@@ -193,7 +189,7 @@ def left_out_pools(
     pools, spreads = np.empty((len(cases), 2)), []
     for k, case in enumerate(cases):
         kind = 0 if case.octet else 1
-        own, deviation = laws[k].tolist()
+        own, deviation, _ = laws[k].tolist()
         law = root_error(*softening(own, of_laws[kind] * deviation), mismatches)
         pools[k] = pooled((float(means[k, 0]), float(deviations[k, 0] * of_process[kind])), law)
     for octet in (True, False):
