@@ -97,6 +97,7 @@ def teach(
     folder: Path,
     *,
     teacher: Path | None = None,
+    unstable: bool = False,
     follow: float = 0.0,
 ) -> None:
     """Compute all crystals, one file each; an interrupted run goes on.
@@ -110,6 +111,8 @@ def teach(
         Folder of the teacher's files, or a table of its pupils; without, these models are
         teachers. Crystals that the teacher finds unstable are left out, and those that the
         table has of the same model.
+    unstable : bool
+        Instead, those that the teacher's files find unstable.
     follow : float
         Seconds to wait for a file of the teacher that is not there yet.
     """
@@ -125,7 +128,7 @@ def teach(
                 continue
         elif teacher is not None:
             known = _of_teacher(teacher / f"{candidate.key}.json", follow)
-            if known is None or not stable(known):
+            if known is None or stable(known) == unstable:
                 continue
         for name, calculator in calculators.items():
             if name in finished:
@@ -204,6 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("models", help="names, with commas between")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--teacher", type=Path)
+    parser.add_argument("--unstable", action="store_true", help="what the teacher finds unstable")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--follow", type=float, default=0.0)
     given = parser.parse_args(arguments)
@@ -217,7 +221,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 bare, on_warning="ignore", diagnostics=[], reference=None, phonon_risk=None,
                 force_bound=None,
             )  # fmt: skip
-    teach(calculators, given.folder, teacher=given.teacher, follow=given.follow)
+    teach(
+        calculators,
+        given.folder,
+        teacher=given.teacher,
+        unstable=given.unstable,
+        follow=given.follow,
+    )
 
 
 if __name__ == "__main__":
