@@ -6,6 +6,9 @@ r"""Phonon labels of a teacher, and the errors of its pupils against them; resum
     python -m platonic_ase.calibrate.teach chgnet-0.3.0,7net-0 work --teacher work/nequix-mp-1-pft
     python -m platonic_ase.calibrate.teach_table work/nequix-mp-1-pft work/chgnet-0.3.0 -o FILE
 
+With ``--unstable``, pupils are asked of the crystals that the teacher finds unstable, and of no
+others: are the imaginary modes that a pupil shows real?
+
 A pupil that comes later needs the table of the earlier ones only (``--teacher TABLE.json``, then
 ``teach_table TABLE.json work/NAME -o TABLE.json``): it starts from the ideal crystal.
 

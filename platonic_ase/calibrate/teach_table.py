@@ -7,8 +7,11 @@ r"""The table of pupils' phonon errors, from the files of :mod:`~platonic_ase.ca
     python -m platonic_ase.calibrate.teach_table table.json work/7net-l3i5 -o table.json
     python -m platonic_ase.calibrate.teach_table table.json more/7net-0 -o table.json \
         --teacher more/nequix-mp-1-pft
+    python -m platonic_ase.calibrate.teach_table work/nequix-mp-1-pft work/chgnet-0.3.0 \
+        --unstable -o unstable.json
 
-The second command adds a pupil to a table, the third other crystals. A table is what
+The second command adds a pupil to a table, the third other crystals. The fourth is a table of what
+pupils say of crystals that the teacher finds unstable (``teach --unstable``). A table is what
 :func:`~platonic_ase.phonons.table.read_phonon_table` reads, with the spectra of the teacher in a
 column of their own, and with the crystals that are left out, by the reason.
 """
@@ -48,6 +51,12 @@ _METHOD = {
     "relative_error": "Wasserstein-1 distance of 17 quantiles over the mean frequency of the truth",
 }
 
+_OF_UNSTABLE = {
+    "left_out": "crystals without such modes of the teacher: below -0.1 THz at a wave vector that "
+    "the supercell holds, or in more than a sixteenth of the interpolated spectrum",
+    "imaginary": "false: a pupil's imaginary modes are real where the teacher has some as well",
+}
+
 
 def compare(pupil: Mapping[str, Any], teacher: Mapping[str, Any]) -> PhononRow:
     """A pupil's errors on one crystal.
@@ -78,7 +87,7 @@ def compare(pupil: Mapping[str, Any], teacher: Mapping[str, Any]) -> PhononRow:
     )
 
 
-def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
+def build_table(teacher: Path, pupils: Sequence[Path], *, unstable: bool = False) -> dict[str, Any]:
     """The table, JSON-safe.
 
     Parameters
@@ -87,6 +96,9 @@ def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
         Folder of its files; its name is that of the model.
     pupils : sequence of Path
         The same of each pupil.
+    unstable : bool
+        Of the crystals that the teacher finds unstable, not of the others: what imaginary modes a
+        pupil has is then real.
     """
     truths, failed = _read(teacher)
     models: dict[str, Any] = {}
@@ -94,9 +106,13 @@ def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
     for folder in pupils:
         found, missing = _read(folder)
         rows = [
-            {**compare(found[key], truths[key]).to_dict(), **_truth(truths[key])}
+            {
+                **compare(found[key], truths[key]).to_dict(),
+                **_truth(truths[key]),
+                **({"imaginary": False} if unstable else {}),
+            }
             for key in sorted(found)
-            if key in truths and stable(truths[key])
+            if key in truths and stable(truths[key]) != unstable
         ]
         for row in rows:
             columns += [name for name in row if name not in columns]
@@ -104,8 +120,9 @@ def build_table(teacher: Path, pupils: Sequence[Path]) -> dict[str, Any]:
     for each in models.values():
         each["rows"] = [[_short(row.get(name)) for name in columns] for row in each["rows"]]
     return {
-        "about": f"Phonon errors of potentials against {teacher.name}, crystals of many prototypes",
-        "method": {**_METHOD, "settings": SETTINGS},
+        "about": f"Phonon errors of potentials against {teacher.name}, crystals of many prototypes"
+        + (", those that it finds unstable" if unstable else ""),
+        "method": {**_METHOD, **(_OF_UNSTABLE if unstable else {}), "settings": SETTINGS},
         "teacher": teacher.name,
         "teacher_failed": failed,
         "teacher_unstable": _unstable(truths),
@@ -223,10 +240,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("table", type=Path, help="to be extended, or the folder of the teacher")
     parser.add_argument("pupils", type=Path, nargs="+")
     parser.add_argument("--teacher", type=Path, help="its folder with more crystals")
+    parser.add_argument("--unstable", action="store_true", help="what the teacher finds unstable")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args(arguments)
+    if given.unstable and not given.table.is_dir():
+        parser.error(f"--unstable needs the folder of the teacher; got {given.table}")
     if given.table.is_dir():
-        table = build_table(given.table, given.pupils)
+        table = build_table(given.table, given.pupils, unstable=given.unstable)
     else:
         table = extend_table(parse_json(given.table.read_bytes()), given.pupils, given.teacher)
     write_table(given.output, table)

@@ -77,7 +77,8 @@ def remarks(
     risk: PhononRiskEstimate,
     spectrum: Spectrum | None,
     judgement: Judgement | None = None,
-) -> list[str]:
+    spurious: float | None = None,
+) -> tuple[str, ...]:
     """What limits the worth of a result, in sentences."""
     said = [] if not (flat := describe_openness(atoms)) else [flat]
     if risk.outside == ("displacement",):
@@ -119,13 +120,12 @@ def remarks(
         )
     if spectrum is not None and spectrum.imaginary:
         if judgement is not None:
-            spurious = risk.probability_imaginary
             said.append(f"{judgement}.")
-            if judgement.breaks and spurious is not None:
-                said[-1] += (
-                    " That the model is alone in this, and the mode spurious, has a probability "
-                    f"of {spurious:.2f}."
-                )
+        if spurious is not None:
+            said.append(
+                "That the imaginary modes are the model's own, and the crystal has none, has a "
+                f"probability of {spurious:.2f}, by their depth and by how soft the model is."
+            )
         if not any(mode.commensurate for mode in spectrum.modes):
             said.append(
                 "Imaginary frequencies lie between the wave vectors that the supercell holds, so "
@@ -139,7 +139,7 @@ def remarks(
             "with it the splitting of longitudinal and transverse modes, is missing. Give Born "
             "charges and dielectric constants (a BORN file of phonopy; --born FILE)."
         )
-    return said
+    return tuple(said)
 
 
 def _try_supercell(atoms: Atoms, phonon: Any, spectrum: Spectrum) -> str:

@@ -99,7 +99,7 @@ def is_polar(numbers: np.ndarray) -> bool:
     elements = np.unique(numbers)
     if len(elements) < 2:
         return False
-    if not why_no_octet(numbers):
+    if is_octet(numbers):
         return True
     usual = {z: [*_usual_valences(int(z)), ANION_VALENCE.get(int(z), 0)] for z in elements.tolist()}
     valences = formal_valences(numbers)
@@ -162,6 +162,11 @@ def _usual_valences(number: int) -> tuple[int, ...]:
         left = 8 - ANION_VALENCE[number]
         return (1,) if number == 1 else (left, left - 2)
     return (3, 2, 4)
+
+
+def is_octet(numbers: np.ndarray) -> bool:
+    """Whether atoms of these atomic numbers are an octet binary."""
+    return not why_no_octet(numbers)
 
 
 def why_no_octet(numbers: np.ndarray) -> str:

@@ -43,6 +43,43 @@ class CorrectionEstimate:
     calibration: str = ""
     reason: str = ""
 
+    @classmethod
+    def of_log(
+        cls,
+        log_factor: float,
+        half_width: float,
+        name: str,
+        outside: Sequence[str] = (),
+        *,
+        doubt: float = 0.0,
+    ) -> CorrectionEstimate:
+        """Of ln of the factor, if it is known and sure enough.
+
+        Parameters
+        ----------
+        log_factor, half_width : float
+            ln of the factor lies within with probability 0.9.
+        name : str
+            Of the pack.
+        outside : sequence of str
+            In what the crystal is unlike those of the calibration.
+        doubt : float
+            No factor is offered whose logarithm is nearer to zero.
+        """
+        if not math.isfinite(log_factor):
+            reason = "a feature could not be computed"
+        elif outside:
+            reason = f"the crystal is unlike those of the calibration in {', '.join(outside)}"
+        elif abs(log_factor) < doubt:
+            reason = (
+                f"the factor is not known well enough: {math.exp(log_factor):.2f}, from "
+                f"{math.exp(log_factor - doubt):.2f} to {math.exp(log_factor + doubt):.2f}"
+            )
+        else:
+            low, high = math.exp(log_factor - half_width), math.exp(log_factor + half_width)
+            return cls(math.exp(log_factor), (low, high), calibration=name)
+        return cls(reason=reason)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe dictionary."""
         return asdict(self)
@@ -84,17 +121,7 @@ class FrequencyFactor:
             Features in which the crystal is unlike those of the calibration.
         """
         outside = [*dict.fromkeys([*outside, *self.part.outside(features)])]
-        log_factor = self.part(features)
-        if outside:
-            reason = f"the crystal is unlike those of the calibration in {', '.join(outside)}"
-        elif not math.isfinite(log_factor):
-            reason = "a feature could not be computed"
-        else:
-            low, high = log_factor - self.half_width, log_factor + self.half_width
-            return CorrectionEstimate(
-                math.exp(log_factor), (math.exp(low), math.exp(high)), calibration=name
-            )
-        return CorrectionEstimate(reason=reason)
+        return CorrectionEstimate.of_log(self.part(features), self.half_width, name, outside)
 
 
 def fit_factor(

@@ -10,7 +10,7 @@ import numpy as np
 
 from platonic_ase.errors import PhononWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Signal
-from platonic_ase.phonons.chemistry import why_no_octet
+from platonic_ase.phonons.chemistry import is_octet
 from platonic_ase.phonons.crystal import DisplacedCrystal
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.kinds import why_no_bulk
@@ -122,6 +122,15 @@ class PhononRiskModel(Protocol):
     ) -> PhononRiskEstimate:
         """Risks of one crystal, which may be unlike all of the calibration for some reason."""
 
+    def probability_spurious(
+        self,
+        features: DisplacementFeatures,
+        numbers: np.ndarray,
+        lowest: float,
+        unlike: tuple[str, ...] = (),
+    ) -> float | None:
+        """That imaginary modes, the lowest of which is given in THz, are the model's own."""
+
 
 def estimate(
     crystal: DisplacedCrystal, features: DisplacementFeatures, model: PhononRiskModel | None
@@ -134,6 +143,31 @@ def estimate(
     return model.predict(features, crystal.atoms.numbers, why_unlike(crystal, features))
 
 
+def estimate_spurious(
+    crystal: DisplacedCrystal | None,
+    features: DisplacementFeatures | None,
+    model: PhononRiskModel | None,
+    lowest: float,
+) -> float | None:
+    """Probability that the imaginary modes of a spectrum are spurious; None where nobody says.
+
+    Parameters
+    ----------
+    crystal : DisplacedCrystal or None
+    features : DisplacementFeatures or None
+    model : PhononRiskModel or None
+        Nobody says unless all three are known.
+    lowest : float
+        Lowest frequency, THz.
+    """
+    if crystal is None or features is None or model is None:
+        return None
+    if not displaced_within(crystal, CALIBRATED_DISPLACEMENTS):
+        return None
+    unlike = why_unlike(crystal, features)
+    return model.probability_spurious(features, crystal.atoms.numbers, lowest, unlike)
+
+
 def why_unlike(crystal: DisplacedCrystal, features: DisplacementFeatures) -> tuple[str, ...]:
     """Why the pack of a single model says nothing of a crystal; empty where it may.
 
@@ -144,6 +178,11 @@ def why_unlike(crystal: DisplacedCrystal, features: DisplacementFeatures) -> tup
     """
     moved = () if displaced_within(crystal, OWN_DISPLACEMENTS) else (DISPLACEMENT,)
     return why_no_bulk(crystal.atoms.pbc, crystal.dimension, features) + moved
+
+
+def kinds(unlike: tuple[str, ...]) -> tuple[str, ...]:
+    """What puts a crystal outside of every calibration: not the length of its displacements."""
+    return tuple(each for each in unlike if each != DISPLACEMENT)
 
 
 def displaced_within(crystal: DisplacedCrystal, bounds: tuple[float, float]) -> bool:
@@ -200,7 +239,7 @@ def phonon_signals(
         )
     if imaginary is not None:
         # of other crystals some are real: perovskites, martensites
-        sure = not (risk.outside or why_no_octet(crystal.atoms.numbers))
+        sure = is_octet(crystal.atoms.numbers) and not risk.outside
         unreal = " that are not real" if sure else ""
         signals.append(
             Signal(

@@ -64,9 +64,8 @@ class StiffnessLaws:
         mean, deviation : float
             NaN if a feature is missing.
         """
-        law, spread = self.of(octet), self.spreads[0 if octet else 1]
-        true, deviation, _ = law(known)
-        return softening((known[law.quantity] - true) / 2, spread * deviation / 2)
+        own, deviation, _ = self.of(octet).softening(known)
+        return softening(own, self.spreads[0 if octet else 1] * deviation)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Header and arrays to write to a file."""

@@ -37,7 +37,9 @@ def unseen(case: Case, *, architecture: bool = True) -> Callable[[Case], bool]:
     return kept
 
 
-def left_out_laws(cases: Sequence[Case], everything: Sequence[Case]) -> np.ndarray:
+def left_out_laws(
+    cases: Sequence[Case], everything: Sequence[Case], asked: Sequence[Case] | None = None
+) -> np.ndarray:
     """What laws that never saw a case's architecture, anion or prototype say of it.
 
     The sizes of a law are learnt once for each architecture left out, and have then seen the
@@ -48,7 +50,9 @@ def left_out_laws(cases: Sequence[Case], everything: Sequence[Case]) -> np.ndarr
     cases : sequence of Case
         That the law of octet binaries is learnt from.
     everything : sequence of Case
-        That the law of other crystals is learnt from, and that both are asked about.
+        That the law of other crystals is learnt from.
+    asked : sequence of Case, length n, optional
+        That both are asked about; everything, if not given.
 
     Returns
     -------
@@ -58,8 +62,9 @@ def left_out_laws(cases: Sequence[Case], everything: Sequence[Case]) -> np.ndarr
     """
     sizes: dict[tuple[str, bool], Sizes] = {}
     laws: dict[tuple[str, str, str, bool], StiffnessLaw] = {}
-    found = np.empty((len(everything), 3))
-    for k, case in enumerate(everything):
+    asked = everything if asked is None else asked
+    found = np.empty((len(asked), 3))
+    for k, case in enumerate(asked):
         octet = case.octet
         known = cases if octet else everything
         one = (case.architecture, octet)
@@ -69,9 +74,7 @@ def left_out_laws(cases: Sequence[Case], everything: Sequence[Case]) -> np.ndarr
         key = (case.architecture, *case.group, octet)
         if key not in laws:
             laws[key] = fit_law(filter(unseen(case), known), octet, sizes[one])
-        law = laws[key]
-        true, deviation, share = law(case.quantities)
-        found[k] = (case.quantities[law.quantity] - true) / 2, deviation / 2, share
+        found[k] = laws[key].softening(case.quantities)
     return found
 
 

@@ -12,7 +12,8 @@ from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.space.schema import ArraySchema, list_of, number, record, text
 
-PART = record(features=list_of(text), intercept=number(-1e6, 1e6))
+PART_FIELDS = {"features": list_of(text), "intercept": number(-1e6, 1e6)}
+PART = record(**PART_FIELDS)
 """What the header of a stored part has to be."""
 _CLIP = 4.0  # standard deviations: a linear model must not extrapolate far
 

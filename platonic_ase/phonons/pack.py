@@ -71,6 +71,24 @@ class PhononPack(ABC):
         """
 
     @abstractmethod
+    def probability_spurious(
+        self,
+        features: DisplacementFeatures,
+        numbers: np.ndarray,
+        lowest: float,
+        unlike: tuple[str, ...] = (),
+    ) -> float | None:
+        """That the imaginary modes of a spectrum are the model's own; None where nobody says.
+
+        Parameters
+        ----------
+        features, numbers, unlike
+            See :meth:`predict`.
+        lowest : float
+            Lowest frequency of the spectrum, THz, imaginary ones negative.
+        """
+
+    @abstractmethod
     def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Header and arrays to write to a file."""
 

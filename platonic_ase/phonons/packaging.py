@@ -3,11 +3,13 @@ r"""How the phonon packs of this package are made; for maintainers.
 ::
 
     python -m platonic_ase.phonons.packaging tests/benchmarks/phonon_table.json \\
-        tests/benchmarks/phonon_beyond.json tests/benchmarks/phonon_any.json
+        tests/benchmarks/phonon_beyond.json tests/benchmarks/phonon_any.json \\
+        tests/benchmarks/phonon_unstable.json
 
-fits a pack to the binaries of each model of the first table, and a universal one to all of them;
-the law of stiffness of octet binaries within it to those of the first two, which is better on what
-is left out.
+fits a pack to the binaries of each model of the first table, and a universal one to all of the
+first three; the law of stiffness of octet binaries within it to those of the first two, which is
+better on what is left out; and whether imaginary modes are real to the last two, the stable and the
+unstable crystals of one teacher.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from platonic_ase.phonons.table import (
 from platonic_ase.phonons.universal_fit import (
     Case,
     cases_of,
+    fit_spurious,
     fit_universal,
 )
 from platonic_ase.space.anchors import AnchorSet
@@ -115,9 +118,24 @@ def universal_cases(tables: Iterable[Mapping[str, PhononTable]]) -> list[Case]:
     return list(found.values())
 
 
+def judged_cases(
+    stable: Mapping[str, PhononTable], unstable: Mapping[str, PhononTable]
+) -> list[Case]:
+    """Cases with imaginary modes, of crystals that a teacher finds stable and unstable.
+
+    Parameters
+    ----------
+    stable, unstable : mapping of str to PhononTable
+        By model.
+    """
+    cases = universal_cases([stable, unstable])
+    return [case for case in cases if case.at_reference and case.unstable]
+
+
 def build_universal_pack(
     cases: Sequence[Case],
     everything: Sequence[Case],
+    judged: Sequence[Case],
     fingerprints: Mapping[str, str],
     folder: Path,
 ) -> Path:
@@ -125,6 +143,8 @@ def build_universal_pack(
 
     Parameters
     ----------
+    judged : sequence of Case
+        Of :func:`judged_cases`: whether imaginary modes are spurious is learnt from them.
     cases, everything, fingerprints
         See :func:`~platonic_ase.phonons.universal_fit.fit_universal`.
     folder : Path
@@ -140,12 +160,15 @@ def build_universal_pack(
         law_spreads=law_spreads(everything, laws),
         pool_spreads=left_out_pools(everything, process, laws)[1],
         spreads=process_spreads(everything, *process),
+        spurious=fit_spurious(judged, left_out_laws(cases, everything, judged)[:, 0]),
         fingerprints=fingerprints,
         provenance={
             **LABELS,
             "crystals_are": "octet binaries (DFT), and others with a teacher's spectra",
             "teacher": "nequix-mp-1-pft (MIT), beyond the binaries",
             "models": models,
+            "spurious_from": f"{len(judged)} cases with imaginary modes, "
+            f"{sum(case.row.imaginary for case in judged)} of them spurious",
             "spreads_from": "cases left out with their anion and prototype, for the law with "
             "their architecture as well",
         },
@@ -184,6 +207,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("beyond", type=Path)
     parser.add_argument("any", type=Path)
+    parser.add_argument("unstable", type=Path)
     parser.add_argument("--folder", type=Path, default=packaged_folder())
     arguments = parser.parse_args()
     tables, beyond = read_phonon_table(arguments.table), read_phonon_table(arguments.beyond)
@@ -192,9 +216,13 @@ def main() -> None:
         identity = packaged_identity(model)
         fingerprints[model] = identity.fingerprint
         build_phonon_pack(identity, model, tables, arguments.folder)
-    everything = universal_cases([beyond, read_phonon_table(arguments.any), tables])
+    anything, unstable = (read_phonon_table(path) for path in (arguments.any, arguments.unstable))
     build_universal_pack(
-        universal_cases([beyond, tables]), everything, fingerprints, arguments.folder
+        universal_cases([beyond, tables]),
+        universal_cases([beyond, anything, tables]),
+        judged_cases(anything, unstable),
+        fingerprints,
+        arguments.folder,
     )
 
 

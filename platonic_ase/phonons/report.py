@@ -200,11 +200,19 @@ def _risks(result: PhononResult) -> str:
         (
             "Probability of spurious imaginary modes",
             _probability(risk.probability_imaginary),
-            "",
+            "Before they are known, of a crystal that is stable in truth",
         ),
     ]
+    if result.probability_spurious is not None:
+        rows.append(
+            (
+                "Probability that those found are spurious",
+                _probability(result.probability_spurious),
+                "Afterwards, by their depth and by how soft the model is",
+            )
+        )
     return (
-        "<section>\n<h2>Risk, before diagonalisation</h2>\n"
+        "<section>\n<h2>Risk</h2>\n"
         + table(
             (("Risk", "k"), ("Value", "n"), ("", "")),
             [[escape(cell) for cell in row] for row in rows],

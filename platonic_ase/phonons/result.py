@@ -55,6 +55,8 @@ class PhononResult:
     judgement : Judgement or None
         What the imaginary modes mean, as :mod:`~platonic_ase.phonons.instability` judges; None
         where there are none, or the supercell has no symmetry.
+    probability_spurious : float or None
+        That the imaginary modes are the model's own; None where there are none, or nobody says.
     force_constant_errors : mapping of str to float
         See :func:`~platonic_ase.phonons.spectrum.force_constant_errors`.
     events : tuple of Event
@@ -82,6 +84,7 @@ class PhononResult:
     spectrum: Spectrum | None
     corrected: CorrectedPhonons | None
     judgement: Judgement | None
+    probability_spurious: float | None
     force_constant_errors: Mapping[str, float]
     events: tuple[Event, ...]
     remarks: tuple[str, ...]
@@ -117,6 +120,8 @@ class PhononResult:
                 worst = min(spectrum.modes, key=lambda mode: mode.frequency)
                 share = f"{100 * spectrum.imaginary_share:.1f} % of the mesh imaginary"
                 lines.append(f"Worst mode: {worst}; {share}.")
+            elif any(event.kind == "imaginary_modes" for event in self.events):
+                lines.append("No imaginary modes, although they were thought likely beforehand.")
             else:
                 lines.append("No imaginary modes.")
         lines.append(f"Risk: {self._risk()}.")
@@ -138,7 +143,7 @@ class PhononResult:
             f"{_said(risk.probability_above_15_percent)}, above 25 % with "
             f"{_said(risk.probability_above_25_percent)}"
         )
-        if risk.probability_imaginary is not None:
+        if risk.probability_imaginary is not None and self.spectrum is None:
             said += f"; spurious imaginary modes with {risk.probability_imaginary:.2f}"
         return f"{said} ({risk.calibration})"
 
@@ -161,6 +166,7 @@ class PhononResult:
                 [] if spectrum is None else [mode.to_dict() for mode in spectrum.modes]
             ),
             "judgement": None if self.judgement is None else self.judgement.to_dict(),
+            "probability_spurious": self.probability_spurious,
             "thermal": None if spectrum is None else _thermal(spectrum),
             "corrected": None if self.corrected is None else self.corrected.to_dict(),
             "force_constant_errors": dict(self.force_constant_errors),

@@ -27,7 +27,6 @@ from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.chemistry import why_no_octet
 from platonic_ase.phonons.correction import CorrectionEstimate, FrequencyFactor
 from platonic_ase.phonons.estimate import (
-    DISPLACEMENT,
     PhononRiskEstimate,
     probability_above,
 )
@@ -156,7 +155,7 @@ class PhononRisk(PhononPack):
         if outside:
             if self.beyond is None:
                 return PhononRiskEstimate(outside=outside)
-            return self.beyond.predict(features, numbers, _kinds(unlike))
+            return self.beyond.predict(features, numbers, unlike)
         return self.inside(features)
 
     def inside(self, features: DisplacementFeatures) -> PhononRiskEstimate:
@@ -189,13 +188,25 @@ class PhononRisk(PhononPack):
         """See :class:`PhononPack`; what :attr:`beyond` says of a crystal that is unlike."""
         chemistry = why_no_octet(numbers) if self.octet else ""
         if chemistry and self.beyond is not None:
-            return self.beyond.correct(features, numbers, _kinds(unlike))
+            return self.beyond.correct(features, numbers, unlike)
         if self.factor is None:
             return CorrectionEstimate(reason=f"the pack {self.name!r} holds no correction")
         if chemistry:
             return CorrectionEstimate(reason=f"{chemistry}, unlike all crystals of the calibration")
         values = features.to_dict()
         return self.factor.estimate(values, self.name, self._outside(values, numbers, unlike))
+
+    def probability_spurious(
+        self,
+        features: DisplacementFeatures,
+        numbers: np.ndarray,
+        lowest: float,
+        unlike: tuple[str, ...] = (),
+    ) -> float | None:
+        """See :class:`PhononPack`; what :attr:`beyond` says."""
+        if self.beyond is None:
+            return None
+        return self.beyond.probability_spurious(features, numbers, lowest, unlike)
 
     def _outside(
         self, values: Mapping[str, float], numbers: np.ndarray, unlike: tuple[str, ...]
@@ -252,11 +263,6 @@ class PhononRisk(PhononPack):
             element_counts=tuple(header["element_counts"]),
             provenance=header["provenance"],
         )
-
-
-def _kinds(unlike: tuple[str, ...]) -> tuple[str, ...]:
-    """What puts a crystal outside of every calibration: not the length of its displacements."""
-    return tuple(each for each in unlike if each != DISPLACEMENT)
 
 
 def _probability(odds: float) -> float | None:

@@ -18,7 +18,12 @@ from platonic_ase.phonons.corrected import (
     estimate_correction,
 )
 from platonic_ase.phonons.crystal import DisplacedCrystal
-from platonic_ase.phonons.estimate import PhononRiskEstimate, estimate, phonon_signals
+from platonic_ase.phonons.estimate import (
+    PhononRiskEstimate,
+    estimate,
+    estimate_spurious,
+    phonon_signals,
+)
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.forces import ForceStore, evaluate_supercells
 from platonic_ase.phonons.instability import Judgement, judge_phonons
@@ -31,6 +36,7 @@ from platonic_ase.phonons.spectrum import (
     choose_mesh,
     compute_spectrum,
     force_constant_errors,
+    require_mesh,
 )
 from platonic_ase.phonons.structure import (
     Relaxation,
@@ -252,9 +258,7 @@ def _phonons(
     if mesh is None:
         lengths = np.linalg.norm(phonon.primitive.cell, axis=1).tolist()
         mesh = choose_mesh(lengths, openly=openly.tolist())
-    mesh = [int(n) for n in mesh]
-    if len(mesh) != 3 or min(mesh) < 1:
-        raise ValueError(f"mesh = {mesh}; three positive numbers are needed")
+    mesh = require_mesh(mesh)
     rest = to_ase(phonon.supercell, atoms.pbc)
     crystal: DisplacedCrystal | None = None
     residual: np.ndarray | None = None
@@ -264,6 +268,7 @@ def _phonons(
     spectrum: Spectrum | None = None
     corrected: CorrectedPhonons | None = None
     judgement: Judgement | None = None
+    spurious: float | None = None
     errors: dict[str, float] = {}
     resumed = 0
     try:
@@ -290,6 +295,9 @@ def _phonons(
             spectrum, errors = _solve(phonon, mesh, openly)
             if spectrum.imaginary:
                 judgement = judge_phonons(phonon, rest, calculator, display)
+                spurious = estimate_spurious(
+                    crystal, features, calculator.phonon_risk, spectrum.lowest
+                )
             correction = estimate_correction(crystal, features, calculator.phonon_risk)
             corrected = correct_phonons(phonon, correction, mesh, openly)
             kept.clear()
@@ -310,9 +318,10 @@ def _phonons(
         spectrum=spectrum,
         corrected=corrected,
         judgement=judgement,
+        probability_spurious=spurious,
         force_constant_errors=errors,
         events=tuple(events),
-        remarks=tuple(remarks(atoms, phonon, relaxation, crystal, risk, spectrum, judgement)),
+        remarks=remarks(atoms, phonon, relaxation, crystal, risk, spectrum, judgement, spurious),
         settings=settings(phonon, rest, calculator, relaxation, mesh),
         summary=calculator.summary(),
         ended=ended,

@@ -150,6 +150,20 @@ def choose_mesh(
     return a, b, c
 
 
+def require_mesh(mesh: Sequence[int]) -> list[int]:
+    """A mesh as given, checked.
+
+    Raises
+    ------
+    ValueError
+        Unless it has three positive numbers.
+    """
+    points = [int(n) for n in mesh]
+    if len(points) != 3 or min(points) < 1:
+        raise ValueError(f"mesh = {points}; three positive numbers are needed")
+    return points
+
+
 def frequency_quantiles(frequencies: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Quantiles of a spectrum at 17 equally spaced levels, shape (17,).
 

@@ -155,6 +155,17 @@ class StiffnessLaw:
         predicted = centre + float(weights @ (self.values - centre))
         return predicted, float(np.sqrt(left + sizes.noise**2)), 1 - left / own
 
+    def softening(self, known: Mapping[str, float]) -> tuple[float, float, float]:
+        """Ln of a model's frequencies over the true ones, its deviation, and the share known.
+
+        Parameters
+        ----------
+        known : mapping of str to float
+            See :meth:`__call__`; with the quantity itself, as the model has it.
+        """
+        true, deviation, share = self(known)
+        return (known[self.quantity] - true) / 2, deviation / 2, share
+
     def stored(self, prefix: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Header and arrays to write to a file, their names with a prefix."""
         arrays = {

@@ -17,7 +17,7 @@ from ase.data import atomic_numbers
 from ase.symbols import string2symbols
 
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.phonons.chemistry import why_no_octet
+from platonic_ase.phonons.chemistry import is_octet
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.fit import fit_phonon_risk
 from platonic_ase.phonons.risk import PhononRisk
@@ -257,7 +257,7 @@ def fit_table(
         imaginary=[row.imaginary for row in unstable],
         imaginary_crystals=[row.features for row in unstable],
         log_factors=[row.log_factor for row in rows],
-        octet=all(not why_no_octet(row.numbers) for row in rows),
+        octet=all(is_octet(row.numbers) for row in rows),
         error_features=error_features,
         imaginary_features=IMAGINARY_FEATURES,
         identity=identity,

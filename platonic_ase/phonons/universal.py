@@ -34,12 +34,19 @@ import numpy as np
 
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.cases import case_quantities, case_vector
-from platonic_ase.phonons.chemistry import why_no_octet
+from platonic_ase.phonons.chemistry import is_octet
 from platonic_ase.phonons.correction import CorrectionEstimate
-from platonic_ase.phonons.estimate import ERROR_THRESHOLD, LOW_THRESHOLD, Z90, PhononRiskEstimate
-from platonic_ase.phonons.features import DisplacementFeatures, require_known
+from platonic_ase.phonons.estimate import (
+    ERROR_THRESHOLD,
+    LOW_THRESHOLD,
+    Z90,
+    PhononRiskEstimate,
+    kinds,
+)
+from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.laws import LAWS, LAWS_ARRAYS, StiffnessLaws
-from platonic_ase.phonons.linear import PART, LinearPart, part_arrays
+from platonic_ase.phonons.linear import part_arrays
+from platonic_ase.phonons.odds import AFTER, BEFORE, ODDS, ModeOdds, of_spectrum
 from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
@@ -64,14 +71,14 @@ SCHEMA = PackSchema(
         "mismatches": ArraySchema(("n",), low=0, high=1e3),
         **LAWS_ARRAYS,
         **PROCESS_ARRAYS,
-        **part_arrays("imaginary"),
+        **part_arrays("imaginary", "spurious"),
     },
     header={
         "name": text,
         "laws": LAWS,
         "pool_spreads": entries(_POSITIVE, _POSITIVE),
-        "imaginary": optional(PART),
-        "base_imaginary": number(0, 1),
+        "imaginary": optional(ODDS),
+        "spurious": optional(ODDS),
         "process": PROCESS,
         "model": text,
         "alarm_error": _PROBABILITY,
@@ -83,8 +90,7 @@ SCHEMA = PackSchema(
 FEWEST = 5
 """Crystals of a model below which nothing is learnt from them."""
 SURE = 1.0
-"""Standard deviations that ln of a factor has to differ from zero by, for the factor to be
-offered."""
+"""Standard deviations from zero of ln of a factor, from which the factor is offered."""
 ENOUGH = 100
 """Cases of a model below which no factor is offered: fifteen binaries do not tell enough of it."""
 
@@ -104,10 +110,9 @@ class UniversalRisk(PhononPack, Stored):
     mismatches : ndarray, shape (n,)
         q of the crystals of the calibration, sorted.
     process : ErrorProcess
-    imaginary : LinearPart or None
-        Log-odds of a spurious imaginary mode.
-    base_imaginary : float
-        Share of crystals with one.
+    imaginary, spurious : ModeOdds or None
+        That the spectrum of a stable crystal will have imaginary modes, and that those that a
+        spectrum has are the model's own.
     model : str
         Fingerprint of the model in use; empty for any.
     alarm_error, alarm_imaginary : float
@@ -125,8 +130,8 @@ class UniversalRisk(PhononPack, Stored):
     pool_spreads: tuple[float, float]
     mismatches: np.ndarray
     process: ErrorProcess
-    imaginary: LinearPart | None = None
-    base_imaginary: float = 0.0
+    imaginary: ModeOdds | None = None
+    spurious: ModeOdds | None = None
     model: str = ""
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
@@ -138,7 +143,9 @@ class UniversalRisk(PhononPack, Stored):
             raise SpaceFileError("a universal phonon pack needs at least one mismatch")
         if not min(self.pool_spreads) > 0:
             raise SpaceFileError(f"pool_spreads = {self.pool_spreads}; positive numbers are needed")
-        require_known(() if self.imaginary is None else self.imaginary.features)
+        for odds, names in ((self.imaginary, BEFORE), (self.spurious, AFTER)):
+            if odds is not None and odds.part.features != names:
+                raise SpaceFileError(f"odds by {odds.part.features}; by {names} is needed")
 
     @property
     def known(self) -> bool:
@@ -153,7 +160,8 @@ class UniversalRisk(PhononPack, Stored):
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
         """See :class:`PhononPack`."""
-        known, octet = case_quantities(features.to_dict(), numbers), not why_no_octet(numbers)
+        known, octet = case_quantities(features.to_dict(), numbers), is_octet(numbers)
+        unlike = kinds(unlike)
         probability = self._imaginary(known, octet, unlike)
         if self.by_law(unlike):
             return self._by_law(known, octet, probability)
@@ -164,7 +172,7 @@ class UniversalRisk(PhononPack, Stored):
         if not unlike:
             law = root_error(*self.laws.softening(known, octet), self.mismatches)
             root, sure = pooled((root, sure), law)
-            sure *= self.pool_spreads[0 if octet else 1]
+            sure *= self.pool_spreads[0 if self._usual(known, octet) else 1]
         return PhononRiskEstimate.of_root(
             root,
             sure,
@@ -197,17 +205,32 @@ class UniversalRisk(PhononPack, Stored):
         if unlike:
             return *self.process.base(self.model), unlike
         vector = case_vector(known)
-        usual = octet and not self.laws.binaries.outside(known)
-        mean, deviation = self.process(vector[None], self.model, [usual])
+        mean, deviation = self.process(vector[None], self.model, [self._usual(known, octet)])
         return mean[0], deviation[0], self.process.outside(vector)
+
+    def _usual(self, known: Mapping[str, float], octet: bool) -> bool:
+        """Whether an octet binary like those of the calibration."""
+        return octet and not self.laws.binaries.outside(known)
 
     def _imaginary(
         self, known: Mapping[str, float], octet: bool, unlike: tuple[str, ...]
     ) -> float | None:
-        if self.imaginary is None or not math.isfinite(odds := self.imaginary(known)):
-            return None
         share = 0.0 if unlike else self.laws.of(octet)(known)[2]
-        return share / (1 + math.exp(-odds)) + (1 - share) * self.base_imaginary
+        return None if self.imaginary is None else self.imaginary(known, share)
+
+    def probability_spurious(
+        self,
+        features: DisplacementFeatures,
+        numbers: np.ndarray,
+        lowest: float,
+        unlike: tuple[str, ...] = (),
+    ) -> float | None:
+        """See :class:`PhononPack`."""
+        if self.spurious is None:
+            return None
+        known, law = case_quantities(features.to_dict(), numbers), self.laws.of(is_octet(numbers))
+        values = of_spectrum(lowest, law.softening(known)[0])
+        return self.spurious(values, 0.0 if kinds(unlike) else 1.0)
 
     def correct(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
@@ -218,23 +241,10 @@ class UniversalRisk(PhononPack, Stored):
                 reason=f"the pack {self.name!r} has {cases} cases of this model, and {ENOUGH} are "
                 "needed"
             )
-        known, octet = case_quantities(features.to_dict(), numbers), not why_no_octet(numbers)
-        means, deviations, outside = self._of_process(known, octet, unlike)
-        log_factor, deviation = -float(means[1]), float(deviations[1])
-        if not math.isfinite(log_factor):
-            reason = "a feature could not be computed"
-        elif outside:
-            reason = f"the crystal is unlike those of the calibration in {', '.join(outside)}"
-        elif abs(log_factor) < SURE * deviation:
-            reason = (
-                f"the factor is not known well enough: {math.exp(log_factor):.2f}, from "
-                f"{math.exp(log_factor - deviation):.2f} to {math.exp(log_factor + deviation):.2f}"
-            )
-        else:
-            reach = Z90 * deviation
-            low, high = math.exp(log_factor - reach), math.exp(log_factor + reach)
-            return CorrectionEstimate(math.exp(log_factor), (low, high), calibration=self.name)
-        return CorrectionEstimate(reason=reason)
+        known, octet = case_quantities(features.to_dict(), numbers), is_octet(numbers)
+        means, deviations, outside = self._of_process(known, octet, kinds(unlike))
+        sure, doubt = Z90 * float(deviations[1]), SURE * float(deviations[1])
+        return CorrectionEstimate.of_log(-float(means[1]), sure, self.name, outside, doubt=doubt)
 
     def for_model(self, identity: ModelIdentity) -> UniversalRisk:
         """For a model in use, whose cases the calibration may know."""
@@ -305,8 +315,6 @@ class UniversalRisk(PhononPack, Stored):
             "name": self.name,
             "laws": laws,
             "pool_spreads": [*self.pool_spreads],
-            "imaginary": None,
-            "base_imaginary": self.base_imaginary,
             "process": process,
             "model": self.model,
             "alarm_error": self.alarm_error,
@@ -314,9 +322,11 @@ class UniversalRisk(PhononPack, Stored):
             "identity": None if self.identity is None else self.identity.to_dict(),
             "provenance": dict(self.provenance),
         }
-        if self.imaginary is not None:
-            header["imaginary"], modes = self.imaginary.stored("imaginary")
-            arrays |= modes
+        for name in ("imaginary", "spurious"):
+            header[name], odds = getattr(self, name), {}
+            if header[name] is not None:
+                header[name], odds = header[name].stored(name)
+            arrays |= odds
         return header, arrays
 
     @classmethod
@@ -324,18 +334,17 @@ class UniversalRisk(PhononPack, Stored):
         cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> UniversalRisk:
         """See :class:`PhononPack`."""
-        modes, identity = header["imaginary"], header["identity"]
+        identity, odds = header["identity"], ("imaginary", "spurious")
         return cls(
             name=header["name"],
             laws=StiffnessLaws.read(header["laws"], arrays),
             pool_spreads=(float(header["pool_spreads"][0]), float(header["pool_spreads"][1])),
             mismatches=arrays["mismatches"],
             process=ErrorProcess.read(header["process"], arrays),
-            imaginary=None if modes is None else LinearPart.read("imaginary", modes, arrays),
-            base_imaginary=float(header["base_imaginary"]),
             model=header["model"],
             alarm_error=float(header["alarm_error"]),
             alarm_imaginary=float(header["alarm_imaginary"]),
             identity=None if identity is None else ModelIdentity.from_dict(identity),
             provenance=header["provenance"],
+            **{name: ModeOdds.read(name, header[name], arrays) for name in odds if header[name]},
         )

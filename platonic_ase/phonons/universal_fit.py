@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.phonons.cases import case_quantities, case_vector
-from platonic_ase.phonons.chemistry import why_no_octet
+from platonic_ase.phonons.chemistry import is_octet
 from platonic_ase.phonons.laws import StiffnessLaws
-from platonic_ase.phonons.linear import LinearPart, fit_logistic
+from platonic_ase.phonons.odds import AFTER, BEFORE, ModeOdds, fit_odds, of_spectrum
 from platonic_ase.phonons.process import ErrorProcess
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.stiffness import (
@@ -26,7 +26,6 @@ from platonic_ase.phonons.stiffness import (
 from platonic_ase.phonons.table import PhononRow, PhononTable
 from platonic_ase.phonons.universal import UniversalRisk
 
-MODE_FEATURES = ("force_odds",)
 BINARY_PROTOTYPES = ("rocksalt", "zincblende", "wurtzite")
 """Left out by anion alone: each is most of the crystals with DFT labels."""
 _REFERENCE = 0.03
@@ -90,9 +89,19 @@ class Case:
         return self.at_reference and math.isfinite(self.log_ratio)
 
     @property
+    def lowest(self) -> float:
+        """Lowest frequency of the model's spectrum, THz, at whatever wave vector."""
+        return min(self.row.lowest, self.row.quantiles[0])
+
+    @property
+    def unstable(self) -> bool:
+        """Whether the model has imaginary modes, as a teacher's spectrum is asked."""
+        return min(self.row.lowest, self.row.quantiles[1]) < IMAGINARY
+
+    @property
     def octet(self) -> bool:
         """Whether an octet binary."""
-        return not why_no_octet(self.row.numbers)
+        return is_octet(self.row.numbers)
 
 
 def cases_of(tables: Mapping[str, PhononTable]) -> list[Case]:
@@ -189,14 +198,30 @@ def mismatches_of(cases: Iterable[Case]) -> np.ndarray:
     return np.asarray(np.quantile(found[np.isfinite(found)], _MISMATCHES))
 
 
-def fit_modes(cases: Iterable[Case]) -> tuple[LinearPart | None, float]:
-    """Log-odds of a spurious imaginary mode, and the share of cases that have one."""
+def fit_modes(cases: Iterable[Case]) -> ModeOdds | None:
+    """Odds of spurious imaginary modes of a stable crystal, before diagonalisation."""
     used = [case for case in cases if case.at_reference]
     labels = np.array([case.row.imaginary for case in used], dtype=bool)
-    if not 0 < labels.sum() < len(labels):
-        return None, float(labels.mean()) if len(labels) else 0.0
-    x = np.array([[getattr(c.row.features, name) for name in MODE_FEATURES] for c in used])
-    return fit_logistic(MODE_FEATURES, x, labels), float(labels.mean())
+    x = np.array([[getattr(case.row.features, name) for name in BEFORE] for case in used])
+    return fit_odds(BEFORE, x, labels)
+
+
+def fit_spurious(cases: Sequence[Case], softenings: Iterable[float]) -> ModeOdds | None:
+    """Odds that imaginary modes are the model's own, after diagonalisation.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        All with imaginary modes (:attr:`Case.unstable`).
+    softenings : iterable of float
+        What a law of stiffness says of each that never saw it; see
+        :func:`~platonic_ase.phonons.left_out.left_out_laws`.
+    """
+    x = [
+        [of_spectrum(case.lowest, own)[name] for name in AFTER]
+        for case, own in zip(cases, softenings, strict=True)
+    ]
+    return fit_odds(AFTER, np.array(x), np.array([case.row.imaginary for case in cases]))
 
 
 def fit_universal(
@@ -207,6 +232,7 @@ def fit_universal(
     law_spreads: tuple[float, float],
     pool_spreads: tuple[float, float],
     spreads: tuple[tuple[float, float], tuple[float, float]],
+    spurious: ModeOdds | None = None,
     fingerprints: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> UniversalRisk:
@@ -222,12 +248,13 @@ def fit_universal(
         Of the pack.
     law_spreads, pool_spreads, spreads : tuple of float, tuple of tuples
         See :mod:`~platonic_ase.phonons.left_out`.
+    spurious : ModeOdds, optional
+        Of :func:`fit_spurious`.
     fingerprints : mapping of str to str, optional
         Of models.
     provenance : mapping, optional
         JSON-safe.
     """
-    modes, base = fit_modes(cases)
     return UniversalRisk(
         name=name,
         laws=StiffnessLaws(
@@ -236,8 +263,8 @@ def fit_universal(
         pool_spreads=pool_spreads,
         mismatches=mismatches_of(everything),
         process=replace(process_of(everything, fingerprints), spreads=spreads),
-        imaginary=modes,
-        base_imaginary=base,
+        imaginary=fit_modes(cases),
+        spurious=spurious,
         provenance=dict(provenance or {}),
     )
 

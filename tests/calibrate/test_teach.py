@@ -10,9 +10,10 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
-from platonic_ase.calibrate import crystal_phonons, teach
+from platonic_ase.calibrate import crystal_phonons, teach, teach_table
 from platonic_ase.calibrate.candidates import FLAT, Candidate, candidates
 from platonic_ase.calibrate.teach_table import build_table, extend_table, write_table
+from platonic_ase.phonons.packaging import judged_cases
 from platonic_ase.phonons.spectra import relative_error
 from platonic_ase.phonons.structure import to_ase
 from platonic_ase.phonons.table import read_phonon_table
@@ -91,6 +92,27 @@ def test_a_pupil_that_comes_later_needs_the_table_only(taught):
     assert late[0].relative_error == pytest.approx(early[0].relative_error, abs=1e-3)
     again = extend_table(longer, [taught / "later" / "late"])  # what is there stays as it is
     assert again["models"]["late"]["rows"] == longer["models"]["late"]["rows"]
+
+
+def test_pupils_are_asked_of_what_the_teacher_finds_unstable(taught):
+    teacher, folder = taught / "teacher", taught / "unstable"
+    teach.teach({"soft": Softened()}, folder, teacher=teacher, unstable=True)
+    assert [each.stem for each in (folder / "soft").iterdir()] == ["Cu_bcc"]
+    path = taught / "unstable.json"
+    out = ["-o", str(path)]
+    teach_table.main([str(teacher), str(folder / "soft"), "--unstable", *out])
+    (row,) = read_phonon_table(path)["soft"].rows
+    assert row.key == "Cu bcc"
+    assert row.imaginary is False  # the pupil has modes, and they are real
+    assert row.lowest < -0.1
+    (case,) = judged_cases({}, read_phonon_table(path))
+    assert case.unstable
+    assert case.lowest == pytest.approx(row.lowest)
+    whole = build_table(teacher, [taught / "soft", folder / "soft"])
+    write_table(path, whole)
+    assert judged_cases(read_phonon_table(path), {}) == []  # those are stable for both
+    with pytest.raises(SystemExit):
+        teach_table.main([str(path), str(folder / "soft"), "--unstable", *out])
 
 
 def test_a_table_takes_up_other_crystals_of_its_teacher(taught, tmp_path, monkeypatch):

@@ -25,10 +25,10 @@ from platonic_ase.testing import SpringCrystal, mock_anchors, spring_frequencies
 CUBE = 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
 
 
-def pack(error):
-    """A calibration that predicts one error for everything."""
+def pack(error, odds=-2.0):
+    """A calibration that predicts one error, and one risk of imaginary modes, for everything."""
     part = LinearPart(("log_bond",), np.zeros(1), np.ones(1), np.zeros(1), float(np.sqrt(error)))
-    rare = LinearPart(("log_bond",), np.zeros(1), np.ones(1), np.zeros(1), -2.0)
+    rare = LinearPart(("log_bond",), np.zeros(1), np.ones(1), np.zeros(1), odds)
     return PhononRisk("constant", part, sigma=0.05, imaginary=rare)
 
 
@@ -105,6 +105,27 @@ def test_imaginary_modes_name_their_atoms():
     shares = dict(zip(worst.symbols, worst.shares, strict=True))
     assert shares["Na"] == pytest.approx(m["Cl"] / (m["Na"] + m["Cl"]), abs=1e-3)
     assert any("Thermal properties" in remark for remark in result.remarks)
+
+
+def test_found_imaginary_modes_are_judged_by_depth_and_softness(monkeypatch):
+    calc = wrap(SpringCrystal(k=-0.3), phonon_risk=pack(0.1))
+    assert run(calc).probability_spurious is None  # this calibration says nothing of them
+    asked = []
+
+    def says(_, features, numbers, lowest, unlike):
+        asked.append((features, numbers.tolist(), lowest, unlike))
+        return 0.77
+
+    monkeypatch.setattr(PhononRisk, "probability_spurious", says)
+    result = run(calc, displacement=0.01)
+    assert result.probability_spurious == result.to_dict()["probability_spurious"] == 0.77
+    (one,) = asked
+    assert one == (result.features, result.phonon.supercell.numbers.tolist(),
+                   result.spectrum.lowest, ("displacement",))  # fmt: skip
+    (said,) = [remark for remark in result.remarks if "the model's own" in remark]
+    assert "probability of 0.77" in said
+    assert run(calc, displacement=0.08).probability_spurious is None  # of no calibration
+    assert run(wrap(phonon_risk=pack(0.1))).probability_spurious is None  # none are found
 
 
 def test_json_schema(tmp_path):
@@ -353,10 +374,12 @@ def test_the_end_says_what_a_person_wants_to_know():
     assert "% of the mesh imaginary" in worst
     (risk,) = [line for line in lines if line.startswith("Risk: ")]
     assert "an error of 10 % of the mean frequency (90 %: " in risk
-    assert "spurious imaginary modes with 0.12 (constant)" in risk
+    assert risk.endswith("(constant).")  # the modes are known: nothing is foretold of them
     assert any("No correction is offered" in line for line in lines)
     quiet = run(wrap()).describe()
     assert "No imaginary modes." in quiet
+    wrong = run(wrap(phonon_risk=pack(0.1, odds=2.0))).describe()
+    assert "No imaginary modes, although they were thought likely beforehand." in wrong
     stopped = run(wrap(Interrupted(at=2))).describe()
     assert "no phonons, interrupted" in stopped
 

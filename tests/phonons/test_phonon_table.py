@@ -17,6 +17,7 @@ from platonic_ase.phonons.packaging import (
     OTHER_FUNCTIONAL,
     build_phonon_pack,
     build_universal_pack,
+    judged_cases,
     universal_cases,
 )
 from platonic_ase.phonons.packs import UNIVERSAL
@@ -134,17 +135,20 @@ def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_p
 
 @pytest.fixture(scope="module")
 def of_universal(tables, shipped):
-    """Cases of the law, all cases, and fingerprints."""
-    beyond, more = (read_phonon_table(BENCHMARKS / f"phonon_{n}.json") for n in ("beyond", "any"))
+    """Cases of the law, all cases, those with imaginary modes, and fingerprints."""
+    names = ("beyond", "any", "unstable")
+    beyond, more, unstable = (read_phonon_table(BENCHMARKS / f"phonon_{n}.json") for n in names)
     fingerprints = {model: table.fingerprint for model, table in beyond.items()}
     for model, table in tables.items():
         (pack,) = [pack for name, pack in shipped.items() if name.startswith(f"{table.title}, ")]
         fingerprints[model] = pack.identity.fingerprint
-    return universal_cases([beyond, tables]), universal_cases([beyond, more, tables]), fingerprints
+    everything = universal_cases([beyond, more, tables])
+    judged = judged_cases(more, unstable)
+    return universal_cases([beyond, tables]), everything, judged, fingerprints
 
 
 def test_the_universal_pack_holds_the_cases_of_all_tables(of_universal):
-    cases, everything, fingerprints = of_universal
+    cases, everything, judged, fingerprints = of_universal
     stored = UniversalRisk.load(packaged_folder() / UNIVERSAL)
     process = process_of(everything, fingerprints)
     assert stored.process.models == process.models
@@ -166,6 +170,10 @@ def test_the_universal_pack_holds_the_cases_of_all_tables(of_universal):
         assert fingerprints[model] not in stored.process.models
     for case in everything:
         assert case.row.prototype not in LAYERED
+    spurious = [case.row.imaginary for case in judged]
+    assert stored.spurious.base == pytest.approx(np.mean(spurious))
+    assert f"{len(judged)} cases with imaginary modes, {sum(spurious)} of" in str(stored.provenance)
+    assert all(case.unstable for case in judged)
 
 
 @pytest.mark.slow
@@ -183,6 +191,8 @@ def test_the_universal_pack_is_the_fit_of_all(of_universal, tmp_path):
         np.array(stored.process.spreads), abs=1e-6
     )
     assert refit.mismatches == pytest.approx(stored.mismatches, abs=1e-6)
+    mine, theirs = (each.spurious.part.coefficients for each in (refit, stored))
+    assert mine == pytest.approx(theirs, abs=1e-3)
 
 
 def test_processes_see_nothing_of_what_is_left_out(of_universal):
@@ -281,7 +291,7 @@ def test_broken_tables(tmp_path):
 
 
 def test_packaging_needs_a_table(monkeypatch, tmp_path):
-    given = [str(tmp_path / "none.json"), str(TABLE), str(TABLE)]
+    given = [str(tmp_path / "none.json"), *[str(TABLE)] * 3]
     monkeypatch.setattr(sys, "argv", ["phonon_packaging", *given])
     with pytest.raises(SpaceFileError, match="no phonon table"):
         phonon_packaging.main()

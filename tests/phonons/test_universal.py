@@ -19,6 +19,7 @@ from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.kinds import bonded_dimension, why_no_bulk
 from platonic_ase.phonons.laws import StiffnessLaws
 from platonic_ase.phonons.linear import LinearPart
+from platonic_ase.phonons.odds import AFTER, BEFORE, ModeOdds, fit_odds, of_spectrum
 from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.packs import QUICK, UNIVERSAL, resolve_phonon_risk
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
@@ -55,6 +56,7 @@ def beyond():
     return fit_stiffness(x, x[:, 0], "spectral_excess", ("electronegativity", "log_bond"))
 
 
+SPURIOUS = ModeOdds(LinearPart(AFTER, np.zeros(2), np.ones(2), np.array([-1.0, -2.0]), 0.5), 0.4)
 CRYSTALS = [f"crystal {k}" for k in range(150)]
 NEW = [f"new {k}" for k in range(20)]
 KNOWN, ALLOY = "known", np.array([22, 28, 50])
@@ -336,7 +338,7 @@ def test_cases_of_a_model_sharpen(pack):
 
 def test_files_keep_everything(pack, law, beyond, tmp_path):
     encoder = find_encoder(MockCalculator())
-    modes = LinearPart(("force_odds",), np.zeros(1), np.ones(1), -np.ones(1), -1.0)
+    modes = ModeOdds(LinearPart(BEFORE, np.zeros(1), np.ones(1), -np.ones(1), -1.0), 0.1)
     fingerprint = encoder.identity.fingerprint
     full = UniversalRisk(
         "full", StiffnessLaws(law, beyond, (0.9, 1.1)), (1.1, 1.2), pack.mismatches, replace(
@@ -344,7 +346,7 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
                 fingerprint, pack.process.points[:9], pack.process.values[:9] / 2, NEW[:9]
             ),
             spreads=((0.8, 1.1), (0.7, 1.2)),
-        ), modes, 0.1, provenance={"licence": "none"},
+        ), modes, SPURIOUS, provenance={"licence": "none"},
     )  # fmt: skip
     back = UniversalRisk.load(full.save(tmp_path / "full.safetensors"))
     one = crystal(stiffness_excess=3.7, log_bond=0.3)
@@ -357,6 +359,9 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
     known = back.predict(one, SALT).probability_imaginary
     assert 0.1 < known < 1 / (1 + math.exp(1)) + 1e-9
     assert back.predict(one, SALT, ("layers",)).probability_imaginary == 0.1
+    spurious = back.probability_spurious(one, SALT, -2.0)
+    assert spurious == full.probability_spurious(one, SALT, -2.0)
+    assert 0 < spurious < 1
     with pytest.raises(SpaceFileError, match="phonon_risk"):
         UniversalRisk.load(pack.save(tmp_path / "pack.safetensors").with_name("none"))
 
@@ -366,7 +371,8 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
     [
         ({"alarm_error": -0.5}, "alarm_error"),
         ({"alarm_imaginary": float("nan")}, "alarm_imaginary"),
-        ({"base_imaginary": 3.0}, "base_imaginary"),
+        ({"imaginary": {"base": 3.0}}, "base"),
+        ({"spurious": {"features": ["log_depth"]}}, "spurious"),
         ({"pool_spreads": [1.0]}, "2 entries"),
         ({"pool_spreads": [1.0, -1.0]}, "above 0"),
         ({"laws": {"spreads": [0.0, 1.0]}}, "above 0"),
@@ -464,6 +470,70 @@ def test_a_missing_feature_means_uncalibrated(pack):
     assert "could not be computed" in missing.reason
 
 
+def test_odds_are_logistic_and_go_to_the_base_rate():
+    values = of_spectrum(-math.e, -0.3)
+    assert values == {"log_depth": pytest.approx(1), "softening": -0.3}
+    sure = 1 / (1 + math.exp(-(0.5 - 1 + 0.6)))
+    assert SPURIOUS(values) == pytest.approx(sure)
+    assert SPURIOUS(values, 0.25) == pytest.approx(0.25 * sure + 0.75 * 0.4)
+    assert SPURIOUS(of_spectrum(-1.0, math.nan), 0.0) == 0.4
+    assert SPURIOUS(of_spectrum(-1.0, math.nan)) is None
+    assert of_spectrum(-1e-9, 0.0) == of_spectrum(-0.1, 0.0)  # nothing is shallower
+
+
+def test_odds_are_learnt_where_there_is_something_to_learn():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 2))
+    labels = rng.random(4000) < 1 / (1 + np.exp(-(0.5 - x[:, 0] - 2 * x[:, 1])))
+    odds = fit_odds(AFTER, x, labels)
+    assert odds.base == labels.mean()
+    slopes = odds.part.coefficients / odds.part.scale
+    assert slopes == pytest.approx([-1, -2], abs=0.15)
+    assert fit_odds(AFTER, x, labels | True) is None
+
+
+def test_shallow_modes_of_a_soft_model_are_its_own(pack):
+    pack = replace(pack, spurious=SPURIOUS)
+    stiff, soft = crystal(stiffness_excess=4.0), crystal(stiffness_excess=3.0)
+    said = [pack.probability_spurious(*each) for each in (
+        (stiff, SALT, -8.0), (stiff, SALT, -0.5), (soft, SALT, -0.5),
+    )]  # fmt: skip
+    assert said == sorted(said)
+    assert said[0] < 0.3 < 0.7 < said[-1]
+    own, _, _ = pack.laws.binaries.softening(soft.to_dict())
+    assert said[-1] == SPURIOUS(of_spectrum(-0.5, own))
+    assert pack.probability_spurious(soft, SALT, -0.5, ("layers",)) == 0.4
+    assert pack.probability_spurious(soft, SALT, -0.5, ("displacement",)) == said[-1]
+    assert pack.probability_spurious(crystal(stiffness_excess=math.nan), SALT, -0.5) is None
+    assert replace(pack, spurious=None).probability_spurious(soft, SALT, -0.5) is None
+    part = LinearPart(("log_bond",), np.zeros(1), np.ones(1), np.ones(1), 0.0)
+    own_pack = PhononRisk("own", part, sigma=0.1, beyond=pack)
+    assert own_pack.probability_spurious(soft, SALT, -0.5) == said[-1]
+    assert replace(own_pack, beyond=None).probability_spurious(soft, SALT, -0.5) is None
+
+
+@pytest.mark.parametrize("model", ["", KNOWN])
+def test_the_universal_pack_speaks_at_every_displacement_of_its_calibration(pack, model):
+    pack = replace(pack, model=model, imaginary=ModeOdds(
+        LinearPart(BEFORE, np.zeros(1), np.ones(1), -np.ones(1), -1.0), 0.1))  # fmt: skip
+    for one, numbers in ((crystal(stiffness_excess=3.0), SALT), (crystal(), ALLOY)):
+        said = pack.predict(one, numbers)
+        assert pack.predict(one, numbers, ("displacement",)) == said
+        assert pack.correct(one, numbers, ("displacement",)) == pack.correct(one, numbers)
+        assert said.relative_error != pack.predict(one, numbers, ("layers",)).relative_error
+
+
+def test_the_shipped_odds_of_spurious_modes(shipped):
+    own, rows = shipped
+    row = next(row for row in rows if row.key == "NaCl rocksalt")
+    said = [own.probability_spurious(row.features, row.numbers, low) for low in (-8, -2, -0.3)]
+    assert said == sorted(said)
+    assert said[-1] - said[0] > 0.5
+    low, high = own.beyond.spurious.part.coefficients
+    assert low < 0
+    assert high < 0
+
+
 def test_layers_chains_molecules_and_flat_networks_are_told():
     salt = bulk("NaCl", "rocksalt", 5.64).repeat(2)
     sheet = graphene("BN", a=2.51, vacuum=8)
@@ -535,7 +605,7 @@ def test_of_layers_the_shipped_packs_say_the_base_rate(shipped, kind):
     for row in rows[:20]:
         risk = own.predict(row.features, row.numbers, (kind,))
         assert kind in risk.outside
-        assert risk.probability_imaginary == pytest.approx(own.beyond.base_imaginary)
+        assert risk.probability_imaginary == pytest.approx(own.beyond.imaginary.base)
         assert 0.1 < risk.probability_above_25_percent < 0.9
         correction = own.correct(row.features, row.numbers, (kind,))
         assert correction.factor is None
