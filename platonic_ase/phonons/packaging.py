@@ -19,6 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from platonic_ase.errors import SpaceFileError
 from platonic_ase.phonons.left_out import (
     law_spreads,
@@ -27,6 +29,7 @@ from platonic_ase.phonons.left_out import (
     left_out_process,
     process_spreads,
 )
+from platonic_ase.phonons.odds import ImaginaryModes
 from platonic_ase.phonons.packs import UNIVERSAL
 from platonic_ase.phonons.scores import left_out_scores
 from platonic_ase.phonons.table import (
@@ -38,6 +41,7 @@ from platonic_ase.phonons.table import (
 from platonic_ase.phonons.universal_fit import (
     Case,
     cases_of,
+    fit_before,
     fit_spurious,
     fit_universal,
 )
@@ -160,7 +164,11 @@ def build_universal_pack(
         law_spreads=law_spreads(everything, laws),
         pool_spreads=left_out_pools(everything, process, laws)[1],
         spreads=process_spreads(everything, *process),
-        spurious=fit_spurious(judged, left_out_laws(cases, everything, judged)[:, 0]),
+        imaginary=ImaginaryModes(
+            octet=fit_before(*_of_kind(everything, laws[:, 0], True)),
+            others=fit_before(*_of_kind(everything, laws[:, 0], False)),
+            spurious=fit_spurious(judged, left_out_laws(cases, everything, judged)[:, 0]),
+        ),
         fingerprints=fingerprints,
         provenance={
             **LABELS,
@@ -174,6 +182,14 @@ def build_universal_pack(
         },
     )
     return pack.save(folder / UNIVERSAL)
+
+
+def _of_kind(
+    cases: Sequence[Case], values: np.ndarray, octet: bool
+) -> tuple[list[Case], list[float]]:
+    """The octet binaries of the cases, or the others, and the values of each."""
+    kept = [k for k, case in enumerate(cases) if case.octet == octet]
+    return [cases[k] for k in kept], [float(values[k]) for k in kept]
 
 
 def _supercells(table: PhononTable) -> str:

@@ -45,8 +45,7 @@ from platonic_ase.phonons.estimate import (
 )
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.laws import LAWS, LAWS_ARRAYS, StiffnessLaws
-from platonic_ase.phonons.linear import part_arrays
-from platonic_ase.phonons.odds import AFTER, BEFORE, ODDS, ModeOdds, of_spectrum
+from platonic_ase.phonons.odds import IMAGINARY_ARRAYS, IMAGINARY_MODES, ImaginaryModes
 from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
@@ -71,14 +70,13 @@ SCHEMA = PackSchema(
         "mismatches": ArraySchema(("n",), low=0, high=1e3),
         **LAWS_ARRAYS,
         **PROCESS_ARRAYS,
-        **part_arrays("imaginary", "spurious"),
+        **IMAGINARY_ARRAYS,
     },
     header={
         "name": text,
         "laws": LAWS,
         "pool_spreads": entries(_POSITIVE, _POSITIVE),
-        "imaginary": optional(ODDS),
-        "spurious": optional(ODDS),
+        "imaginary": optional(IMAGINARY_MODES),
         "process": PROCESS,
         "model": text,
         "alarm_error": _PROBABILITY,
@@ -110,9 +108,7 @@ class UniversalRisk(PhononPack, Stored):
     mismatches : ndarray, shape (n,)
         q of the crystals of the calibration, sorted.
     process : ErrorProcess
-    imaginary, spurious : ModeOdds or None
-        That the spectrum of a stable crystal will have imaginary modes, and that those that a
-        spectrum has are the model's own.
+    imaginary : ImaginaryModes or None
     model : str
         Fingerprint of the model in use; empty for any.
     alarm_error, alarm_imaginary : float
@@ -130,8 +126,7 @@ class UniversalRisk(PhononPack, Stored):
     pool_spreads: tuple[float, float]
     mismatches: np.ndarray
     process: ErrorProcess
-    imaginary: ModeOdds | None = None
-    spurious: ModeOdds | None = None
+    imaginary: ImaginaryModes | None = None
     model: str = ""
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
@@ -143,9 +138,6 @@ class UniversalRisk(PhononPack, Stored):
             raise SpaceFileError("a universal phonon pack needs at least one mismatch")
         if not min(self.pool_spreads) > 0:
             raise SpaceFileError(f"pool_spreads = {self.pool_spreads}; positive numbers are needed")
-        for odds, names in ((self.imaginary, BEFORE), (self.spurious, AFTER)):
-            if odds is not None and odds.part.features != names:
-                raise SpaceFileError(f"odds by {odds.part.features}; by {names} is needed")
 
     @property
     def known(self) -> bool:
@@ -162,7 +154,9 @@ class UniversalRisk(PhononPack, Stored):
         """See :class:`PhononPack`."""
         known, octet = case_quantities(features.to_dict(), numbers), is_octet(numbers)
         unlike = kinds(unlike)
-        probability = self._imaginary(known, octet, unlike)
+        softening, probability = self._softening(known, octet, unlike), None
+        if self.imaginary is not None:
+            probability = self.imaginary.before(known["force_odds"], softening, octet)
         if self.by_law(unlike):
             return self._by_law(known, octet, probability)
         mean, deviation, outside = self._of_process(known, octet, unlike)
@@ -212,11 +206,11 @@ class UniversalRisk(PhononPack, Stored):
         """Whether an octet binary like those of the calibration."""
         return octet and not self.laws.binaries.outside(known)
 
-    def _imaginary(
+    def _softening(
         self, known: Mapping[str, float], octet: bool, unlike: tuple[str, ...]
     ) -> float | None:
-        share = 0.0 if unlike else self.laws.of(octet)(known)[2]
-        return None if self.imaginary is None else self.imaginary(known, share)
+        """What the law says of the model's frequencies; None of a crystal that it does not know."""
+        return None if unlike else self.laws.of(octet).softening(known)[0]
 
     def probability_spurious(
         self,
@@ -226,11 +220,9 @@ class UniversalRisk(PhononPack, Stored):
         unlike: tuple[str, ...] = (),
     ) -> float | None:
         """See :class:`PhononPack`."""
-        if self.spurious is None:
-            return None
-        known, law = case_quantities(features.to_dict(), numbers), self.laws.of(is_octet(numbers))
-        values = of_spectrum(lowest, law.softening(known)[0])
-        return self.spurious(values, 0.0 if kinds(unlike) else 1.0)
+        known, octet = case_quantities(features.to_dict(), numbers), is_octet(numbers)
+        softening = self._softening(known, octet, kinds(unlike))
+        return None if self.imaginary is None else self.imaginary.after(lowest, softening)
 
     def correct(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
@@ -315,6 +307,7 @@ class UniversalRisk(PhononPack, Stored):
             "name": self.name,
             "laws": laws,
             "pool_spreads": [*self.pool_spreads],
+            "imaginary": None,
             "process": process,
             "model": self.model,
             "alarm_error": self.alarm_error,
@@ -322,10 +315,8 @@ class UniversalRisk(PhononPack, Stored):
             "identity": None if self.identity is None else self.identity.to_dict(),
             "provenance": dict(self.provenance),
         }
-        for name in ("imaginary", "spurious"):
-            header[name], odds = getattr(self, name), {}
-            if header[name] is not None:
-                header[name], odds = header[name].stored(name)
+        if self.imaginary is not None:
+            header["imaginary"], odds = self.imaginary.stored()
             arrays |= odds
         return header, arrays
 
@@ -334,17 +325,17 @@ class UniversalRisk(PhononPack, Stored):
         cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> UniversalRisk:
         """See :class:`PhononPack`."""
-        identity, odds = header["identity"], ("imaginary", "spurious")
+        odds, identity = header["imaginary"], header["identity"]
         return cls(
             name=header["name"],
             laws=StiffnessLaws.read(header["laws"], arrays),
             pool_spreads=(float(header["pool_spreads"][0]), float(header["pool_spreads"][1])),
             mismatches=arrays["mismatches"],
             process=ErrorProcess.read(header["process"], arrays),
+            imaginary=None if odds is None else ImaginaryModes.read(odds, arrays),
             model=header["model"],
             alarm_error=float(header["alarm_error"]),
             alarm_imaginary=float(header["alarm_imaginary"]),
             identity=None if identity is None else ModelIdentity.from_dict(identity),
             provenance=header["provenance"],
-            **{name: ModeOdds.read(name, header[name], arrays) for name in odds if header[name]},
         )

@@ -13,7 +13,15 @@ import numpy as np
 from platonic_ase.phonons.cases import case_quantities, case_vector
 from platonic_ase.phonons.chemistry import is_octet
 from platonic_ase.phonons.laws import StiffnessLaws
-from platonic_ase.phonons.odds import AFTER, BEFORE, ModeOdds, fit_odds, of_spectrum
+from platonic_ase.phonons.odds import (
+    AFTER,
+    BEFORE,
+    ImaginaryModes,
+    ModeOdds,
+    fit_odds,
+    of_forces,
+    of_spectrum,
+)
 from platonic_ase.phonons.process import ErrorProcess
 from platonic_ase.phonons.spectrum import IMAGINARY
 from platonic_ase.phonons.stiffness import (
@@ -198,15 +206,31 @@ def mismatches_of(cases: Iterable[Case]) -> np.ndarray:
     return np.asarray(np.quantile(found[np.isfinite(found)], _MISMATCHES))
 
 
-def fit_modes(cases: Iterable[Case]) -> ModeOdds | None:
-    """Odds of spurious imaginary modes of a stable crystal, before diagonalisation."""
-    used = [case for case in cases if case.at_reference]
-    labels = np.array([case.row.imaginary for case in used], dtype=bool)
-    x = np.array([[getattr(case.row.features, name) for name in BEFORE] for case in used])
-    return fit_odds(BEFORE, x, labels)
+def fit_before(cases: Iterable[Case], softenings: Iterable[float]) -> ModeOdds:
+    """Odds that a stable crystal gets imaginary modes, before diagonalisation.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        Of octet binaries, or of other crystals; those at other displacements are passed over.
+    softenings : iterable of float
+        What a law of stiffness says of each that never saw it; see
+        :func:`~platonic_ase.phonons.left_out.left_out_laws`.
+
+    Raises
+    ------
+    ValueError
+        If all cases have imaginary modes, or none.
+    """
+    used = [both for both in zip(cases, softenings, strict=True) if both[0].at_reference]
+    x = [
+        [of_forces(case.row.features.force_odds, own)[name] for name in BEFORE]
+        for case, own in used
+    ]
+    return fit_odds(BEFORE, np.array(x), np.array([case.row.imaginary for case, _ in used]))
 
 
-def fit_spurious(cases: Sequence[Case], softenings: Iterable[float]) -> ModeOdds | None:
+def fit_spurious(cases: Sequence[Case], softenings: Iterable[float]) -> ModeOdds:
     """Odds that imaginary modes are the model's own, after diagonalisation.
 
     Parameters
@@ -214,8 +238,12 @@ def fit_spurious(cases: Sequence[Case], softenings: Iterable[float]) -> ModeOdds
     cases : sequence of Case
         All with imaginary modes (:attr:`Case.unstable`).
     softenings : iterable of float
-        What a law of stiffness says of each that never saw it; see
-        :func:`~platonic_ase.phonons.left_out.left_out_laws`.
+        See :func:`fit_before`.
+
+    Raises
+    ------
+    ValueError
+        If all are the model's own, or none.
     """
     x = [
         [of_spectrum(case.lowest, own)[name] for name in AFTER]
@@ -232,7 +260,7 @@ def fit_universal(
     law_spreads: tuple[float, float],
     pool_spreads: tuple[float, float],
     spreads: tuple[tuple[float, float], tuple[float, float]],
-    spurious: ModeOdds | None = None,
+    imaginary: ImaginaryModes | None = None,
     fingerprints: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> UniversalRisk:
@@ -241,15 +269,15 @@ def fit_universal(
     Parameters
     ----------
     cases : sequence of Case
-        That the law of octet binaries and imaginary modes are learnt from.
+        That the law of octet binaries is learnt from.
     everything : sequence of Case
         Those of the other law, of the process, and of what no factor mends.
     name : str
         Of the pack.
     law_spreads, pool_spreads, spreads : tuple of float, tuple of tuples
         See :mod:`~platonic_ase.phonons.left_out`.
-    spurious : ModeOdds, optional
-        Of :func:`fit_spurious`.
+    imaginary : ImaginaryModes, optional
+        Of :func:`fit_before` and :func:`fit_spurious`.
     fingerprints : mapping of str to str, optional
         Of models.
     provenance : mapping, optional
@@ -263,8 +291,7 @@ def fit_universal(
         pool_spreads=pool_spreads,
         mismatches=mismatches_of(everything),
         process=replace(process_of(everything, fingerprints), spreads=spreads),
-        imaginary=fit_modes(cases),
-        spurious=spurious,
+        imaginary=imaginary,
         provenance=dict(provenance or {}),
     )
 

@@ -92,7 +92,7 @@ def test_phonons_of_a_layer(pbc):
     assert sum("of two dimensions" in remark for remark in result.remarks) == 1
     assert not any("is 12.0 Å wide" in remark for remark in result.remarks)
     assert {"layers", "coordination three"} <= set(result.risk.outside)
-    base = calc.phonon_risk.imaginary.base
+    base = calc.phonon_risk.imaginary.others.base
     assert result.risk.probability_imaginary == pytest.approx(base)
     low, high = result.risk.interval
     assert high - low > 0.3
@@ -169,4 +169,4 @@ def test_boron_nitride_is_not_corrected(chgnet, bulk_crystal):
     assert result.risk.calibration == calc.phonon_risk.beyond.name
     low, high = result.risk.interval
     assert high - low > 0.3
-    assert result.risk.probability_imaginary == calc.phonon_risk.beyond.imaginary.base
+    assert result.risk.probability_imaginary == calc.phonon_risk.beyond.imaginary.octet.base

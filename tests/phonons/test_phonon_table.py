@@ -171,7 +171,10 @@ def test_the_universal_pack_holds_the_cases_of_all_tables(of_universal):
     for case in everything:
         assert case.row.prototype not in LAYERED
     spurious = [case.row.imaginary for case in judged]
-    assert stored.spurious.base == pytest.approx(np.mean(spurious))
+    assert stored.imaginary.spurious.base == pytest.approx(np.mean(spurious))
+    for odds, octet in ((stored.imaginary.octet, True), (stored.imaginary.others, False)):
+        kind = [c.row.imaginary for c in everything if c.octet == octet and c.at_reference]
+        assert odds.base == pytest.approx(np.mean(kind))
     assert f"{len(judged)} cases with imaginary modes, {sum(spurious)} of" in str(stored.provenance)
     assert all(case.unstable for case in judged)
 
@@ -191,8 +194,9 @@ def test_the_universal_pack_is_the_fit_of_all(of_universal, tmp_path):
         np.array(stored.process.spreads), abs=1e-6
     )
     assert refit.mismatches == pytest.approx(stored.mismatches, abs=1e-6)
-    mine, theirs = (each.spurious.part.coefficients for each in (refit, stored))
-    assert mine == pytest.approx(theirs, abs=1e-3)
+    for name in ("octet", "others", "spurious"):
+        mine, theirs = (getattr(each.imaginary, name).part for each in (refit, stored))
+        assert mine.coefficients == pytest.approx(theirs.coefficients, abs=1e-3)
 
 
 def test_processes_see_nothing_of_what_is_left_out(of_universal):

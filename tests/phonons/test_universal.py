@@ -19,7 +19,14 @@ from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.kinds import bonded_dimension, why_no_bulk
 from platonic_ase.phonons.laws import StiffnessLaws
 from platonic_ase.phonons.linear import LinearPart
-from platonic_ase.phonons.odds import AFTER, BEFORE, ModeOdds, fit_odds, of_spectrum
+from platonic_ase.phonons.odds import (
+    AFTER,
+    BEFORE,
+    ImaginaryModes,
+    ModeOdds,
+    fit_odds,
+    of_spectrum,
+)
 from platonic_ase.phonons.opinions import pooled, root_error
 from platonic_ase.phonons.packs import QUICK, UNIVERSAL, resolve_phonon_risk
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
@@ -57,6 +64,11 @@ def beyond():
 
 
 SPURIOUS = ModeOdds(LinearPart(AFTER, np.zeros(2), np.ones(2), np.array([-1.0, -2.0]), 0.5), 0.4)
+MODES = ImaginaryModes(
+    ModeOdds(LinearPart(BEFORE, np.zeros(2), np.ones(2), np.array([-1.0, -3.0]), -1.0), 0.1),
+    ModeOdds(LinearPart(BEFORE, np.zeros(2), np.ones(2), np.array([-1.0, -1.0]), 0.0), 0.2),
+    SPURIOUS,
+)
 CRYSTALS = [f"crystal {k}" for k in range(150)]
 NEW = [f"new {k}" for k in range(20)]
 KNOWN, ALLOY = "known", np.array([22, 28, 50])
@@ -338,7 +350,6 @@ def test_cases_of_a_model_sharpen(pack):
 
 def test_files_keep_everything(pack, law, beyond, tmp_path):
     encoder = find_encoder(MockCalculator())
-    modes = ModeOdds(LinearPart(BEFORE, np.zeros(1), np.ones(1), -np.ones(1), -1.0), 0.1)
     fingerprint = encoder.identity.fingerprint
     full = UniversalRisk(
         "full", StiffnessLaws(law, beyond, (0.9, 1.1)), (1.1, 1.2), pack.mismatches, replace(
@@ -346,7 +357,7 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
                 fingerprint, pack.process.points[:9], pack.process.values[:9] / 2, NEW[:9]
             ),
             spreads=((0.8, 1.1), (0.7, 1.2)),
-        ), modes, SPURIOUS, provenance={"licence": "none"},
+        ), MODES, provenance={"licence": "none"},
     )  # fmt: skip
     back = UniversalRisk.load(full.save(tmp_path / "full.safetensors"))
     one = crystal(stiffness_excess=3.7, log_bond=0.3)
@@ -356,9 +367,11 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
     assert back.process.spreads == full.process.spreads
     mine, theirs = (each.for_model(encoder.identity).predict(one, ALLOY) for each in (back, full))
     assert mine.relative_error == pytest.approx(theirs.relative_error, rel=1e-4)
+    own, _, _ = back.laws.binaries.softening(one.to_dict())
     known = back.predict(one, SALT).probability_imaginary
-    assert 0.1 < known < 1 / (1 + math.exp(1)) + 1e-9
+    assert known == pytest.approx(1 / (1 + math.exp(1 + 3 * own)))
     assert back.predict(one, SALT, ("layers",)).probability_imaginary == 0.1
+    assert back.predict(one, ALLOY, ("layers",)).probability_imaginary == 0.2
     spurious = back.probability_spurious(one, SALT, -2.0)
     assert spurious == full.probability_spurious(one, SALT, -2.0)
     assert 0 < spurious < 1
@@ -371,8 +384,8 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
     [
         ({"alarm_error": -0.5}, "alarm_error"),
         ({"alarm_imaginary": float("nan")}, "alarm_imaginary"),
-        ({"imaginary": {"base": 3.0}}, "base"),
-        ({"spurious": {"features": ["log_depth"]}}, "spurious"),
+        ({"imaginary": {"octet": None}}, "octet"),
+        ({"imaginary": {}}, "imaginary"),
         ({"pool_spreads": [1.0]}, "2 entries"),
         ({"pool_spreads": [1.0, -1.0]}, "above 0"),
         ({"laws": {"spreads": [0.0, 1.0]}}, "above 0"),
@@ -475,8 +488,7 @@ def test_odds_are_logistic_and_go_to_the_base_rate():
     assert values == {"log_depth": pytest.approx(1), "softening": -0.3}
     sure = 1 / (1 + math.exp(-(0.5 - 1 + 0.6)))
     assert SPURIOUS(values) == pytest.approx(sure)
-    assert SPURIOUS(values, 0.25) == pytest.approx(0.25 * sure + 0.75 * 0.4)
-    assert SPURIOUS(of_spectrum(-1.0, math.nan), 0.0) == 0.4
+    assert SPURIOUS(None) == 0.4
     assert SPURIOUS(of_spectrum(-1.0, math.nan)) is None
     assert of_spectrum(-1e-9, 0.0) == of_spectrum(-0.1, 0.0)  # nothing is shallower
 
@@ -489,11 +501,28 @@ def test_odds_are_learnt_where_there_is_something_to_learn():
     assert odds.base == labels.mean()
     slopes = odds.part.coefficients / odds.part.scale
     assert slopes == pytest.approx([-1, -2], abs=0.15)
-    assert fit_odds(AFTER, x, labels | True) is None
+    with pytest.raises(ValueError, match="4000 of 4000"):
+        fit_odds(AFTER, x, labels | True)
+
+
+def test_odds_of_other_quantities_are_refused():
+    with pytest.raises(SpaceFileError, match=r"odds \(octet\) by"):
+        ImaginaryModes(SPURIOUS, MODES.others, SPURIOUS)
+    with pytest.raises(SpaceFileError, match=r"odds \(spurious\) by"):
+        replace(MODES, spurious=MODES.octet)
+
+
+def test_a_soft_model_is_likelier_to_show_imaginary_modes():
+    stiff, soft = (MODES.before(0.0, own, octet=True) for own in (0.1, -0.4))
+    assert stiff == pytest.approx(1 / (1 + math.exp(1.3)))
+    assert soft == pytest.approx(1 / (1 + math.exp(-0.2)))
+    assert MODES.before(1.0, 0.1, octet=False) == pytest.approx(1 / (1 + math.exp(1.1)))
+    assert [MODES.before(0.0, None, octet=octet) for octet in (True, False)] == [0.1, 0.2]
+    assert MODES.before(math.nan, 0.1, octet=True) is None
 
 
 def test_shallow_modes_of_a_soft_model_are_its_own(pack):
-    pack = replace(pack, spurious=SPURIOUS)
+    pack = replace(pack, imaginary=MODES)
     stiff, soft = crystal(stiffness_excess=4.0), crystal(stiffness_excess=3.0)
     said = [pack.probability_spurious(*each) for each in (
         (stiff, SALT, -8.0), (stiff, SALT, -0.5), (soft, SALT, -0.5),
@@ -505,7 +534,7 @@ def test_shallow_modes_of_a_soft_model_are_its_own(pack):
     assert pack.probability_spurious(soft, SALT, -0.5, ("layers",)) == 0.4
     assert pack.probability_spurious(soft, SALT, -0.5, ("displacement",)) == said[-1]
     assert pack.probability_spurious(crystal(stiffness_excess=math.nan), SALT, -0.5) is None
-    assert replace(pack, spurious=None).probability_spurious(soft, SALT, -0.5) is None
+    assert replace(pack, imaginary=None).probability_spurious(soft, SALT, -0.5) is None
     part = LinearPart(("log_bond",), np.zeros(1), np.ones(1), np.ones(1), 0.0)
     own_pack = PhononRisk("own", part, sigma=0.1, beyond=pack)
     assert own_pack.probability_spurious(soft, SALT, -0.5) == said[-1]
@@ -514,8 +543,7 @@ def test_shallow_modes_of_a_soft_model_are_its_own(pack):
 
 @pytest.mark.parametrize("model", ["", KNOWN])
 def test_the_universal_pack_speaks_at_every_displacement_of_its_calibration(pack, model):
-    pack = replace(pack, model=model, imaginary=ModeOdds(
-        LinearPart(BEFORE, np.zeros(1), np.ones(1), -np.ones(1), -1.0), 0.1))  # fmt: skip
+    pack = replace(pack, model=model, imaginary=MODES)
     for one, numbers in ((crystal(stiffness_excess=3.0), SALT), (crystal(), ALLOY)):
         said = pack.predict(one, numbers)
         assert pack.predict(one, numbers, ("displacement",)) == said
@@ -529,7 +557,7 @@ def test_the_shipped_odds_of_spurious_modes(shipped):
     said = [own.probability_spurious(row.features, row.numbers, low) for low in (-8, -2, -0.3)]
     assert said == sorted(said)
     assert said[-1] - said[0] > 0.5
-    low, high = own.beyond.spurious.part.coefficients
+    low, high = own.beyond.imaginary.spurious.part.coefficients
     assert low < 0
     assert high < 0
 
@@ -605,7 +633,7 @@ def test_of_layers_the_shipped_packs_say_the_base_rate(shipped, kind):
     for row in rows[:20]:
         risk = own.predict(row.features, row.numbers, (kind,))
         assert kind in risk.outside
-        assert risk.probability_imaginary == pytest.approx(own.beyond.imaginary.base)
+        assert risk.probability_imaginary == pytest.approx(own.beyond.imaginary.octet.base)
         assert 0.1 < risk.probability_above_25_percent < 0.9
         correction = own.correct(row.features, row.numbers, (kind,))
         assert correction.factor is None
