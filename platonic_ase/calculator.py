@@ -21,13 +21,13 @@ from platonic_ase.models.default_reference import resolve_space
 from platonic_ase.models.inner import InnerCalculator, changes_between
 from platonic_ase.models.result_cache import ResultCache
 from platonic_ase.monitor import Diagnostic, Event, EventGate
+from platonic_ase.monitor.first_bound import FirstBound
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.policy import Policy, PolicyName
 from platonic_ase.monitor.second_opinion import as_second_opinion
 from platonic_ase.phonons.packs import resolve_phonon_risk
 from platonic_ase.session import Session
 from platonic_ase.space.folders import require_calibration
-from platonic_ase.space.packs import resolve_pack
 from platonic_ase.structures import require_computable
 from platonic_ase.watching import Watching
 
@@ -152,13 +152,12 @@ class PlatonicCalculator(Watching, Calculator):
         self.implemented_properties = self._inner.properties()
         if calibration is not None:
             require_calibration(calibration, self.encoder.identity)
+        first = FirstBound()
         self.anchors, self.reference = resolve_space(
-            self.encoder, anchors, reference, calibration=calibration, progress=progress
+            self.encoder, anchors, reference, first, calibration=calibration, progress=progress
         )
         self.phonon_risk = resolve_phonon_risk(self.anchors, phonon_risk, calibration=calibration)
-        self.force_bound = resolve_pack(
-            self.anchors, force_bound, ForceBound, "forces", calibration=calibration
-        )
+        self.force_bound = first.resolve(self.anchors, force_bound, calibration)
         if isinstance(diagnostics, str):
             if diagnostics != "default":
                 raise ValueError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from platonic_ase.errors import CaptureError, SpaceFileError
-from platonic_ase.models.embed import to_numpy
+from platonic_ase.models.embed import evaluate_one
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.identity import ModelIdentity
@@ -134,18 +134,3 @@ def evaluate_each(
         failures=failures,
     )
     return EvaluationSet(embedded, np.concatenate(forces))
-
-
-def evaluate_one(encoder: Encoder, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings, shape (n_atoms, d), and forces, eV/Å, of one structure, in one forward pass."""
-    from ase.calculators.calculator import all_changes
-
-    calculator = encoder.calculator
-    if hasattr(calculator, "reset"):
-        calculator.reset()
-    bare = atoms.copy()  # without the calculator that holds the labels
-    bare.constraints = []
-    with encoder.capture() as capture:
-        calculator.calculate(bare, ["energy", "forces"], all_changes)
-    forces = np.array(calculator.results["forces"], dtype=np.float64)
-    return to_numpy(capture.take(len(atoms))), forces

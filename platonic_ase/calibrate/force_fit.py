@@ -30,7 +30,7 @@ from platonic_ase.calibrate.force_table import GROUP_REMEDY, ForceErrors, deal
 from platonic_ase.calibrate.force_width import POOLED, Growth, learn_growth, unit_of_reach
 from platonic_ase.errors import CalibrationError
 from platonic_ase.monitor.error_scale import ErrorScale, components, unfamiliarity, widths
-from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.monitor.force_bound import ForceBound, equidistant_quantiles
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.reference import conformal_quantile
 
@@ -203,12 +203,9 @@ def fit_errors(
         part = _fit(table.take(~own), width[~own], reach, growth.power, known)
         sizes[own] = part.at(table.forces[own], table.platonic[own], width[own])
     ratios = table.errors / sizes
-    order = np.argsort(ratios, kind="stable")
-    share = np.cumsum(table.weights[order])
-    asked = np.linspace(0, share[-1], RATIOS)
     return FittedErrors(
         _fit(table, width, reach, growth.power, known),
-        ratios[order][np.minimum(np.searchsorted(share, asked), len(order) - 1)],
+        equidistant_quantiles(ratios, table.weights, RATIOS),
         conformal_quantile(ratios, level, table.compounds),
     )
 

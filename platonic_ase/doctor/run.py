@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ase.build import bulk
@@ -13,6 +14,7 @@ from platonic_ase.doctor.report import Examination, Finding, Verdict
 from platonic_ase.doctor.textbook import check_crystals
 
 if TYPE_CHECKING:
+    import numpy as np
     from ase import Atoms
 
 COMPRESSION, RATTLE = 0.96, 0.05
@@ -47,7 +49,11 @@ def examine(
 
 
 def quick_look(
-    calculator: Any, model: str = "", *, elements: frozenset[int] | None = None
+    calculator: Any,
+    model: str = "",
+    *,
+    elements: frozenset[int] | None = None,
+    forces_of: Callable[[Atoms], np.ndarray] | None = None,
 ) -> Examination:
     """The cheap part of :func:`examine`: derivatives and labelled frames, some 40 cells.
 
@@ -55,11 +61,13 @@ def quick_look(
     ----------
     calculator, model, elements
         See :func:`examine`.
+    forces_of : callable, optional
+        Computes the forces of a labelled frame, eV/Å, in place of the calculator.
     """
     start = time.perf_counter()
     findings = (
         *_derivatives(calculator, elements, directions=1),
-        check_frames(calculator, elements),
+        check_frames(calculator, elements, forces_of),
     )
     return Examination(model or _name(calculator), findings, time.perf_counter() - start)
 

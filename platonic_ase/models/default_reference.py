@@ -10,15 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from platonic_ase.crystals.groups import group_of
-from platonic_ase.doctor import quick_look
-from platonic_ase.errors import UnsoundModelWarning
 from platonic_ase.models.default_anchors import (
     GENERATED,
     N_ANCHORS,
@@ -26,6 +23,7 @@ from platonic_ase.models.default_anchors import (
     select_anchors,
 )
 from platonic_ase.models.embed import embed
+from platonic_ase.models.first_look import LabelledFrame, first_look
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.folders import (
@@ -52,12 +50,15 @@ familiar structure in 25 may lie beyond it (one in 100 of the whole pool)."""
 
 AnchorsLike = AnchorSet | str | os.PathLike[str]
 ReferenceLike = ReferenceManifold | str | os.PathLike[str] | None
+FirstUse = Callable[[AnchorSet, Sequence[LabelledFrame]], object]
+"""Told of the anchors of a model, and of the first look at it, when it is first used."""
 
 
 def resolve_space(
     encoder: Encoder,
     anchors: AnchorsLike = "default",
     reference: ReferenceLike = "default",
+    at_first_use: FirstUse | None = None,
     *,
     calibration: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -70,6 +71,8 @@ def resolve_space(
     anchors : AnchorSet, path or "default"
     reference : ReferenceManifold, path, None or "default"
         The default of anchors that are not the default is None: uncalibrated.
+    at_first_use : callable, optional
+        See :data:`FirstUse`.
     calibration : path-like, optional
         Folder of ``platonic-ase calibrate``, whose anchors and reference are the default then.
     progress : bool
@@ -82,7 +85,7 @@ def resolve_space(
     """
     if isinstance(anchors, str) and anchors == "default":
         if isinstance(reference, str) and reference == "default":
-            return default_space(encoder, calibration=calibration, progress=progress)
+            return default_space(encoder, at_first_use, calibration=calibration, progress=progress)
         chosen = find_anchors(encoder, calibration=calibration, progress=progress)
     else:
         chosen = anchors if isinstance(anchors, AnchorSet) else AnchorSet.load(anchors)
@@ -100,6 +103,7 @@ def resolve_space(
 
 def default_space(
     encoder: Encoder,
+    at_first_use: FirstUse | None = None,
     *,
     calibration: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -113,6 +117,8 @@ def default_space(
     Parameters
     ----------
     encoder : Encoder
+    at_first_use : callable, optional
+        See :data:`FirstUse`.
     calibration : path-like, optional
         Folder of ``platonic-ase calibrate``, looked into first.
     progress : bool
@@ -130,14 +136,15 @@ def default_space(
     name = encoder.identity.model
     _say(
         f"no stored reference for {name}: a small one is made now, whose alarm one familiar "
-        f"structure in 25 passes. 'platonic-ase calibrate --calculator {name} --output FOLDER' "
+        "structure in 25 passes, and a force bound from thirty frames with DFT labels. "
+        f"'platonic-ase calibrate --calculator {name} --output FOLDER' "
         "makes a whole one, and with --quick finds in minutes how stiff the model is; "
         "'platonic-ase anchors build' makes anchors and reference of your own structures.",
         progress,
     )
     from platonic_ase.crystals.pool import generate_sample  # imports spacegroups and scipy
 
-    warn_if_unsound(encoder)
+    frames = first_look(encoder)
     sample = generate_sample(FIRST_POOL, encoder.elements, seed=POOL_SEED)
     reference = build_reference(
         encoder, anchors, sample, alarm_level=FIRST_ALARM_LEVEL, progress=progress
@@ -148,6 +155,8 @@ def default_space(
         stored_in(reference, reference.save(cache_folder() / f"{stem}.reference.safetensors"))
     except OSError as error:
         logger.warning("the anchors could not be cached (%s); they are made anew each time", error)
+    if at_first_use is not None:
+        at_first_use(anchors, frames)
     return anchors, reference
 
 
@@ -158,31 +167,6 @@ def _say(message: str, aloud: bool) -> None:
     logger.info(message)
     if aloud:
         tqdm.write(message, file=sys.stderr)
-
-
-def warn_if_unsound(encoder: Encoder) -> None:
-    """Look at a model cheaply, and warn where it is not what it claims to be.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Its calculator runs some 40 small cells.
-
-    Warns
-    -----
-    UnsoundModelWarning
-    """
-    try:
-        found = quick_look(encoder.calculator, encoder.identity.model, elements=encoder.elements)
-    except Exception as error:  # a model that cannot run small crystals may still run its own
-        logger.info("the doctor could not look at %s: %s", encoder.identity.model, error)
-        return
-    if found.wrong:
-        warnings.warn(
-            f"{found}. Run 'platonic-ase doctor' before you use it.",
-            UnsoundModelWarning,
-            stacklevel=2,
-        )
 
 
 def build_reference(

@@ -46,6 +46,36 @@ def embed_one(encoder: Encoder, atoms: Atoms) -> np.ndarray:
     return to_numpy(capture.take(len(atoms)))
 
 
+def evaluate_one(encoder: Encoder, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and forces of one structure, in one forward pass.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Its calculator runs the model; what the calculator remembers is changed.
+    atoms : Atoms
+        Constraints and a calculator that it has are passed over.
+
+    Returns
+    -------
+    ndarray, shape (n_atoms, d)
+        Embeddings.
+    ndarray, shape (n_atoms, 3)
+        Forces, eV/Å.
+    """
+    from ase.calculators.calculator import all_changes
+
+    calculator = encoder.calculator
+    if hasattr(calculator, "reset"):
+        calculator.reset()
+    bare = atoms.copy()  # without the calculator that holds the labels
+    bare.constraints = []
+    with encoder.capture() as capture:
+        calculator.calculate(bare, ["energy", "forces"], all_changes)
+    forces = np.array(calculator.results["forces"], dtype=np.float64)
+    return to_numpy(capture.take(len(atoms))), forces
+
+
 def embed_batch(encoder: Encoder, structures: Sequence[Atoms]) -> list[np.ndarray]:
     """Embeddings of several structures, in one forward pass.
 

@@ -66,6 +66,7 @@ SCHEMA = PackSchema(
         "growth": number(0, above=True),
         "quantile": number(0, above=True),
         "level": number(0, 1, above=True),
+        "alarm": number(0, 1, above=True),
         "elements": list_of(atomic_number),
         "identity": identity,
         "anchors": text,
@@ -74,6 +75,9 @@ SCHEMA = PackSchema(
 )
 _NUMBERS = ("intercept", "floor", "power", "reach", "growth")
 _ARRAYS = ("mean", "directions", "coefficients", "references")
+ALARM = 0.4
+"""Probability of a force error above the limit from which there is an alarm, by bounds of many
+labels: see the benchmarks for its precision and recall."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ class ForceBound(Stored):
         The model.
     anchors_digest : str
         The anchors that span the Platonic space.
+    alarm : float
+        Probability of an error above the limit from which there is an alarm.
     provenance : mapping
         Labels, their number and licence, scores on structures left out; JSON-safe.
     """
@@ -110,13 +116,15 @@ class ForceBound(Stored):
     elements: tuple[int, ...]
     identity: ModelIdentity
     anchors_digest: str
+    alarm: float = ALARM
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.quantile) and self.quantile > 0):
             raise SpaceFileError(f"quantile = {self.quantile}; a positive number is needed")
-        if not 0 < self.level < 1:
-            raise SpaceFileError(f"level = {self.level}; a number between 0 and 1 is needed")
+        for name in ("level", "alarm"):
+            if not 0 < (value := getattr(self, name)) < 1:
+                raise SpaceFileError(f"{name} = {value}; a number between 0 and 1 is needed")
         if self.ratios.ndim != 1 or len(self.ratios) < 2 or (np.diff(self.ratios) < 0).any():
             raise SpaceFileError(
                 f"ratios of shape {self.ratios.shape}; two or more that do not fall are needed"
@@ -207,6 +215,7 @@ class ForceBound(Stored):
             **{name: getattr(self.scale, name) for name in _NUMBERS},
             "quantile": self.quantile,
             "level": self.level,
+            "alarm": self.alarm,
             "elements": list(self.elements),
             "identity": self.identity.to_dict(),
             "anchors": self.anchors_digest,
@@ -232,6 +241,7 @@ class ForceBound(Stored):
                 scale=ErrorScale(**fitted, reference_numbers=arrays["reference_numbers"]),
                 quantile=header["quantile"],
                 level=header["level"],
+                alarm=header["alarm"],
                 ratios=arrays["ratios"],
                 elements=tuple(header["elements"]),
                 identity=ModelIdentity.from_dict(header["identity"]),
@@ -240,6 +250,20 @@ class ForceBound(Stored):
             )
         except (KeyError, TypeError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
+
+
+def equidistant_quantiles(values: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """Quantiles of weighted values, from the smallest to the largest, shape (count,).
+
+    Parameters
+    ----------
+    values, weights : ndarray, shape (n,)
+    count : int
+    """
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weights[order])
+    asked = np.linspace(0, share[-1], count)
+    return np.asarray(values[order][np.minimum(np.searchsorted(share, asked), len(order) - 1)])
 
 
 def exceedance(values: np.ndarray, quantiles: np.ndarray) -> np.ndarray:

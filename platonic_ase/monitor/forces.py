@@ -10,7 +10,7 @@ from ase.data import chemical_symbols
 
 from platonic_ase.errors import ForceErrorWarning
 from platonic_ase.monitor.diagnosis import UNCALIBRATED, Diagnostic, Finding, Signal
-from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.monitor.force_bound import ALARM, ForceBound
 from platonic_ase.monitor.frame import Balls, Frame
 from platonic_ase.monitor.lasting import lasting_level, worst_first
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _WORTHWHILE = 0.8
 """Sizes nearer to the limit leave it too soon for balls to be worth their while."""
-ALARM = 0.4
-"""Probability of a force error above the limit from which there is an alarm."""
 
 
 class ForceBoundModel(Protocol):
@@ -34,6 +32,10 @@ class ForceBoundModel(Protocol):
     @property
     def level(self) -> float:
         """Share of atoms whose error the bound covers."""
+
+    @property
+    def alarm(self) -> float:
+        """Probability of an error above the limit from which there is an alarm."""
 
     @property
     def elements(self) -> tuple[int, ...]:
@@ -77,10 +79,10 @@ class ForceErrorBound(Diagnostic):
     ``limit`` with at least ``probability``. In molecular dynamics it has to stay above, for
     ``persistence`` geometries in a row; any other geometry is judged by itself.
 
-    The alarm speaks of the geometry: some force in it is wrong by more than ``limit``. The default
-    probability is where, over frames in kind, at high stress and out of kind together, both the
-    precision and the recall of that statement are above 0.8 for CHGNet 0.3.0 (see the benchmarks).
-    Which atoms it names is less certain.
+    The alarm speaks of the geometry: some force in it is wrong by more than ``limit``. The
+    probability that a bound has for its alarm is where, over frames in kind, at high stress and out
+    of kind together, the precision and the recall of that statement are about 0.8 (see the
+    benchmarks). Which atoms it names is less certain.
 
     Parameters
     ----------
@@ -90,8 +92,8 @@ class ForceErrorBound(Diagnostic):
         Geometries of a trajectory in a row above the alarm before the event.
     limit : float
         Force error, eV/Å, that is too large for what the run is for.
-    probability : float
-        Alarm from this probability of one atom on.
+    probability : float, optional
+        Alarm from this probability of one atom on; that of the bound by default.
 
     Raises
     ------
@@ -107,12 +109,14 @@ class ForceErrorBound(Diagnostic):
         persistence: int = 3,
         *,
         limit: float = 0.5,
-        probability: float = ALARM,
+        probability: float | None = None,
     ) -> None:
         if persistence < 1:
             raise ValueError(f"persistence = {persistence}; at least 1 geometry is needed")
         if not limit > 0:
             raise ValueError(f"limit = {limit}; a positive force error in eV/Å is needed")
+        if probability is None:
+            probability = ALARM if bound is None else bound.alarm
         if not 0 < probability < 1:
             raise ValueError(f"probability = {probability}; a number between 0 and 1 is needed")
         self.bound = bound

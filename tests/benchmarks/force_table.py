@@ -33,8 +33,7 @@ from platonic_ase.calibrate.force_width import Growth
 from platonic_ase.calibrate.forces import force_errors
 from platonic_ase.calibrate.labelled import LabelledFrames, read_labelled
 from platonic_ase.models import find_encoder, load_calculator
-from platonic_ase.monitor.force_bound import exceedance
-from platonic_ase.monitor.forces import ALARM
+from platonic_ase.monitor.force_bound import ALARM, exceedance
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.files import write_arrays
 from platonic_ase.space.folders import file_stem, packaged_folder

@@ -6,14 +6,13 @@ from ase import Atoms
 
 from platonic_ase.errors import ForceErrorWarning
 from platonic_ase.monitor import EventGate, ForceErrorBound, Frame
-from platonic_ase.monitor.forces import ALARM
 from platonic_ase.monitor.watch import Watch
 
 
 class TwiceTheForce:
     """A bound of twice the force, and an error above l with the probability 1 - l / 2 |F|."""
 
-    name, level, elements = "mock", 0.9, (11,)
+    name, level, alarm, elements = "mock", 0.9, 0.4, (11,)
 
     def sizes(self, forces, platonic, embeddings, numbers):
         assert platonic.shape[0] == embeddings.shape[0] == len(numbers) == len(forces)
@@ -64,7 +63,7 @@ def test_bounds_scalars_and_what_the_calibration_has_not_seen():
     }
     assert finding.risks == {"force_error": 0.875}
     assert finding.facts["uncalibrated_elements"] == ["Cl"]
-    assert finding.facts["limits"] == {"force_error_probability": ALARM}
+    assert finding.facts["limits"] == {"force_error_probability": TwiceTheForce.alarm}
 
 
 def test_an_alarm_has_to_last():
@@ -76,16 +75,16 @@ def test_an_alarm_has_to_last():
 
     assert level(0.1) < 1
     assert [level(5.0) >= 1 for _ in range(3)] == [False, False, True]
-    assert level(5.0) == pytest.approx(0.95 / ALARM)
+    assert level(5.0) == pytest.approx(0.95 / TwiceTheForce.alarm)
     assert level(0.1) < 1
-    assert level(5.0, moving=False) == pytest.approx(0.95 / ALARM)  # judged by itself
+    assert level(5.0, moving=False) == pytest.approx(0.95 / TwiceTheForce.alarm)  # judged by itself
 
 
 def test_the_alarm_names_the_atom_its_probability_and_the_limit():
     diagnostic, state = started(persistence=1)
     (signal,) = diagnostic.examine(make_frame(lone_force(5.0)), state).signals
     assert signal.atoms == (7,)
-    assert (signal.value, signal.threshold) == (0.95, ALARM)
+    assert (signal.value, signal.threshold) == (0.95, TwiceTheForce.alarm)
     assert signal.unit == "probability of an error above 0.5 eV/Å"
     assert signal.category is ForceErrorWarning
     assert "Na atom 7 (5.00 eV/Å) is wrong by more than 0.5 eV/Å with probability 0.95" in (

@@ -62,6 +62,7 @@ def alarm(diagnostic, frames, kind, reference=None):
 
 class Bound:
     name, level, elements = "chgnet-0.3.0, 1000 structures (1,000 frames)", 0.9, (11, 17)
+    alarm = 0.4
 
     def sizes(self, forces, platonic, embeddings, numbers):
         return np.linalg.norm(forces, axis=1)

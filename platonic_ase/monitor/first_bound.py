@@ -1,0 +1,169 @@
+r"""A force bound at the first use of a model, from thirty small frames with DFT labels.
+
+Models differ in how large their force errors are, hardly in how these depend on the force and on
+how unfamiliar the surroundings are. So the form of the size of an error is that of all models,
+
+.. math::
+
+    s_i = (b + \|F_i\|)^\gamma \, \max\left(1, \frac{u_i}{r_0}\right)^p, \qquad
+    \gamma = 0.8, \ p = 0.5, \ b = 1 \, \mathrm{meV/Å}
+
+(:mod:`~platonic_ase.monitor.error_scale`), with the unfamiliarity u from the nearest environments
+of the frames and its unit from the frames themselves; and the frames, each of a compound of its
+own, tell the ratios of errors to sizes. Their conformal quantile is the bound. The benchmarks say
+what such bounds cover for models of left-out architectures.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from platonic_ase.crystals.groups import group_of
+from platonic_ase.models.first_look import LabelledFrame
+from platonic_ase.monitor.error_scale import ErrorScale, unfamiliarity
+from platonic_ase.monitor.force_bound import ForceBound, equidistant_quantiles
+from platonic_ase.space.anchors import AnchorSet
+from platonic_ase.space.folders import cache_folder, file_stem
+from platonic_ase.space.neighbours import ElementClouds
+from platonic_ase.space.packs import resolve_pack
+from platonic_ase.space.reference import NEIGHBOURS, conformal_quantile
+from platonic_ase.space.stored import stored_in
+
+logger = logging.getLogger("platonic_ase")
+
+POWER, ONSET, GROWTH = 0.8, 0.7, 0.5
+"""γ, r_0 over the median unfamiliarity of the frames, and p."""
+FIRST_ALARM = 0.3
+"""Probability of a force error above the limit from which there is an alarm."""
+LEVEL, FEWEST = 0.9, 10
+"""Share of atoms that the bound covers, and compounds that it takes at least."""
+_FLOOR = 1e-3
+_RATIOS = 201
+_SOURCE = "MPtrj, DFT-PBE, CC BY 4.0"
+
+
+class FirstBound:
+    """Makes the force bound of a model at its first use, and keeps it in the cache.
+
+    Attributes
+    ----------
+    bound : ForceBound or None
+        None before the first use, and where the model knows too few of the frames.
+    """
+
+    bound: ForceBound | None = None
+
+    def resolve(
+        self,
+        anchors: AnchorSet,
+        given: ForceBound | str | os.PathLike[str] | None,
+        calibration: str | os.PathLike[str] | None = None,
+    ) -> ForceBound | None:
+        """Turn what a user says of the force bound into one that fits the model.
+
+        Parameters
+        ----------
+        anchors : AnchorSet
+            In use; they know the model.
+        given : ForceBound, path, None or "default"
+            The default is the first stored one, and that of the first use without any.
+        calibration : path-like, optional
+            Folder of ``platonic-ase calibrate``, looked into first.
+
+        Raises
+        ------
+        SpaceFileError, ModelMismatchError
+            If a file is broken, or belongs to another model or other anchors.
+        """
+        found = resolve_pack(anchors, given, ForceBound, "forces", calibration=calibration)
+        return self.bound if found is None and given is not None else found
+
+    def __call__(self, anchors: AnchorSet, frames: Sequence[LabelledFrame]) -> None:
+        """See :data:`~platonic_ase.models.default_reference.FirstUse`."""
+        self.bound = first_force_bound(anchors, frames)
+        if self.bound is None:
+            return
+        path = cache_folder() / f"{file_stem(anchors.identity)}.forces.safetensors"
+        try:
+            stored_in(self.bound, self.bound.save(path))
+        except OSError as error:
+            logger.warning("the force bound could not be cached (%s)", error)
+
+
+def first_force_bound(anchors: AnchorSet, frames: Sequence[LabelledFrame]) -> ForceBound | None:
+    """Fit a bound to few frames; None unless they are of ten compounds.
+
+    Parameters
+    ----------
+    anchors : AnchorSet
+        They know the model.
+    frames : sequence of LabelledFrame
+    """
+    groups = [group_of(frame.atoms) for frame in frames]
+    if len(set(groups)) < FEWEST:
+        return None
+    lengths = [len(frame.atoms) for frame in frames]
+    structures = np.repeat(np.arange(len(frames)), lengths)
+    compounds = np.unique(groups, return_inverse=True)[1][structures]
+    embeddings = np.concatenate([frame.embeddings for frame in frames])
+    numbers = np.concatenate([frame.atoms.numbers for frame in frames])
+    forces = np.concatenate([frame.forces for frame in frames])
+    errors = np.linalg.norm(forces - np.concatenate([frame.labels for frame in frames]), axis=1)
+    weights = 1 / np.bincount(compounds)[compounds]
+    distances = _to_other_compounds(embeddings, numbers, compounds)
+    unfamiliar = unfamiliarity(distances, structures)
+    unit = float(equidistant_quantiles(unfamiliar, weights, 3)[1])
+    k = anchors.axes.shape[0]
+    scale = ErrorScale(
+        intercept=0.0,
+        floor=_FLOOR,
+        power=POWER,
+        mean=np.zeros(k),
+        directions=np.zeros((k, 0)),
+        coefficients=np.zeros(0),
+        references=embeddings,
+        reference_numbers=numbers,
+        reach=max(ONSET * unit, 1e-12),
+        growth=GROWTH,
+    )
+    widths = np.maximum(unfamiliar / scale.reach, 1.0) ** GROWTH
+    ratios = errors / scale.at(forces, np.zeros((len(errors), k)), widths)
+    quantile = conformal_quantile(ratios, LEVEL, compounds)
+    if not (math.isfinite(quantile) and quantile > 0):
+        return None
+    model = anchors.identity.model
+    return ForceBound(
+        name=f"{model}, {len(frames)} DFT-PBE frames at first use (MPtrj, CC BY 4.0)",
+        scale=scale,
+        quantile=quantile,
+        level=LEVEL,
+        ratios=equidistant_quantiles(ratios, weights, _RATIOS),
+        elements=tuple(int(z) for z in np.unique(numbers)),
+        identity=anchors.identity,
+        anchors_digest=anchors.digest,
+        alarm=FIRST_ALARM,
+        provenance={
+            "source": _SOURCE,
+            "structures": len(frames),
+            "atoms": len(errors),
+            "compounds": len(set(groups)),
+            "error": "length of the difference of the model's force and the label",
+        },
+    )
+
+
+def _to_other_compounds(
+    embeddings: np.ndarray, numbers: np.ndarray, compounds: np.ndarray
+) -> np.ndarray:
+    """Distance of each atom to the nearest environments of other compounds, shape (n,)."""
+    distances = np.empty(len(embeddings))
+    for compound in np.unique(compounds):
+        own = compounds == compound
+        others = ElementClouds(embeddings[~own], numbers[~own], NEIGHBOURS)
+        distances[own] = others.distances(embeddings[own], numbers[own])
+    return distances
