@@ -6,7 +6,7 @@ how unfamiliar the surroundings are. So the form of the size of an error is that
 .. math::
 
     s_i = (b + \|F_i\|)^\gamma \, \max\left(1, \frac{u_i}{r_0}\right)^p, \qquad
-    \gamma = 0.8, \ p = 0.5, \ b = 1 \, \mathrm{meV/Å}
+    b = 1 \, \mathrm{meV/Å}
 
 (:mod:`~platonic_ase.monitor.error_scale`), with the unfamiliarity u from the nearest environments
 of the frames and its unit from the frames themselves; and the frames, each of a compound of its
@@ -19,13 +19,15 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from platonic_ase.crystals.groups import group_of
 from platonic_ase.models.first_look import LabelledFrame
-from platonic_ase.monitor.error_scale import ErrorScale, unfamiliarity
+from platonic_ase.monitor.error_scale import ErrorScale, unfamiliarity, widths
 from platonic_ase.monitor.force_bound import ForceBound, equidistant_quantiles
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import cache_folder, file_stem
@@ -36,15 +38,38 @@ from platonic_ase.space.stored import stored_in
 
 logger = logging.getLogger("platonic_ase")
 
-POWER, ONSET, GROWTH = 0.8, 0.7, 0.5
-"""γ, r_0 over the median unfamiliarity of the frames, and p."""
 FIRST_ALARM = 0.3
 """Probability of a force error above the limit from which there is an alarm."""
 LEVEL, FEWEST = 0.9, 10
 """Share of atoms that the bound covers, and compounds that it takes at least."""
+_OTHER_LABELS = frozenset({"r2scan", "omol", "spice", "off", "off23", "off24", "wb97m"})
+"""Words in the names of models with labels of another kind: their distance to PBE is no error."""
 _FLOOR = 1e-3
 _RATIOS = 201
 _SOURCE = "MPtrj, DFT-PBE, CC BY 4.0"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the size of an error depends on the force and on unfamiliar surroundings.
+
+    Attributes
+    ----------
+    power : float
+        γ.
+    onset : float
+        r_0 over the median unfamiliarity of the frames.
+    growth : float
+        p.
+    """
+
+    power: float
+    onset: float
+    growth: float
+
+
+FORM = Form(power=0.8, onset=0.7, growth=0.5)
+"""The best of a grid for seven models, and for all but those of one of three architectures."""
 
 
 class FirstBound:
@@ -95,17 +120,22 @@ class FirstBound:
             logger.warning("the force bound could not be cached (%s)", error)
 
 
-def first_force_bound(anchors: AnchorSet, frames: Sequence[LabelledFrame]) -> ForceBound | None:
+def first_force_bound(
+    anchors: AnchorSet, frames: Sequence[LabelledFrame], form: Form = FORM
+) -> ForceBound | None:
     """Fit a bound to few frames; None unless they are of ten compounds.
 
     Parameters
     ----------
     anchors : AnchorSet
-        They know the model.
+        They know the model. One that is named after another functional gets no bound.
     frames : sequence of LabelledFrame
+    form : Form
     """
+    model = anchors.identity.model
     groups = [group_of(frame.atoms) for frame in frames]
-    if len(set(groups)) < FEWEST:
+    other_labels = _OTHER_LABELS & set(re.split(r"[^a-z0-9]+", model.lower()))
+    if other_labels or len(set(groups)) < FEWEST:
         return None
     lengths = [len(frame.atoms) for frame in frames]
     structures = np.repeat(np.arange(len(frames)), lengths)
@@ -122,21 +152,20 @@ def first_force_bound(anchors: AnchorSet, frames: Sequence[LabelledFrame]) -> Fo
     scale = ErrorScale(
         intercept=0.0,
         floor=_FLOOR,
-        power=POWER,
+        power=form.power,
         mean=np.zeros(k),
         directions=np.zeros((k, 0)),
         coefficients=np.zeros(0),
         references=embeddings,
         reference_numbers=numbers,
-        reach=max(ONSET * unit, 1e-12),
-        growth=GROWTH,
+        reach=max(form.onset * unit, 1e-12),
+        growth=form.growth,
     )
-    widths = np.maximum(unfamiliar / scale.reach, 1.0) ** GROWTH
-    ratios = errors / scale.at(forces, np.zeros((len(errors), k)), widths)
+    width = widths(unfamiliar, scale.reach, form.growth)
+    ratios = errors / scale.at(forces, np.zeros((len(errors), k)), width)
     quantile = conformal_quantile(ratios, LEVEL, compounds)
     if not (math.isfinite(quantile) and quantile > 0):
         return None
-    model = anchors.identity.model
     return ForceBound(
         name=f"{model}, {len(frames)} DFT-PBE frames at first use (MPtrj, CC BY 4.0)",
         scale=scale,
