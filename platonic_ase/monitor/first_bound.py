@@ -38,7 +38,7 @@ from platonic_ase.space.stored import stored_in
 
 logger = logging.getLogger("platonic_ase")
 
-FIRST_ALARM = 0.3
+FIRST_ALARM = 0.33
 """Probability of a force error above the limit from which there is an alarm."""
 LEVEL, FEWEST = 0.9, 10
 """Share of atoms that the bound covers, and compounds that it takes at least."""

@@ -1,6 +1,7 @@
 """The force bound of a first use: exact where errors follow its form, and found again."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from platonic_ase.monitor.first_bound import (
     first_force_bound,
 )
 from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.space.files import read_arrays
 from platonic_ase.testing import MockCalculator, mock_anchors, small_space
 
 
@@ -66,6 +68,17 @@ def test_the_bound_is_the_conformal_quantile_of_the_ratios(anchors):
     assert bound.bounds(sizes) == pytest.approx(28 / 30 * 5.001**FORM.power)
     halfway = bound.probabilities(sizes, float(0.5 * sizes[0]))
     assert halfway == pytest.approx(0.5, abs=0.04)
+
+
+def test_the_form_is_the_best_for_all_models_of_the_benchmark():
+    table = Path(__file__).parents[1] / "benchmarks" / "force_first.safetensors"
+    arrays, header = read_arrays(table, "force_first_table")
+    assert header["chosen by all"] == {**vars(FORM), "alarm": FIRST_ALARM}
+    for name in header["models"]:
+        within, atoms = arrays[f"{name} within, left out"], arrays[f"{name} atoms"]
+        kinds = arrays[f"{name} kind"]
+        for kind in range(3):
+            assert (within / atoms)[kinds == kind].mean() > 0.87  # the level is 0.9
 
 
 def test_unfamiliar_surroundings_widen_it(anchors):
