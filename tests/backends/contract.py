@@ -26,7 +26,7 @@ def run_example(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(folder)
     monkeypatch.setattr(
         "platonic_ase.models.default_reference.default_space",
-        lambda encoder, **options: small_space(encoder, [salt()]),
+        lambda encoder, *_, **options: small_space(encoder, [salt()]),
     )
     runpy.run_path(str(Path(__file__).parents[2] / "examples" / name))
 
