@@ -21,7 +21,7 @@ from platonic_ase.models.default_reference import resolve_space
 from platonic_ase.models.inner import InnerCalculator, changes_between
 from platonic_ase.models.result_cache import ResultCache
 from platonic_ase.monitor import Diagnostic, Event, EventGate
-from platonic_ase.monitor.first_bound import FirstBound
+from platonic_ase.monitor.first_bound import FirstBound, known_level
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.policy import Policy, PolicyName
 from platonic_ase.monitor.second_opinion import as_second_opinion
@@ -85,9 +85,8 @@ class PlatonicCalculator(Watching, Calculator):
     progress : bool
         Whether embedding the default anchors on first use shows a progress bar.
     cache : int
-        Results of so many geometries are kept for each Atoms object. Images of a band that share
-        a calculator are then not computed again and again. For calculators whose results depend
-        on the geometry alone, and not on the one before.
+        Results of so many geometries are kept for each Atoms object, for images of a band that
+        share a calculator whose results depend on nothing but the geometry.
 
     Attributes
     ----------
@@ -156,8 +155,10 @@ class PlatonicCalculator(Watching, Calculator):
         self.anchors, self.reference = resolve_space(
             self.encoder, anchors, reference, first, calibration=calibration, progress=progress
         )
-        self.phonon_risk = resolve_phonon_risk(self.anchors, phonon_risk, calibration=calibration)
         self.force_bound = first.resolve(self.anchors, force_bound, calibration)
+        self.phonon_risk = resolve_phonon_risk(
+            self.anchors, phonon_risk, calibration=calibration, level=known_level(self.force_bound)
+        )
         if isinstance(diagnostics, str):
             if diagnostics != "default":
                 raise ValueError(

@@ -44,7 +44,8 @@ LEVEL, FEWEST = 0.9, 10
 """Share of atoms that the bound covers, and compounds that it takes at least."""
 _OTHER_LABELS = frozenset({"r2scan", "omol", "spice", "off", "off23", "off24", "wb97m"})
 """Words in the names of models with labels of another kind: their distance to PBE is no error."""
-_FLOOR = 1e-3
+LEVEL_OF_ERRORS = "force_level"
+_FLOOR, _SMALL = 1e-3, 5e-3
 _RATIOS = 201
 _SOURCE = "MPtrj, DFT-PBE, CC BY 4.0"
 
@@ -143,7 +144,8 @@ def first_force_bound(
     embeddings = np.concatenate([frame.embeddings for frame in frames])
     numbers = np.concatenate([frame.atoms.numbers for frame in frames])
     forces = np.concatenate([frame.forces for frame in frames])
-    errors = np.linalg.norm(forces - np.concatenate([frame.labels for frame in frames]), axis=1)
+    labels = np.concatenate([frame.labels for frame in frames])
+    errors = np.linalg.norm(forces - labels, axis=1)
     weights = 1 / np.bincount(compounds)[compounds]
     distances = _to_other_compounds(embeddings, numbers, compounds)
     unfamiliar = unfamiliarity(distances, structures)
@@ -182,8 +184,29 @@ def first_force_bound(
             "atoms": len(errors),
             "compounds": len(set(groups)),
             "error": "length of the difference of the model's force and the label",
+            LEVEL_OF_ERRORS: force_level(errors, labels),
         },
     )
+
+
+def force_level(errors: np.ndarray, labels: np.ndarray) -> float:
+    """How large force errors are, beside the forces: L of :mod:`~platonic_ase.phonons.levels`.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (n,)
+        eV/Å.
+    labels : ndarray, shape (n, 3)
+        DFT forces, eV/Å.
+    """
+    sizes = (np.linalg.norm(labels, axis=1) + _SMALL) ** FORM.power
+    return float(np.exp(np.log((errors + _SMALL) / sizes).mean()))
+
+
+def known_level(bound: ForceBound | None) -> float | None:
+    """The force level, where a bound was made at a first use; None elsewhere."""
+    found = None if bound is None else bound.provenance.get(LEVEL_OF_ERRORS)
+    return float(found) if isinstance(found, int | float) and 0 < found < math.inf else None
 
 
 def _to_other_compounds(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from platonic_ase.errors import SpaceFileError
-from platonic_ase.phonons.opinions import softening
+from platonic_ase.phonons.opinions import USUAL, Prior, softening
 from platonic_ase.phonons.stiffness import LAW, OF_BINARIES, OF_OTHERS, StiffnessLaw, law_arrays
 from platonic_ase.space.schema import entries, number, record
 
@@ -49,7 +49,9 @@ class StiffnessLaws:
         """The law of octet binaries, or that of other crystals."""
         return self.binaries if octet else self.others
 
-    def softening(self, known: Mapping[str, float], octet: bool) -> tuple[float, float]:
+    def softening(
+        self, known: Mapping[str, float], octet: bool, usual: Prior = USUAL
+    ) -> tuple[float, float]:
         """Ln of a model's frequencies over the true ones, and its standard deviation.
 
         Parameters
@@ -58,6 +60,8 @@ class StiffnessLaws:
             See :func:`~platonic_ase.phonons.cases.case_quantities`.
         octet : bool
             Whether the crystal is an octet binary.
+        usual : Prior
+            What potentials are known for.
 
         Returns
         -------
@@ -65,7 +69,7 @@ class StiffnessLaws:
             NaN if a feature is missing.
         """
         own, deviation, _ = self.of(octet).softening(known)
-        return softening(own, self.spreads[0 if octet else 1] * deviation)
+        return softening(own, self.spreads[0 if octet else 1] * deviation, usual)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Header and arrays to write to a file."""

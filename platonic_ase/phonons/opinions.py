@@ -15,37 +15,53 @@ J. V. Zidek, Stat. Sci. 1, 114 (1986)).
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from platonic_ase.phonons.possible import possible_errors
 
-OFFSET, SPREAD = -0.05, 0.25
-"""Of ln of the frequencies of a model of which nothing is known over the true ones: somewhat soft,
-anything from 0.6 to 1.4 of the truth. A choice, not a fit: four architectures are too few to learn
-it from."""
+
+class Prior(NamedTuple):
+    """What is expected of ln of a model's frequencies over the true ones, before any crystal.
+
+    Attributes
+    ----------
+    offset, spread : float
+        Mean and standard deviation.
+    """
+
+    offset: float
+    spread: float
+
+
+USUAL = Prior(-0.05, 0.25)
+"""Of a model of which nothing is known: somewhat soft, anything from 0.6 to 1.4 of the truth. A
+choice, not a fit: four architectures are too few to learn it from."""
 _CONTRADICTION = 3.0
 
 
-def softening(own: float, deviation: float) -> tuple[float, float]:
+def softening(own: float, deviation: float, usual: Prior = USUAL) -> tuple[float, float]:
     """Ln of a model's frequencies over the true ones, and how sure that is.
 
     Parameters
     ----------
     own, deviation : float
         What a law of stiffness says of it, and the standard deviation.
+    usual : Prior
+        What potentials are known for.
 
     Returns
     -------
     mean, deviation : float
         With what potentials are known for.
     """
-    prior, precision = 1 / SPREAD**2, 1 / deviation**2
+    prior, precision = 1 / usual.spread**2, 1 / deviation**2
     variance = 1 / (precision + prior)
     # sources that contradict each other are less sure than they say (Birge's ratio)
-    gap = abs(own - OFFSET) / math.sqrt(1 / precision + 1 / prior)
+    gap = abs(own - usual.offset) / math.sqrt(1 / precision + 1 / prior)
     wide = math.sqrt(variance) * max(1.0, gap / _CONTRADICTION)
-    return variance * (precision * own + prior * OFFSET), wide
+    return variance * (precision * own + prior * usual.offset), wide
 
 
 def root_error(mean: float, deviation: float, mismatches: np.ndarray) -> tuple[float, float]:

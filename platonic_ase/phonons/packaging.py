@@ -4,12 +4,13 @@ r"""How the phonon packs of this package are made; for maintainers.
 
     python -m platonic_ase.phonons.packaging tests/benchmarks/phonon_table.json \\
         tests/benchmarks/phonon_beyond.json tests/benchmarks/phonon_any.json \\
-        tests/benchmarks/phonon_unstable.json
+        tests/benchmarks/phonon_unstable.json tests/benchmarks/force_levels.json
 
 fits a pack to the binaries of each model of the first table, and a universal one to all of the
 first three; the law of stiffness of octet binaries within it to those of the first two, which is
-better on what is left out; and whether imaginary modes are real to the last two, the stable and the
-unstable crystals of one teacher.
+better on what is left out; whether imaginary modes are real to the last two tables, the stable
+and the unstable crystals of one teacher; and what force errors say of phonons to the force levels
+of the models.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ from platonic_ase.phonons.universal_fit import (
     Case,
     cases_of,
     fit_before,
+    fit_levels,
     fit_spurious,
     fit_universal,
 )
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.folders import file_stem, packaged_folder
 from platonic_ase.space.identity import ModelIdentity
+from platonic_ase.space.json_text import parse_json
 
 LABELS = {
     "labels": "DFT-PBE phonon spectra of PhononDB, as packaged in Matbench Discovery (MIT)",
@@ -140,6 +143,7 @@ def build_universal_pack(
     cases: Sequence[Case],
     everything: Sequence[Case],
     judged: Sequence[Case],
+    levels: Mapping[str, float],
     fingerprints: Mapping[str, str],
     folder: Path,
 ) -> Path:
@@ -149,6 +153,8 @@ def build_universal_pack(
     ----------
     judged : sequence of Case
         Of :func:`judged_cases`: whether imaginary modes are spurious is learnt from them.
+    levels : mapping of str to float
+        Force level of each model, see :mod:`~platonic_ase.phonons.levels`.
     cases, everything, fingerprints
         See :func:`~platonic_ase.phonons.universal_fit.fit_universal`.
     folder : Path
@@ -169,12 +175,14 @@ def build_universal_pack(
             others=fit_before(*_of_kind(everything, laws[:, 0], False)),
             spurious=fit_spurious(judged, left_out_laws(cases, everything, judged)[:, 0]),
         ),
+        levels=fit_levels(everything, levels),
         fingerprints=fingerprints,
         provenance={
             **LABELS,
             "crystals_are": "octet binaries (DFT), and others with a teacher's spectra",
             "teacher": "nequix-mp-1-pft (MIT), beyond the binaries",
             "models": models,
+            "force_levels": {model: levels[model] for model in models if model in levels},
             "spurious_from": f"{len(judged)} cases with imaginary modes, "
             f"{sum(case.row.imaginary for case in judged)} of them spurious",
             "spreads_from": "cases left out with their anion and prototype, for the law with "
@@ -224,6 +232,7 @@ def main() -> None:
     parser.add_argument("beyond", type=Path)
     parser.add_argument("any", type=Path)
     parser.add_argument("unstable", type=Path)
+    parser.add_argument("levels", type=Path)
     parser.add_argument("--folder", type=Path, default=packaged_folder())
     arguments = parser.parse_args()
     tables, beyond = read_phonon_table(arguments.table), read_phonon_table(arguments.beyond)
@@ -237,6 +246,7 @@ def main() -> None:
         universal_cases([beyond, tables]),
         universal_cases([beyond, anything, tables]),
         judged_cases(anything, unstable),
+        parse_json(arguments.levels.read_bytes()),
         fingerprints,
         arguments.folder,
     )

@@ -25,6 +25,7 @@ def resolve_phonon_risk(
     risk: PhononRisk | UniversalRisk | str | os.PathLike[str] | None = "default",
     *,
     calibration: str | os.PathLike[str] | None = None,
+    level: float | None = None,
 ) -> PhononRisk | UniversalRisk | None:
     """Turn what a user says of the phonon calibration into an object that fits the model.
 
@@ -37,6 +38,8 @@ def resolve_phonon_risk(
         universal pack speaks for crystals that a stored one is not made for.
     calibration : path-like, optional
         Folder of ``platonic-ase calibrate``, looked into first.
+    level : float, optional
+        Force level of the model, see :mod:`~platonic_ase.phonons.levels`.
 
     Raises
     ------
@@ -55,17 +58,19 @@ def resolve_phonon_risk(
         pack = _load(Path(risk))
         pack.require(anchors)
     if isinstance(pack, UniversalRisk):
-        return pack.for_model(anchors.identity)
-    beyond = _universal(anchors, calibration)
+        return pack.for_model(anchors.identity, level)
+    beyond = _universal(anchors, calibration, level)
     return beyond if pack is None else replace(pack, beyond=pack.beyond or beyond)
 
 
-def _universal(anchors: AnchorSet, calibration: str | os.PathLike[str] | None) -> UniversalRisk:
+def _universal(
+    anchors: AnchorSet, calibration: str | os.PathLike[str] | None, level: float | None
+) -> UniversalRisk:
     quick = find_pack(anchors, UniversalRisk, QUICK, calibration=calibration)
     if quick is not None:
         return quick
     path = packaged_folder() / UNIVERSAL
-    return stored_in(UniversalRisk.load(path), path).for_model(anchors.identity)
+    return stored_in(UniversalRisk.load(path), path).for_model(anchors.identity, level)
 
 
 def _load(path: Path) -> PhononRisk | UniversalRisk:

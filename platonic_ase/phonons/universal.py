@@ -5,11 +5,10 @@ to a lesser degree those of other models, are the points of a
 :class:`~platonic_ase.phonons.process.ErrorProcess`, near which it is sharp.
 
 Physics speaks of any model. What ln of the stiffness of a crystal would be in truth, :math:`h` with
-standard deviation :math:`\sigma_h`, says a :class:`~platonic_ase.phonons.stiffness.StiffnessLaw`:
-for octet binaries from the structure, for all other crystals from structure and elements. What it
-is with the model, :math:`s`, say the displaced supercells. The logarithm :math:`\delta` of its
-frequencies over the true ones follows from two sources, weighted with their precision: this
-crystal, and what potentials are known for (:math:`\mu, \tau`):
+standard deviation :math:`\sigma_h`, says a :class:`~platonic_ase.phonons.stiffness.StiffnessLaw`,
+and what it is with the model, :math:`s`, say the displaced supercells. ln of its
+frequencies over the true ones, :math:`\delta`, follows from two sources, weighted with their
+precision: this crystal, and what potentials are known for (:math:`\mu, \tau`):
 
 .. math::
 
@@ -19,8 +18,9 @@ crystal, and what potentials are known for (:math:`\mu, \tau`):
 
 with :math:`\epsilon` the relative error and q what no factor mends, drawn from the crystals of the
 calibration. c, one for each law, is fixed so that crystals left out with their model, prototype and
-anion scatter as stated. For a model without any case this is all; for one with cases, both opinions
-are pooled (:mod:`~platonic_ase.phonons.opinions`).
+anion scatter as stated. For a model without any case this is all, :math:`\mu, \tau` and q by its
+force errors where they are known (:mod:`~platonic_ase.phonons.levels`); for one with cases, both
+opinions are pooled (:mod:`~platonic_ase.phonons.opinions`).
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ from platonic_ase.phonons.estimate import (
 )
 from platonic_ase.phonons.features import DisplacementFeatures
 from platonic_ase.phonons.laws import LAWS, LAWS_ARRAYS, StiffnessLaws
+from platonic_ase.phonons.levels import LEVELS, LEVELS_ARRAYS, LevelPrior
 from platonic_ase.phonons.odds import IMAGINARY_ARRAYS, IMAGINARY_MODES, ImaginaryModes
-from platonic_ase.phonons.opinions import pooled, root_error
+from platonic_ase.phonons.opinions import USUAL, pooled, root_error
 from platonic_ase.phonons.pack import PhononPack
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
 from platonic_ase.phonons.process import PROCESS, PROCESS_ARRAYS, ErrorProcess
@@ -71,12 +72,14 @@ SCHEMA = PackSchema(
         **LAWS_ARRAYS,
         **PROCESS_ARRAYS,
         **IMAGINARY_ARRAYS,
+        **LEVELS_ARRAYS,
     },
     header={
         "name": text,
         "laws": LAWS,
         "pool_spreads": entries(_POSITIVE, _POSITIVE),
         "imaginary": optional(IMAGINARY_MODES),
+        "levels": optional(LEVELS),
         "process": PROCESS,
         "model": text,
         "alarm_error": _PROBABILITY,
@@ -85,6 +88,7 @@ SCHEMA = PackSchema(
         "provenance": mapping,
     },
 )
+_PARTS: dict[str, Any] = {"imaginary": ImaginaryModes, "levels": LevelPrior}
 FEWEST = 5
 """Crystals of a model below which nothing is learnt from them."""
 SURE = 1.0
@@ -109,6 +113,9 @@ class UniversalRisk(PhononPack, Stored):
         q of the crystals of the calibration, sorted.
     process : ErrorProcess
     imaginary : ImaginaryModes or None
+    levels : LevelPrior or None
+    level : float or None
+        Force level of a model in use without cases; not part of the file.
     model : str
         Fingerprint of the model in use; empty for any.
     alarm_error, alarm_imaginary : float
@@ -127,6 +134,8 @@ class UniversalRisk(PhononPack, Stored):
     mismatches: np.ndarray
     process: ErrorProcess
     imaginary: ImaginaryModes | None = None
+    levels: LevelPrior | None = None
+    level: float | None = None
     model: str = ""
     alarm_error: float = 0.5
     alarm_imaginary: float = 0.5
@@ -144,10 +153,6 @@ class UniversalRisk(PhononPack, Stored):
         """Whether there are cases of the model in use."""
         return self.process.knows(self.model)
 
-    def by_law(self, unlike: tuple[str, ...] = ()) -> bool:
-        """Whether the law, not the process, speaks for a crystal."""
-        return not (self.known or unlike)
-
     def predict(
         self, features: DisplacementFeatures, numbers: np.ndarray, unlike: tuple[str, ...] = ()
     ) -> PhononRiskEstimate:
@@ -157,7 +162,7 @@ class UniversalRisk(PhononPack, Stored):
         softening, probability = self._softening(known, octet, unlike), None
         if self.imaginary is not None:
             probability = self.imaginary.before(known["force_odds"], softening, octet)
-        if self.by_law(unlike):
+        if not (self.known or unlike):
             return self._by_law(known, octet, probability)
         mean, deviation, outside = self._of_process(known, octet, unlike)
         root, sure = float(mean[0]), float(deviation[0])
@@ -178,10 +183,13 @@ class UniversalRisk(PhononPack, Stored):
     def _by_law(
         self, known: Mapping[str, float], octet: bool, imaginary: float | None
     ) -> PhononRiskEstimate:
-        mean, deviation = self.laws.softening(known, octet)
+        usual, mismatches = USUAL, self.mismatches
+        if self.levels is not None and self.level is not None:
+            usual, mismatches = self.levels.at(self.level)
+        mean, deviation = self.laws.softening(known, octet, usual)
         if not math.isfinite(mean):
             return PhononRiskEstimate()
-        errors = possible_errors(mean, deviation, self.mismatches)
+        errors = possible_errors(mean, deviation, mismatches)
         return PhononRiskEstimate(
             relative_error=float(np.median(errors)),
             interval=shortest_interval(errors),
@@ -238,16 +246,16 @@ class UniversalRisk(PhononPack, Stored):
         sure, doubt = Z90 * float(deviations[1]), SURE * float(deviations[1])
         return CorrectionEstimate.of_log(-float(means[1]), sure, self.name, outside, doubt=doubt)
 
-    def for_model(self, identity: ModelIdentity) -> UniversalRisk:
-        """For a model in use, whose cases the calibration may know."""
-        if self.identity is not None or not self.process.knows(identity.fingerprint):
-            return self
-        name = f"{self.name}; {identity.model} among them"
-        return self._of(name, identity.fingerprint)
+    def for_model(self, identity: ModelIdentity, level: float | None = None) -> UniversalRisk:
+        """For a model in use, whose cases the calibration may know, or else its force level."""
+        if self.identity is None and self.process.knows(identity.fingerprint):
+            return self._of(f"{self.name}; {identity.model} among them", identity.fingerprint)
+        name = f"{self.name}; by the force errors at its first use"
+        return self if level is None or self.known else self._of(name, level=level)
 
-    def _of(self, name: str, model: str) -> UniversalRisk:
-        process = self.process.taking(self.process.near(model))
-        pack = replace(self, name=name, model=model, process=process)
+    def _of(self, name: str, model: str = "", level: float | None = None) -> UniversalRisk:
+        process = self.process.taking(self.process.near(model)) if model else self.process
+        pack = replace(self, name=name, model=model, process=process, level=level)
         object.__setattr__(pack, "_base", self)
         return pack
 
@@ -255,7 +263,7 @@ class UniversalRisk(PhononPack, Stored):
         """A copy names the file of the pack and the model, where the pack lies in a file."""
         base = self.__dict__.get("_base")
         if base is not None:
-            return UniversalRisk._of, (base, self.name, self.model)
+            return UniversalRisk._of, (base, self.name, self.model, self.level)
         return super().__reduce_ex__(protocol)
 
     def sharpened(
@@ -301,13 +309,12 @@ class UniversalRisk(PhononPack, Stored):
         """See :class:`PhononPack`."""
         laws, arrays = self.laws.stored()
         process, cases = self.process.stored()
-        arrays |= cases
-        arrays["mismatches"] = np.asarray(self.mismatches, dtype=np.float64)
+        arrays |= {**cases, "mismatches": np.asarray(self.mismatches, dtype=np.float64)}
         header: dict[str, Any] = {
             "name": self.name,
             "laws": laws,
             "pool_spreads": [*self.pool_spreads],
-            "imaginary": None,
+            **dict.fromkeys(_PARTS),
             "process": process,
             "model": self.model,
             "alarm_error": self.alarm_error,
@@ -315,9 +322,10 @@ class UniversalRisk(PhononPack, Stored):
             "identity": None if self.identity is None else self.identity.to_dict(),
             "provenance": dict(self.provenance),
         }
-        if self.imaginary is not None:
-            header["imaginary"], odds = self.imaginary.stored()
-            arrays |= odds
+        for name in _PARTS:
+            if (part := getattr(self, name)) is not None:
+                header[name], own = part.stored()
+                arrays |= own
         return header, arrays
 
     @classmethod
@@ -325,17 +333,17 @@ class UniversalRisk(PhononPack, Stored):
         cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> UniversalRisk:
         """See :class:`PhononPack`."""
-        odds, identity = header["imaginary"], header["identity"]
+        identity = header["identity"]
         return cls(
             name=header["name"],
             laws=StiffnessLaws.read(header["laws"], arrays),
             pool_spreads=(float(header["pool_spreads"][0]), float(header["pool_spreads"][1])),
             mismatches=arrays["mismatches"],
             process=ErrorProcess.read(header["process"], arrays),
-            imaginary=None if odds is None else ImaginaryModes.read(odds, arrays),
             model=header["model"],
             alarm_error=float(header["alarm_error"]),
             alarm_imaginary=float(header["alarm_imaginary"]),
             identity=None if identity is None else ModelIdentity.from_dict(identity),
             provenance=header["provenance"],
+            **{name: _PARTS[name].read(header[name], arrays) for name in _PARTS if header[name]},
         )

@@ -13,6 +13,7 @@ import numpy as np
 from platonic_ase.phonons.cases import case_quantities, case_vector
 from platonic_ase.phonons.chemistry import is_octet
 from platonic_ase.phonons.laws import StiffnessLaws
+from platonic_ase.phonons.levels import LevelPrior
 from platonic_ase.phonons.odds import (
     AFTER,
     BEFORE,
@@ -206,6 +207,33 @@ def mismatches_of(cases: Iterable[Case]) -> np.ndarray:
     return np.asarray(np.quantile(found[np.isfinite(found)], _MISMATCHES))
 
 
+def fit_levels(cases: Sequence[Case], levels: Mapping[str, float]) -> LevelPrior:
+    """What the force level of a model says of its phonons; each architecture counts alike.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    levels : mapping of str to float
+        Force level of each model; cases of models without one are passed over.
+
+    Raises
+    ------
+    ValueError
+        Without a case.
+    """
+    used = [case for case in cases if case.teaches and case.model in levels]
+    if not used:
+        raise ValueError("no case is of a model of known force level")
+    ratios = np.array([case.log_ratio / levels[case.model] ** 2 for case in used])
+    architectures, owners = np.unique([case.architecture for case in used], return_inverse=True)
+    weights = 1 / np.bincount(owners, minlength=len(architectures))[owners]
+    offset = float(np.average(ratios, weights=weights))
+    spread = math.sqrt(np.average((ratios - offset) ** 2, weights=weights))
+    kappas = np.array([case.mismatch / levels[case.model] for case in used])
+    quantiles = np.quantile(kappas[np.isfinite(kappas)], _MISMATCHES)
+    return LevelPrior(offset, spread, np.asarray(quantiles))
+
+
 def fit_before(cases: Iterable[Case], softenings: Iterable[float]) -> ModeOdds:
     """Odds that a stable crystal gets imaginary modes, before diagonalisation.
 
@@ -261,6 +289,7 @@ def fit_universal(
     pool_spreads: tuple[float, float],
     spreads: tuple[tuple[float, float], tuple[float, float]],
     imaginary: ImaginaryModes | None = None,
+    levels: LevelPrior | None = None,
     fingerprints: Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> UniversalRisk:
@@ -278,6 +307,8 @@ def fit_universal(
         See :mod:`~platonic_ase.phonons.left_out`.
     imaginary : ImaginaryModes, optional
         Of :func:`fit_before` and :func:`fit_spurious`.
+    levels : LevelPrior, optional
+        Of :func:`fit_levels`.
     fingerprints : mapping of str to str, optional
         Of models.
     provenance : mapping, optional
@@ -292,6 +323,7 @@ def fit_universal(
         mismatches=mismatches_of(everything),
         process=replace(process_of(everything, fingerprints), spreads=spreads),
         imaginary=imaginary,
+        levels=levels,
         provenance=dict(provenance or {}),
     )
 

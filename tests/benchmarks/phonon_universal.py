@@ -6,7 +6,8 @@ Every case (a crystal with one model) is predicted by a process that saw no crys
 and, beyond rocksalt, zincblende and wurtzite, none of its prototype. Three states of knowledge: the
 model is in the calibration, on other anions and prototypes; no model of its architecture is, but
 its errors on fifteen binaries with DFT spectra are known, as `calibrate --quick` finds them (the
-fifteen are not scored); and nothing is known of it, where the laws of stiffness speak.
+fifteen are not scored); and nothing is known of it but how large its force errors are on the thirty
+labelled frames of the doctor, where the laws of stiffness speak (`forces unknown`: not even that).
 By how much cases scatter more than stated is taken from the other architectures.
 
 What the process looks at, and its sizes, were chosen on one half of the crystals of
@@ -26,7 +27,7 @@ Intervals are of 95 %, from resampling compounds with the predictions fixed.
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,7 +45,7 @@ from platonic_ase.phonons.left_out import (
     unseen,
 )
 from platonic_ase.phonons.odds import of_forces
-from platonic_ase.phonons.opinions import softening
+from platonic_ase.phonons.opinions import USUAL, softening
 from platonic_ase.phonons.packaging import LAYERED, universal_cases
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
 from platonic_ase.phonons.scores import auroc, spearman
@@ -56,11 +57,13 @@ from platonic_ase.phonons.universal_fit import (
     Case,
     cases_of,
     fit_before,
+    fit_levels,
     mismatches_of,
 )
 
 BEYOND = Path(__file__).with_name("phonon_beyond.json")
 ANY = Path(__file__).with_name("phonon_any.json")
+LEVELS = Path(__file__).with_name("force_levels.json")
 
 
 SINGLE = ("chgnet-0.3.0", "7net-0", "nequix-mp-1", "tensornet-matpes-pbe-v2025.1-pes")
@@ -106,18 +109,23 @@ def by_process(
     return dict(zip(NAMES, rows.T, strict=True))
 
 
-def by_law(cases: Sequence[Case], laws: np.ndarray) -> dict[str, np.ndarray]:
-    """The same by laws of stiffness alone, which know nothing of the model."""
+def by_law(
+    cases: Sequence[Case], laws: np.ndarray, levels: Mapping[str, float] | None = None
+) -> dict[str, np.ndarray]:
+    """The same by laws of stiffness, which know nothing of the model but its force level."""
     rows = np.empty((len(cases), len(NAMES)))
     for each in sorted({case.architecture for case in cases}):
         kept = [c for c in cases if c.architecture != each]
         spreads = law_spreads(cases, laws, lambda c, e=each: c.architecture != e)
-        mismatches = mismatches_of(kept)
+        usual, mismatches = USUAL, mismatches_of(kept)
+        prior = None if levels is None else fit_levels(kept, levels)
         for k, case in enumerate(cases):
             if case.architecture != each:
                 continue
+            if prior is not None and levels is not None:
+                usual, mismatches = prior.at(levels[case.model])
             own, deviation, _ = laws[k].tolist()
-            found = softening(own, spreads[0 if case.octet else 1] * deviation)
+            found = softening(own, spreads[0 if case.octet else 1] * deviation, usual)
             errors = possible_errors(*found, mismatches)
             rows[k] = (
                 np.median(errors), *shortest_interval(errors), (errors > 0.15).mean(),
@@ -320,10 +328,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labelled = {(m, row.key) for m in SINGLE for row in dft[m].rows}
     single = np.array([(case.model, case.row.key) in labelled for case in bulk])
     laws = left_out_laws(old, bulk)
+    levels = json.loads(LEVELS.read_text(encoding="utf-8"))
     states = {
         "model in the calibration": by_process(bulk, laws),
         "fifteen binaries known": by_process(bulk, laws, architecture=True, given=quick),
-        "unknown model": by_law(bulk, laws),
+        "unknown model": by_law(bulk, laws, levels),
+        "unknown model, forces unknown": by_law(bulk, laws),
     }
     later = set(json.loads(ANY.read_text(encoding="utf-8")).get("added_later", ()))
     last = np.array([case.row.key in later for case in bulk])

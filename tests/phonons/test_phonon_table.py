@@ -31,7 +31,7 @@ from platonic_ase.phonons.scores import (
 from platonic_ase.phonons.spectra import best_log_factor, relative_error
 from platonic_ase.phonons.table import ERROR_FEATURES, PhononRow, read_phonon_table
 from platonic_ase.phonons.universal import UniversalRisk
-from platonic_ase.phonons.universal_fit import fit_law, process_of
+from platonic_ase.phonons.universal_fit import fit_law, fit_levels, process_of
 from platonic_ase.space.folders import packaged_folder
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -135,7 +135,7 @@ def test_each_shipped_pack_is_the_fit_of_the_table(model, tables, shipped, tmp_p
 
 @pytest.fixture(scope="module")
 def of_universal(tables, shipped):
-    """Cases of the law, all cases, those with imaginary modes, and fingerprints."""
+    """Cases of the law, all, those with imaginary modes; force levels, fingerprints."""
     names = ("beyond", "any", "unstable")
     beyond, more, unstable = (read_phonon_table(BENCHMARKS / f"phonon_{n}.json") for n in names)
     fingerprints = {model: table.fingerprint for model, table in beyond.items()}
@@ -144,12 +144,19 @@ def of_universal(tables, shipped):
         fingerprints[model] = pack.identity.fingerprint
     everything = universal_cases([beyond, more, tables])
     judged = judged_cases(more, unstable)
-    return universal_cases([beyond, tables]), everything, judged, fingerprints
+    levels = json.loads((BENCHMARKS / "force_levels.json").read_text())
+    return universal_cases([beyond, tables]), everything, judged, levels, fingerprints
 
 
 def test_the_universal_pack_holds_the_cases_of_all_tables(of_universal):
-    cases, everything, judged, fingerprints = of_universal
+    cases, everything, judged, levels, fingerprints = of_universal
     stored = UniversalRisk.load(packaged_folder() / UNIVERSAL)
+    prior = fit_levels(everything, levels)
+    assert (stored.levels.offset, stored.levels.spread) == pytest.approx(
+        (prior.offset, prior.spread)
+    )
+    assert stored.levels.mismatches == pytest.approx(prior.mismatches, abs=1e-6)
+    assert set(levels) == set(stored.provenance["models"])
     process = process_of(everything, fingerprints)
     assert stored.process.models == process.models
     assert stored.process.crystals == process.crystals
@@ -295,7 +302,7 @@ def test_broken_tables(tmp_path):
 
 
 def test_packaging_needs_a_table(monkeypatch, tmp_path):
-    given = [str(tmp_path / "none.json"), *[str(TABLE)] * 3]
+    given = [str(tmp_path / "none.json"), *[str(TABLE)] * 4]
     monkeypatch.setattr(sys, "argv", ["phonon_packaging", *given])
     with pytest.raises(SpaceFileError, match="no phonon table"):
         phonon_packaging.main()

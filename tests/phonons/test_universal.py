@@ -1,6 +1,7 @@
 """A law of stiffness, what it says of a model, and that it says little of what it has not seen."""
 
 import math
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from platonic_ase.phonons.estimate import probability_above
 from platonic_ase.phonons.features import FEATURES, DisplacementFeatures
 from platonic_ase.phonons.kinds import bonded_dimension, why_no_bulk
 from platonic_ase.phonons.laws import StiffnessLaws
+from platonic_ase.phonons.levels import LOWEST, LevelPrior
 from platonic_ase.phonons.linear import LinearPart
 from platonic_ase.phonons.odds import (
     AFTER,
@@ -34,7 +36,7 @@ from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES, fit_stiffness
 from platonic_ase.phonons.table import read_phonon_table
 from platonic_ase.phonons.universal import KIND, UniversalRisk
-from platonic_ase.phonons.universal_fit import fit_process
+from platonic_ase.phonons.universal_fit import Case, fit_levels, fit_process
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.folders import identity_key, packaged_folder
 from platonic_ase.testing import MockCalculator, mock_anchors
@@ -267,12 +269,55 @@ def test_of_layers_only_the_base_rate_is_said(pack):
     )
 
 
+LEVELS = LevelPrior(-0.5, 0.8, np.array([0.05, 0.1, 0.15]))
+
+
+def test_the_force_level_of_an_unknown_model_says_how_wrong_its_phonons_are(pack):
+    prior, mismatches = LEVELS.at(0.4)
+    assert prior == pytest.approx((-0.08, 0.128))
+    assert mismatches == pytest.approx([0.02, 0.04, 0.06])
+    assert LEVELS.at(0.01)[0] == LEVELS.at(LOWEST)[0]  # better than all that were seen
+    pack, one = replace(pack, levels=LEVELS), crystal(stiffness_excess=3.9)
+    identity = find_encoder(MockCalculator()).identity
+    plain = pack.for_model(identity)
+    assert plain is pack  # without a level, what is known of all models
+    said = [pack.for_model(identity, level).predict(one, SALT) for level in (0.15, 0.25, 0.4)]
+    assert [risk.relative_error for risk in said] == sorted(risk.relative_error for risk in said)
+    widths = [risk.interval[1] - risk.interval[0] for risk in said]
+    assert widths == sorted(widths)
+    bad = pack.for_model(identity, 0.4)
+    quantities = case_quantities(one.to_dict(), SALT)
+    mean, deviation = bad.laws.softening(quantities, True, prior)
+    errors = possible_errors(mean, deviation, mismatches)
+    assert said[-1].relative_error == pytest.approx(np.median(errors))
+    copy = pickle.loads(pickle.dumps(bad))
+    assert copy.predict(one, SALT) == said[-1]
+    known = replace(pack, process=replace(pack.process, models=(identity.fingerprint,)))
+    for level in (None, 0.4):  # cases of the model say more than its forces
+        assert known.for_model(identity, level).level is None
+
+
+def test_levels_are_learnt_with_each_architecture_alike():
+    rows = read_phonon_table(BENCHMARKS / "phonon_table.json")["chgnet-0.3.0"].rows[:20]
+    cases = [
+        Case(model, replace(row, log_factor=factor, relative_error=0.5))
+        for model, factor, count in (("soft-1", 0.4, 15), ("soft-2", 0.4, 5), ("stiff-1", 0.0, 3))
+        for row in rows[:count]
+    ]
+    prior = fit_levels(cases, {"soft-1": 0.5, "soft-2": 0.5, "stiff-1": 0.25})
+    assert prior.offset == pytest.approx(-0.8)  # -0.4 / 0.25 for one, 0 for the other
+    assert prior.spread == pytest.approx(0.8)
+    with pytest.raises(ValueError, match="known force level"):
+        fit_levels(cases, {"another": 0.3})
+    with pytest.raises(SpaceFileError, match="positive"):
+        LevelPrior(0.0, 0.0, np.ones(3))
+
+
 def test_of_a_known_model_process_and_law_speak_together(pack):
     one = crystal(stiffness_excess=4.0)
-    assert pack.by_law()
-    assert not pack.by_law(("layers",))
+    assert not pack.known
     known = replace(pack, model=KNOWN, pool_spreads=(1.5, 2.0))
-    assert not known.by_law()
+    assert known.known
     for numbers, octet in ((ALLOY, False), (SALT, True)):
         quantities = case_quantities(one.to_dict(), numbers)
         vector = case_vector(quantities)[None]
@@ -357,7 +402,7 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
                 fingerprint, pack.process.points[:9], pack.process.values[:9] / 2, NEW[:9]
             ),
             spreads=((0.8, 1.1), (0.7, 1.2)),
-        ), MODES, provenance={"licence": "none"},
+        ), MODES, LEVELS, provenance={"licence": "none"},
     )  # fmt: skip
     back = UniversalRisk.load(full.save(tmp_path / "full.safetensors"))
     one = crystal(stiffness_excess=3.7, log_bond=0.3)
@@ -367,6 +412,8 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
     assert back.process.spreads == full.process.spreads
     mine, theirs = (each.for_model(encoder.identity).predict(one, ALLOY) for each in (back, full))
     assert mine.relative_error == pytest.approx(theirs.relative_error, rel=1e-4)
+    assert back.levels.at(0.3)[0] == full.levels.at(0.3)[0]
+    assert np.array_equal(back.levels.mismatches, full.levels.mismatches)
     own, _, _ = back.laws.binaries.softening(one.to_dict())
     known = back.predict(one, SALT).probability_imaginary
     assert known == pytest.approx(1 / (1 + math.exp(1 + 3 * own)))
@@ -386,6 +433,7 @@ def test_files_keep_everything(pack, law, beyond, tmp_path):
         ({"alarm_imaginary": float("nan")}, "alarm_imaginary"),
         ({"imaginary": {"octet": None}}, "octet"),
         ({"imaginary": {}}, "imaginary"),
+        ({"levels": {"offset": 0.0, "spread": 0.0}}, "above 0"),
         ({"pool_spreads": [1.0]}, "2 entries"),
         ({"pool_spreads": [1.0, -1.0]}, "above 0"),
         ({"laws": {"spreads": [0.0, 1.0]}}, "above 0"),
