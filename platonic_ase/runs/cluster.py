@@ -254,7 +254,8 @@ def start_workers(workers: int) -> LocalCluster:
             processes=True,
             dashboard_address=":0",
             memory_limit=0,
-            silence_logs=logging.ERROR,
+            # a worker whose scheduler has left logs a traceback; what went wrong is raised here
+            silence_logs=logging.CRITICAL,
         )
 
 
