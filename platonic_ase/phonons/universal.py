@@ -6,7 +6,7 @@ to a lesser degree those of other models, are the points of a
 
 Physics speaks of any model. What ln of the stiffness of a crystal would be in truth, :math:`h` with
 standard deviation :math:`\sigma_h`, says a :class:`~platonic_ase.phonons.stiffness.StiffnessLaw`,
-and what it is with the model, :math:`s`, say the displaced supercells. ln of its
+and what it is with the model, :math:`s`, say the displaced supercells. The logarithm of the model's
 frequencies over the true ones, :math:`\delta`, follows from two sources, weighted with their
 precision: this crystal, and what potentials are known for (:math:`\mu, \tau`):
 
