@@ -21,7 +21,7 @@ from platonic_ase.models.default_reference import resolve_space
 from platonic_ase.models.inner import InnerCalculator, changes_between
 from platonic_ase.models.result_cache import ResultCache
 from platonic_ase.monitor import Diagnostic, Event, EventGate
-from platonic_ase.monitor.first_bound import FirstBound, known_level
+from platonic_ase.monitor.first_bound import FirstBound
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.monitor.policy import Policy, PolicyName
 from platonic_ase.monitor.second_opinion import as_second_opinion
@@ -73,8 +73,7 @@ class PlatonicCalculator(Watching, Calculator):
     gate : EventGate, optional
         Hysteresis and rate limit of events.
     second_opinion : ase calculator or SecondOpinion, optional
-        Another model, run once on a geometry at which an event is raised; see
-        :mod:`platonic_ase.monitor.second_opinion`.
+        Another model (:mod:`~platonic_ase.monitor.second_opinion`), asked once at an event.
     phonon_risk : PhononRisk, UniversalRisk, path, None or "default"
         Calibration of phonon errors from displaced supercells; risks are "uncalibrated" without.
     force_bound : ForceBound, path, None or "default"
@@ -156,8 +155,9 @@ class PlatonicCalculator(Watching, Calculator):
             self.encoder, anchors, reference, first, calibration=calibration, progress=progress
         )
         self.force_bound = first.resolve(self.anchors, force_bound, calibration)
+        level = None if self.force_bound is None else self.force_bound.force_level
         self.phonon_risk = resolve_phonon_risk(
-            self.anchors, phonon_risk, calibration=calibration, level=known_level(self.force_bound)
+            self.anchors, phonon_risk, calibration=calibration, level=level
         )
         if isinstance(diagnostics, str):
             if diagnostics != "default":

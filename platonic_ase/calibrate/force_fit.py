@@ -30,11 +30,15 @@ from platonic_ase.calibrate.force_table import GROUP_REMEDY, ForceErrors, deal
 from platonic_ase.calibrate.force_width import POOLED, Growth, learn_growth, unit_of_reach
 from platonic_ase.errors import CalibrationError
 from platonic_ase.monitor.error_scale import ErrorScale, components, unfamiliarity, widths
-from platonic_ase.monitor.force_bound import ForceBound, equidistant_quantiles
+from platonic_ase.monitor.force_bound import (
+    LEVEL,
+    ForceBound,
+    equidistant_quantiles,
+    fewest_compounds,
+)
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.reference import conformal_quantile
 
-LEVEL = 0.9
 N_COMPONENTS = 32
 FOLDS = 5
 RATIOS = 501
@@ -134,11 +138,6 @@ def fit_force_bound(
             **(provenance or {}),
         },
     )
-
-
-def fewest_compounds(level: float) -> int:
-    """How many compounds set a conformal bound at a level, at least."""
-    return math.ceil(round(level / (1 - level), 9))
 
 
 def growth_beyond(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from platonic_ase.calibrate.force_table import ForceErrors
-from platonic_ase.space.neighbours import nearest_distances
+from platonic_ase.space.neighbours import distances_to_other_groups
 from platonic_ase.space.reference import NEIGHBOURS
 from platonic_ase.space.selection import farthest_point
 
@@ -42,10 +42,6 @@ def distances_to_others(
 ) -> np.ndarray:
     """Mean distance of each atom to the nearest references of its element in other compounds.
 
-    This is what the distance of an atom of a new compound is. Where no other compound has the
-    element, it is the distance to the nearest references of any element, as it is for an element
-    that the calibration has not seen.
-
     Parameters
     ----------
     table : ForceErrors
@@ -57,21 +53,9 @@ def distances_to_others(
     Returns
     -------
     ndarray, shape (n,)
-        In units of the embedding.
+        In units of the embedding; see
+        :func:`~platonic_ase.space.neighbours.distances_to_other_groups`.
     """
-    _, compound = np.unique(table.groups[table.structures], return_inverse=True)
-    distances = np.empty(len(table))
-    for element in np.unique(table.numbers):
-        own = table.numbers == element
-        near = references[table.numbers[references] == element]
-        for group in np.unique(compound[own]):
-            asked = own & (compound == group)
-            others = near[compound[near] != group]
-            if not len(others):
-                others = references[compound[references] != group]
-            if not len(others):  # other compounds have no environment of their own
-                others = near
-            k = min(neighbours, len(others))
-            found, _ = nearest_distances(table.embeddings[asked], table.embeddings[others], k)
-            distances[asked] = found.mean(axis=1)
-    return distances
+    return distances_to_other_groups(
+        table.embeddings, table.numbers, table.compounds, references, neighbours
+    )

@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
-from platonic_ase.calibrate.force_fit import (
-    LEVEL,
-    fewest_compounds,
-    fit_errors,
-    growth_beyond,
-    left_out_bounds,
-)
+from platonic_ase.calibrate.force_fit import fit_errors, growth_beyond, left_out_bounds
 from platonic_ase.calibrate.force_table import ForceErrors, deal
 from platonic_ase.calibrate.force_width import POOLED, Growth
+from platonic_ase.monitor.force_bound import LEVEL, fewest_compounds
 from platonic_ase.phonons.scores import auroc
 
 ANIONS = ("F", "O", "N", "Cl", "Br", "I", "S", "Se", "Te", "C", "P", "As", "Sb", "H")

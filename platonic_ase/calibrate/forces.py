@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from platonic_ase.calibrate.evaluation import EvaluationSet
-from platonic_ase.calibrate.force_fit import LEVEL, fit_force_bound
+from platonic_ase.calibrate.force_fit import fit_force_bound
 from platonic_ase.calibrate.force_scores import bounds_beyond, score_bounds
 from platonic_ase.calibrate.force_table import ForceErrors
 from platonic_ase.calibrate.force_width import POOLED, Growth
 from platonic_ase.crystals.groups import group_of
-from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.monitor.force_bound import LEVEL, ForceBound
 from platonic_ase.space.anchors import AnchorSet
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import numpy as np
 
 from platonic_ase.calculator import PlatonicCalculator
 from platonic_ase.calibrate.evaluate import evaluate_structures, structures_digest
-from platonic_ase.calibrate.force_fit import LEVEL, growth_beyond
+from platonic_ase.calibrate.force_fit import growth_beyond
 from platonic_ase.calibrate.force_scores import bounds_left_out
 from platonic_ase.calibrate.forces import build_force_bound, force_errors
 from platonic_ase.calibrate.label_crystals import taught
@@ -32,7 +32,7 @@ from platonic_ase.errors import CalibrationError
 from platonic_ase.models import Encoder, find_encoder
 from platonic_ase.models.default_anchors import GENERATED, find_anchors
 from platonic_ase.models.default_reference import known_structures, reference_of
-from platonic_ase.monitor.force_bound import ForceBound
+from platonic_ase.monitor.force_bound import LEVEL, ForceBound
 from platonic_ase.phonons.estimate import Z90
 from platonic_ase.phonons.packs import QUICK
 from platonic_ase.phonons.risk import PhononRisk

@@ -43,6 +43,7 @@ from platonic_ase.space.schema import (
     list_of,
     mapping,
     number,
+    optional,
     text,
 )
 from platonic_ase.space.stored import Stored
@@ -67,6 +68,7 @@ SCHEMA = PackSchema(
         "quantile": number(0, above=True),
         "level": number(0, 1, above=True),
         "alarm": number(0, 1, above=True),
+        "force_level": optional(number(0, 1e6)),
         "elements": list_of(atomic_number),
         "identity": identity,
         "anchors": text,
@@ -75,6 +77,8 @@ SCHEMA = PackSchema(
 )
 _NUMBERS = ("intercept", "floor", "power", "reach", "growth")
 _ARRAYS = ("mean", "directions", "coefficients", "references")
+LEVEL = 0.9
+"""Share of atoms that a bound covers, unless another is asked for."""
 ALARM = 0.4
 """Probability of a force error above the limit from which there is an alarm, by bounds of many
 labels: see the benchmarks for its precision and recall."""
@@ -104,6 +108,8 @@ class ForceBound(Stored):
         The anchors that span the Platonic space.
     alarm : float
         Probability of an error above the limit from which there is an alarm.
+    force_level : float or None
+        L of :func:`~platonic_ase.monitor.first_bound.force_level`, of a bound made at a first use.
     provenance : mapping
         Labels, their number and licence, scores on structures left out; JSON-safe.
     """
@@ -117,6 +123,7 @@ class ForceBound(Stored):
     identity: ModelIdentity
     anchors_digest: str
     alarm: float = ALARM
+    force_level: float | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -216,6 +223,7 @@ class ForceBound(Stored):
             "quantile": self.quantile,
             "level": self.level,
             "alarm": self.alarm,
+            "force_level": self.force_level,
             "elements": list(self.elements),
             "identity": self.identity.to_dict(),
             "anchors": self.anchors_digest,
@@ -242,6 +250,7 @@ class ForceBound(Stored):
                 quantile=header["quantile"],
                 level=header["level"],
                 alarm=header["alarm"],
+                force_level=header["force_level"],
                 ratios=arrays["ratios"],
                 elements=tuple(header["elements"]),
                 identity=ModelIdentity.from_dict(header["identity"]),
@@ -250,6 +259,11 @@ class ForceBound(Stored):
             )
         except (KeyError, TypeError) as error:
             raise SpaceFileError(f"{path} is incomplete ({error}); make it anew") from error
+
+
+def fewest_compounds(level: float) -> int:
+    """How many compounds set a conformal bound at a level, at least."""
+    return math.ceil(round(level / (1 - level), 9))
 
 
 def equidistant_quantiles(values: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:

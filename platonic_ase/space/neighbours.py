@@ -232,4 +232,49 @@ class ElementClouds:
         return Cloud(self._every)
 
 
+def distances_to_other_groups(
+    points: np.ndarray,
+    numbers: np.ndarray,
+    groups: np.ndarray,
+    references: np.ndarray,
+    neighbours: int,
+) -> np.ndarray:
+    """Mean distance of each point to the nearest references of its element in other groups.
+
+    This is what the distance of a point of a new group is. Where no other group has the element,
+    it is the distance to the nearest references of any element, as it is for an element without
+    references.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, D)
+    numbers : ndarray of int, shape (n,)
+        Their atomic numbers.
+    groups : ndarray of int, shape (n,)
+    references : ndarray of int
+        Rows of the points.
+    neighbours : int
+        How many nearest references are averaged, or as many as there are.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    distances = np.empty(len(points))
+    for element in np.unique(numbers):
+        own = numbers == element
+        near = references[numbers[references] == element]
+        for group in np.unique(groups[own]):
+            asked = own & (groups == group)
+            others = near[groups[near] != group]
+            if not len(others):
+                others = references[groups[references] != group]
+            if not len(others):  # other groups have no point of their own
+                others = near
+            k = min(neighbours, len(others))
+            found, _ = nearest_distances(points[asked], points[others], k)
+            distances[asked] = found.mean(axis=1)
+    return distances
+
+
 _Plan = tuple[np.ndarray, list[tuple[np.ndarray, Cloud]]]

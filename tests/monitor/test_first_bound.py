@@ -14,7 +14,6 @@ from platonic_ase.errors import UnsoundModelWarning
 from platonic_ase.models import default_anchors, find_encoder
 from platonic_ase.models import default_reference as defaults
 from platonic_ase.models.first_look import LabelledFrame, first_look
-from platonic_ase.monitor import first_bound
 from platonic_ase.monitor.error_scale import widths
 from platonic_ase.monitor.first_bound import (
     FIRST_ALARM,
@@ -24,6 +23,7 @@ from platonic_ase.monitor.first_bound import (
 )
 from platonic_ase.monitor.force_bound import ForceBound
 from platonic_ase.space.files import read_arrays
+from platonic_ase.space.neighbours import distances_to_other_groups
 from platonic_ase.testing import MockCalculator, mock_anchors, small_space
 
 
@@ -98,7 +98,7 @@ def test_unfamiliar_surroundings_widen_it(anchors):
 
 def test_an_atom_is_not_compared_with_its_own_compound(anchors):
     embeddings, numbers = np.array([[0.0], [0.1], [5.0], [9.0]]), np.array([3, 3, 3, 9])
-    found = first_bound._to_other_compounds(embeddings, numbers, np.array([0, 0, 1, 2]))
+    found = distances_to_other_groups(embeddings, numbers, np.array([0, 0, 1, 2]), np.arange(4), 3)
     # the last has an element of its own: the nearest of all elements
     assert found == pytest.approx([5.0, 4.9, 4.95, np.mean([9.0, 8.9, 4.0])])
 
@@ -178,6 +178,9 @@ def test_a_model_has_a_bound_from_its_first_use_on(unknown, recwarn):
     again = PlatonicCalculator(MockCalculator(), on_warning="ignore", progress=False)
     assert again.force_bound.name == calc.force_bound.name
     assert again.force_bound.quantile == calc.force_bound.quantile
+    assert again.force_bound.force_level == calc.force_bound.force_level
+    assert again.phonon_risk.level == calc.phonon_risk.level == calc.force_bound.force_level > 0
+    assert again.phonon_risk.name.endswith("by the force errors at its first use")
     assert len(list(unknown.glob("*.forces.safetensors"))) == 1
     atoms = bulk("NaCl", "rocksalt", a=5.6)
     atoms.rattle(0.05, seed=0)
