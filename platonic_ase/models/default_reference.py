@@ -23,7 +23,7 @@ from platonic_ase.models.default_anchors import (
     select_anchors,
 )
 from platonic_ase.models.embed import embed
-from platonic_ase.models.first_look import LabelledFrame, first_look
+from platonic_ase.models.first_look import EvaluatedFrame, first_look
 from platonic_ase.space.anchors import AnchorSet
 from platonic_ase.space.embeddings import EmbeddingSet
 from platonic_ase.space.folders import (
@@ -50,7 +50,7 @@ familiar structure in 25 may lie beyond it (one in 100 of the whole pool)."""
 
 AnchorsLike = AnchorSet | str | os.PathLike[str]
 ReferenceLike = ReferenceManifold | str | os.PathLike[str] | None
-FirstUse = Callable[[AnchorSet, Sequence[LabelledFrame]], object]
+FirstUse = Callable[[AnchorSet, Sequence[EvaluatedFrame]], object]
 """Told of the anchors of a model, and of the first look at it, when it is first used."""
 
 

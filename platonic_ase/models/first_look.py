@@ -22,7 +22,7 @@ logger = logging.getLogger("platonic_ase")
 
 
 @dataclass(frozen=True)
-class LabelledFrame:
+class EvaluatedFrame:
     """A structure with DFT forces, and what a model makes of it.
 
     Attributes
@@ -39,7 +39,7 @@ class LabelledFrame:
     embeddings: np.ndarray
 
 
-def first_look(encoder: Encoder) -> list[LabelledFrame]:
+def first_look(encoder: Encoder) -> list[EvaluatedFrame]:
     """Look at a model cheaply, and warn where it is not what it claims to be.
 
     Parameters
@@ -49,19 +49,19 @@ def first_look(encoder: Encoder) -> list[LabelledFrame]:
 
     Returns
     -------
-    list of LabelledFrame
+    list of EvaluatedFrame
         Those of the doctor whose elements the model knows.
 
     Warns
     -----
     UnsoundModelWarning
     """
-    frames: list[LabelledFrame] = []
+    frames: list[EvaluatedFrame] = []
 
     def forces_of(atoms: Atoms) -> np.ndarray:
         embeddings, forces = evaluate_one(encoder, atoms)
         if np.isfinite(embeddings).all() and np.isfinite(forces).all():
-            frames.append(LabelledFrame(atoms, atoms.arrays["dft_forces"], forces, embeddings))
+            frames.append(EvaluatedFrame(atoms, atoms.arrays["dft_forces"], forces, embeddings))
         return forces
 
     name = encoder.identity.model

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from platonic_ase.crystals.groups import group_of
-from platonic_ase.models.first_look import LabelledFrame
+from platonic_ase.models.first_look import EvaluatedFrame
 from platonic_ase.monitor.error_scale import ErrorScale, unfamiliarity, widths
 from platonic_ase.monitor.force_bound import (
     LEVEL,
@@ -112,7 +112,7 @@ class FirstBound:
         found = resolve_pack(anchors, given, ForceBound, "forces", calibration=calibration)
         return self.bound if found is None and given is not None else found
 
-    def __call__(self, anchors: AnchorSet, frames: Sequence[LabelledFrame]) -> None:
+    def __call__(self, anchors: AnchorSet, frames: Sequence[EvaluatedFrame]) -> None:
         """See :data:`~platonic_ase.models.default_reference.FirstUse`."""
         self.bound = first_force_bound(anchors, frames)
         if self.bound is None:
@@ -125,7 +125,7 @@ class FirstBound:
 
 
 def first_force_bound(
-    anchors: AnchorSet, frames: Sequence[LabelledFrame], form: Form = FORM
+    anchors: AnchorSet, frames: Sequence[EvaluatedFrame], form: Form = FORM
 ) -> ForceBound | None:
     """Fit a bound to few frames; None unless they are of ten compounds.
 
@@ -133,7 +133,7 @@ def first_force_bound(
     ----------
     anchors : AnchorSet
         They know the model. One that is named after another functional gets no bound.
-    frames : sequence of LabelledFrame
+    frames : sequence of EvaluatedFrame
     form : Form
     """
     model = anchors.identity.model

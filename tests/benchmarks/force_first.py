@@ -26,7 +26,7 @@ from platonic_ase.calibrate.evaluation import EvaluationSet
 from platonic_ase.calibrate.labelled import read_labelled
 from platonic_ase.crystals.groups import group_of
 from platonic_ase.doctor.frames import labelled_frames
-from platonic_ase.models.first_look import LabelledFrame
+from platonic_ase.models.first_look import EvaluatedFrame
 from platonic_ase.monitor.error_scale import unfamiliarity, widths
 from platonic_ase.monitor.first_bound import FIRST_ALARM, FORM, Form, first_force_bound
 from platonic_ase.space.anchors import AnchorSet
@@ -59,7 +59,7 @@ class Model:
     """Atoms of all frames of a model, but for the compounds that its bounds are made of."""
 
     anchors: AnchorSet
-    frames: list[LabelledFrame]
+    frames: list[EvaluatedFrame]
     errors: np.ndarray
     forces: np.ndarray
     unfamiliar: np.ndarray
@@ -100,7 +100,7 @@ def read_model(name: str, paths: Sequence[Path], store: Path) -> Model | None:
             atoms, label, own = known.structures[k], known.forces[k], owners == k
             if label is None:
                 continue
-            seen = LabelledFrame(atoms, label, found.forces[own], found.embedded.embeddings[own])
+            seen = EvaluatedFrame(atoms, label, found.forces[own], found.embedded.embeddings[own])
             if atoms.info.get("mptrj_snapshot_id") in wanted:
                 frames.append(seen)
             else:

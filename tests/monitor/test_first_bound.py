@@ -13,7 +13,7 @@ from platonic_ase.doctor.frames import check_frames, labelled_frames
 from platonic_ase.errors import UnsoundModelWarning
 from platonic_ase.models import default_anchors, find_encoder
 from platonic_ase.models import default_reference as defaults
-from platonic_ase.models.first_look import LabelledFrame, first_look
+from platonic_ase.models.first_look import EvaluatedFrame, first_look
 from platonic_ase.monitor.error_scale import widths
 from platonic_ase.monitor.first_bound import (
     FIRST_ALARM,
@@ -50,7 +50,7 @@ def made_frames(anchors, ratios, seed=0):
         embedding[0, 0] = 1.0
         atoms = Atoms(numbers=[3 + k], positions=[[0, 0, 0]])
         label = force - ratio * size * off / np.linalg.norm(off)
-        frames.append(LabelledFrame(atoms, label, force, embedding))
+        frames.append(EvaluatedFrame(atoms, label, force, embedding))
     return frames
 
 

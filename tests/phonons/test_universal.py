@@ -26,7 +26,6 @@ from platonic_ase.phonons.odds import (
     BEFORE,
     ImaginaryModes,
     ModeOdds,
-    fit_odds,
     of_spectrum,
 )
 from platonic_ase.phonons.opinions import pooled, root_error
@@ -36,7 +35,7 @@ from platonic_ase.phonons.risk import PhononRisk
 from platonic_ase.phonons.stiffness import STRUCTURE_FEATURES, fit_stiffness
 from platonic_ase.phonons.table import read_phonon_table
 from platonic_ase.phonons.universal import KIND, UniversalRisk
-from platonic_ase.phonons.universal_fit import Case, fit_levels, fit_process
+from platonic_ase.phonons.universal_fit import fit_process
 from platonic_ase.space.files import read_arrays, write_arrays
 from platonic_ase.space.folders import identity_key, packaged_folder
 from platonic_ase.testing import MockCalculator, mock_anchors
@@ -297,22 +296,6 @@ def test_the_force_level_of_an_unknown_model_says_how_wrong_its_phonons_are(pack
         assert known.for_model(identity, level).level is None
 
 
-def test_levels_are_learnt_with_each_architecture_alike():
-    rows = read_phonon_table(BENCHMARKS / "phonon_table.json")["chgnet-0.3.0"].rows[:20]
-    cases = [
-        Case(model, replace(row, log_factor=factor, relative_error=0.5))
-        for model, factor, count in (("soft-1", 0.4, 15), ("soft-2", 0.4, 5), ("stiff-1", 0.0, 3))
-        for row in rows[:count]
-    ]
-    prior = fit_levels(cases, {"soft-1": 0.5, "soft-2": 0.5, "stiff-1": 0.25})
-    assert prior.offset == pytest.approx(-0.8)  # -0.4 / 0.25 for one, 0 for the other
-    assert prior.spread == pytest.approx(0.8)
-    with pytest.raises(ValueError, match="known force level"):
-        fit_levels(cases, {"another": 0.3})
-    with pytest.raises(SpaceFileError, match="positive"):
-        LevelPrior(0.0, 0.0, np.ones(3))
-
-
 def test_of_a_known_model_process_and_law_speak_together(pack):
     one = crystal(stiffness_excess=4.0)
     assert not pack.known
@@ -529,44 +512,6 @@ def test_a_missing_feature_means_uncalibrated(pack):
     assert pack.predict(crystal(log_frequency=math.nan), ALLOY).calibration == "uncalibrated"
     missing = replace(pack, model=KNOWN).correct(crystal(log_frequency=math.nan), ALLOY)
     assert "could not be computed" in missing.reason
-
-
-def test_odds_are_logistic_and_go_to_the_base_rate():
-    values = of_spectrum(-math.e, -0.3)
-    assert values == {"log_depth": pytest.approx(1), "softening": -0.3}
-    sure = 1 / (1 + math.exp(-(0.5 - 1 + 0.6)))
-    assert SPURIOUS(values) == pytest.approx(sure)
-    assert SPURIOUS(None) == 0.4
-    assert SPURIOUS(of_spectrum(-1.0, math.nan)) is None
-    assert of_spectrum(-1e-9, 0.0) == of_spectrum(-0.1, 0.0)  # nothing is shallower
-
-
-def test_odds_are_learnt_where_there_is_something_to_learn():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4000, 2))
-    labels = rng.random(4000) < 1 / (1 + np.exp(-(0.5 - x[:, 0] - 2 * x[:, 1])))
-    odds = fit_odds(AFTER, x, labels)
-    assert odds.base == labels.mean()
-    slopes = odds.part.coefficients / odds.part.scale
-    assert slopes == pytest.approx([-1, -2], abs=0.15)
-    with pytest.raises(ValueError, match="4000 of 4000"):
-        fit_odds(AFTER, x, labels | True)
-
-
-def test_odds_of_other_quantities_are_refused():
-    with pytest.raises(SpaceFileError, match=r"odds \(octet\) by"):
-        ImaginaryModes(SPURIOUS, MODES.others, SPURIOUS)
-    with pytest.raises(SpaceFileError, match=r"odds \(spurious\) by"):
-        replace(MODES, spurious=MODES.octet)
-
-
-def test_a_soft_model_is_likelier_to_show_imaginary_modes():
-    stiff, soft = (MODES.before(0.0, own, octet=True) for own in (0.1, -0.4))
-    assert stiff == pytest.approx(1 / (1 + math.exp(1.3)))
-    assert soft == pytest.approx(1 / (1 + math.exp(-0.2)))
-    assert MODES.before(1.0, 0.1, octet=False) == pytest.approx(1 / (1 + math.exp(1.1)))
-    assert [MODES.before(0.0, None, octet=octet) for octet in (True, False)] == [0.1, 0.2]
-    assert MODES.before(math.nan, 0.1, octet=True) is None
 
 
 def test_shallow_modes_of_a_soft_model_are_its_own(pack):
