@@ -28,7 +28,6 @@ import argparse
 import json
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +41,7 @@ from platonic_ase.phonons.left_out import (
     left_out_pools,
     left_out_process,
     process_spreads,
-    unseen,
 )
-from platonic_ase.phonons.odds import of_forces
 from platonic_ase.phonons.opinions import USUAL, softening
 from platonic_ase.phonons.packaging import LAYERED, universal_cases
 from platonic_ase.phonons.possible import possible_errors, shortest_interval
@@ -56,7 +53,6 @@ from platonic_ase.phonons.universal_fit import (
     BINARY_PROTOTYPES,
     Case,
     cases_of,
-    fit_before,
     fit_levels,
     mismatches_of,
 )
@@ -153,38 +149,6 @@ def untouched(cases: Sequence[Case], new: np.ndarray) -> np.ndarray:
         for case in cases
     ]
     return new & np.array([each in second for each in of])
-
-
-def mode_scores(cases: Sequence[Case], laws: np.ndarray) -> dict[str, object]:
-    """Imaginary modes of stable crystals, the architecture, anion and prototype left out."""
-    labels = np.array([case.row.imaginary for case in cases])
-    octet = np.array([case.octet for case in cases])
-    stated, odds = np.full(len(cases), np.nan), {}
-    for k, case in enumerate(cases):
-        key = (case.architecture, *case.group, case.octet)
-        if key not in odds:
-            kept = unseen(case)
-            known = [j for j, c in enumerate(cases) if c.octet == case.octet and kept(c)]
-            odds[key] = fit_before([cases[j] for j in known], laws[known, 0])
-        said = odds[key](of_forces(case.row.features.force_odds, float(laws[k, 0])))
-        stated[k] = math.nan if said is None else said
-    bare = -np.array([case.row.features.force_odds for case in cases])
-    alarms = stated >= 0.5
-    return {
-        "imaginary": int(labels.sum()),
-        "auroc": rounded(auroc(labels, stated)),
-        "auroc_octet_binaries": rounded(auroc(labels[octet], stated[octet])),
-        "auroc_beyond_octet_binaries": rounded(auroc(labels[~octet], stated[~octet])),
-        "auroc_force_odds_alone": rounded(auroc(labels, bare)),
-        "alarms": int(alarms.sum()),
-        "right_of_these": rounded(labels[alarms].mean()),
-        "found": rounded(alarms[labels].mean()),
-        "stated_and_happened": [
-            [int(b.sum()), rounded(stated[b].mean()), rounded(labels[b].mean())]
-            for low, high in pairwise((0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 1.01))
-            if (b := (low <= stated) & (stated < high)).any()
-        ],
-    }
 
 
 def rounded(value: float) -> float | None:
@@ -345,7 +309,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "crystals": len({case.row.key for case in bulk}),
         "prototypes": len({case.row.prototype for case in bulk}),
         "left_out": "anion, and prototype beyond rocksalt, zincblende, wurtzite",
-        "imaginary modes": mode_scores([c for c in bulk if c.at_reference], laws[reference]),
     }
     for name, found in states.items():
         kept = reference & asked if "fifteen" in name else reference
